@@ -1,0 +1,1 @@
+"""The command line: one small module per command, each with `add_parser(subparsers)` and `run(args) -> exit code`."""

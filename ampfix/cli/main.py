@@ -1,0 +1,93 @@
+"""The `ampfix` command: picks a command, imports only that one, and turns what goes wrong into one line and a code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from ampfix import __version__
+from ampfix.cli._common import CommandError, Exit, Parser, print_error
+
+# Command -> its line in `ampfix --help`. The module is ampfix.cli.<command>; listing them must import none.
+COMMANDS = {
+    "check": "find mixed-precision bugs in files and directories",
+    "fix": "repair what check finds (--diff shows the changes and writes nothing)",
+    "rule": "explain a rule",
+    "suite": "run the scenarios: broken, gold, repaired and reference loops",
+    "grade": "run an answer to a scenario and judge it",
+    "doctor": "show what this machine can run, and how to get what is missing",
+}
+
+# Import name -> the extra that installs it. tests/project compares this table with pyproject.toml.
+EXTRAS = {
+    "torch": "run",
+    "numpy": "run",
+    "pydantic": "run",
+    "jinja2": "run",
+    "rich": "run",
+    "safetensors": "run",
+    "docker": "run",
+}
+
+DEBUG_VARIABLE = "AMPFIX_DEBUG"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 clean, 1 findings or a failing verdict, 2 error."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A path or a source line may hold characters that the terminal's encoding lacks.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except CommandError as error:
+        print_error(str(error))
+        return Exit.ERROR
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone. Point stdout elsewhere, or the interpreter complains while flushing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except Exception as error:
+        return _internal_error(error)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    # Only --help and --version come before a command, and neither takes a value.
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    module = importlib.import_module(f"ampfix.cli.{chosen}") if chosen in COMMANDS else None
+    parser = Parser(
+        prog="ampfix",
+        description="Find mixed-precision bugs in PyTorch training loops, repair them, and prove the repair by running it.",
+    )
+    parser.add_argument("--version", action="version", version=f"ampfix {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, summary in COMMANDS.items():
+        if module is not None and name == chosen:
+            module.add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
+    args = parser.parse_args(arguments)
+    assert module is not None, "parse_args exits where no known command was chosen"
+    code: Any = module.run(args)
+    return int(code)
+
+
+def _internal_error(error: Exception) -> int:
+    missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
+    if missing in EXTRAS:
+        print_error(f'{missing} is not installed, and this command needs it: pip install "ampfix[{EXTRAS[missing]}]"')
+        return Exit.ERROR
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+    print_error(f"internal error: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)")
+    return Exit.ERROR
