@@ -1,0 +1,95 @@
+"""The checks that a scenario may ask for, and their thresholds.
+
+A threshold's meaning is written here once; whether it separates right from wrong is measured by `suite --calibrate`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ampfix.lab.models import Model
+
+
+class Required(Model):
+    required: bool = True
+
+
+class Runs(Required):
+    """The loop ends by itself, in time, and leaves well-formed weights."""
+
+    name: Literal["runs"] = "runs"
+
+
+class Converges(Required):
+    """Held-out loss between the fp32 reference's (0) and the broken loop's (1), median over seeds.
+
+    rel_tol bounds the excess over the reference's loss where the broken loop's is not finite, or so close to the
+    reference's that max_gap of the difference is smaller: the larger of the two bounds holds.
+    """
+
+    name: Literal["converges"] = "converges"
+    max_gap: float = Field(default=0.25, gt=0, lt=1)
+    rel_tol: float = Field(default=0.05, gt=0)
+
+
+class Trajectory(Required):
+    """Distance of the early snapshot to the fp32 reference's over what that one travelled, median over seeds."""
+
+    name: Literal["trajectory"] = "trajectory"
+    max_distance: float = Field(default=0.13, gt=0)
+
+
+class NotFp32(Required):
+    """Distance of the final weights to the fp32 reference's over the distance those travelled, median over seeds.
+
+    fp32 loops that only order their additions differently come within about 1e-6; half precision differs by its
+    rounding, 1e-4 and more.
+    """
+
+    name: Literal["not_fp32"] = "not_fp32"
+    min_distance: float = Field(default=1e-5, ge=0)
+
+
+class HalfPrecision(Required):
+    """Share of matmul and convolution FLOPs in a dtype that the device profile accelerates, median over seeds."""
+
+    name: Literal["half_precision"] = "half_precision"
+    min_share: float = Field(default=0.4, gt=0, le=1)
+
+
+class Protocol(Required):
+    """Recorded events break none of these rules (default: the scenario's own)."""
+
+    name: Literal["protocol"] = "protocol"
+    rules: tuple[str, ...] = ()
+
+
+class SkippedSteps(Required):
+    """Skipped over attempted optimizer steps, median over seeds."""
+
+    name: Literal["skipped_steps"] = "skipped_steps"
+    max_share: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Speedup(Required):
+    """Full-step time of fp32 over the answer's. Measured on CUDA alone."""
+
+    name: Literal["speedup"] = "speedup"
+    required: bool = False
+    min_ratio: float = Field(default=1.05, gt=0)
+
+
+class Memory(Required):
+    """Peak allocated memory over the fp32 reference's. Measured on CUDA alone."""
+
+    name: Literal["memory"] = "memory"
+    required: bool = False
+    max_ratio: float = Field(default=1.0, gt=0)
+
+
+CheckSpec = Annotated[
+    Runs | Converges | Trajectory | NotFp32 | HalfPrecision | Protocol | SkippedSteps | Speedup | Memory,
+    Field(discriminator="name"),
+]
