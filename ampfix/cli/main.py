@@ -67,7 +67,7 @@ def _dispatch(arguments: list[str]) -> int:
     module = importlib.import_module(f"ampfix.cli.{chosen}") if chosen in COMMANDS else None
     parser = Parser(
         prog="ampfix",
-        description="Find mixed-precision bugs in PyTorch training loops, repair them, and prove the repair by running it.",
+        description="Find mixed-precision bugs in PyTorch training loops, repair them, and prove it by running them.",
     )
     parser.add_argument("--version", action="version", version=f"ampfix {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
