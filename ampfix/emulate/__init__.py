@@ -1,0 +1,37 @@
+"""CUDA's numerics on a CPU.
+
+`with cuda(profile="A100"):` runs a training loop written for CUDA, unedited, on the CPU: autocast follows CUDA's
+operator policy, GradScaler scales, `.cuda()` and `device="cuda"` work, and the device claims to be the profile's.
+Importing this package imports no torch; entering `cuda` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ampfix.emulate.errors import UnsupportedCudaApi
+from ampfix.emulate.profiles import PROFILES, DeviceProfile
+
+if TYPE_CHECKING:
+    from ampfix.emulate.session import active_profile, assert_active, cuda
+    from ampfix.emulate.shadow import force_fp32
+
+__all__ = [
+    "PROFILES",
+    "DeviceProfile",
+    "UnsupportedCudaApi",
+    "active_profile",
+    "assert_active",
+    "cuda",
+    "force_fp32",
+]
+
+_HOME = {"active_profile": "session", "assert_active": "session", "cuda": "session", "force_fp32": "shadow"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,229 @@
+"""CUDA's autocast kernels, installed over torch's AutocastCPU ones.
+
+Each kernel mirrors a template of aten/src/ATen/autocast_mode.h: it casts its arguments with autocast off, then calls
+the operator again. Where both backends follow the same rule, torch's own CPU kernel stays: it is the same template.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ampfix.emulate.policy import Category, op_policy
+
+Kernel = Callable[..., Any]
+
+_NoAutocast = torch._C._DisableAutocast
+_NoTorchFunction = torch._C.DisableTorchFunction
+_native_dtype = torch.get_autocast_dtype  # bound before anything patches the name
+_to = torch._C.TensorBase.to
+_cache_enabled = torch.is_autocast_cache_enabled
+
+# cuDNN's recurrent layers cast input, hidden state and weights (aten::_cudnn_rnn is absent from CPU builds), so the
+# operators that would reach cuDNN stand in for it.
+CUDNN_RNN = tuple(
+    f"aten::{cell}.{form}" for cell in ("lstm", "gru", "rnn_tanh", "rnn_relu") for form in ("input", "data")
+)
+
+_APPENDS_DTYPE = {  # at::autocast calls the overload that takes a dtype
+    "aten::norm.Scalar": "ScalarOpt_dtype",
+    "aten::norm.ScalarOpt_dim": "ScalarOpt_dim_dtype",
+}
+
+
+class WeightCache:
+    """Casts of float32 leaves, kept until the outermost autocast region exits, stale or not, as torch keeps them."""
+
+    def __init__(self) -> None:
+        self._casts: dict[int, tuple[weakref.ref[torch.Tensor], torch.Tensor]] = {}
+
+    def get(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        entry = self._casts.get(id(tensor))
+        if entry is not None and entry[0]() is tensor:
+            return entry[1]
+        cast = _to(tensor, dtype)
+        self._casts[id(tensor)] = (weakref.ref(tensor), cast)
+        return cast
+
+    def clear(self) -> None:
+        self._casts.clear()
+
+
+class AutocastKernels:
+    """The library of overriding kernels; `install` and `remove` are idempotent in pairs."""
+
+    def __init__(self) -> None:
+        self.cache = WeightCache()
+        self._library: torch.library.Library | None = None
+
+    def install(self) -> None:
+        """Give AutocastCPU the policy of AutocastCUDA."""
+        library = torch.library.Library("aten", "IMPL", "AutocastCPU")
+        self._library = library
+        with warnings.catch_warnings():  # overriding torch's kernels is what this is for
+            warnings.filterwarnings("ignore", message=".*\\n?.*Overriding a previously registered kernel")
+            warnings.filterwarnings("ignore", message="Warning only once for all operators")
+            self._register(library)
+
+    def _register(self, library: torch.library.Library) -> None:
+        native, wanted = op_policy("cpu"), op_policy("cuda")
+        for op, category in wanted.items():
+            if category is not native.get(op):
+                library.impl(op.partition("::")[2], self._kernel(op, category))
+        for op in CUDNN_RNN:
+            library.impl(op.partition("::")[2], self._lower(_overload(op)))
+        for op in native.keys() - wanted.keys():
+            library.impl(op.partition("::")[2], torch.library.fallthrough_kernel)
+
+    def remove(self) -> None:
+        """Give AutocastCPU its own kernels back."""
+        if self._library is not None:
+            self._library._destroy()
+            self._library = None
+        self.cache.clear()
+
+    def _kernel(self, op: str, category: Category) -> Kernel:
+        call = _overload(op)
+        if category is Category.LOWER:
+            return self._lower(call)
+        if category is Category.FP32:
+            return _fp32(call)
+        if category is Category.PROMOTE:
+            return self._promote(call)
+        if category is Category.SET_DTYPE:
+            return _append_dtype(op) if op in _APPENDS_DTYPE else _set_dtype(call)
+        if category is Category.BANNED:
+            return _banned(call)
+        return _unknown(op)
+
+    def _lower(self, call: Kernel) -> Kernel:
+        def kernel(*args: Any, **kwargs: Any) -> Any:
+            return self._cast_and_call(call, _native_dtype("cpu"), args, kwargs)
+
+        return kernel
+
+    def _promote(self, call: Kernel) -> Kernel:
+        def kernel(*args: Any, **kwargs: Any) -> Any:
+            lower = _native_dtype("cpu")
+            return self._cast_and_call(call, _promoted(lower, args, kwargs), args, kwargs)
+
+        return kernel
+
+    def _cast_and_call(self, call: Kernel, dtype: torch.dtype, args: Any, kwargs: Any) -> Any:
+        with _NoAutocast(), _NoTorchFunction():
+            lowering = dtype is _native_dtype("cpu") and _cache_enabled()
+
+            def cast(value: Any) -> Any:
+                if isinstance(value, torch.Tensor):
+                    if not _eligible(value) or value.dtype is dtype:
+                        return value
+                    if lowering and _is_weight(value):
+                        return self.cache.get(value, dtype)
+                    return _to(value, dtype)
+                return [cast(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+            return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
+
+
+def _overload(op: str) -> Any:
+    packet, _, overload = op.partition("::")[2].partition(".")
+    return getattr(getattr(torch.ops.aten, packet), overload or "default")
+
+
+def _eligible(tensor: torch.Tensor) -> bool:
+    """Autocast touches floating-point tensors of its backend, float64 excepted."""
+    return tensor.is_floating_point() and tensor.dtype is not torch.float64
+
+
+def _is_weight(tensor: torch.Tensor) -> bool:
+    """What torch takes for a weight worth caching: a float32 leaf that requires grad and is no view."""
+    return tensor.dtype is torch.float32 and tensor.requires_grad and tensor.is_leaf and not tensor._is_view()
+
+
+def _fp32(call: Kernel) -> Kernel:
+    def cast(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return _to(value, torch.float32) if _eligible(value) and value.dtype is not torch.float32 else value
+        return [cast(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        with _NoAutocast(), _NoTorchFunction():
+            return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
+
+    return kernel
+
+
+def _set_dtype(call: Any) -> Kernel:
+    position = [argument.name for argument in call._schema.arguments].index("dtype")
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        with _NoAutocast(), _NoTorchFunction():
+            given = args[position] if len(args) > position else kwargs.get("dtype")
+            if given is None and _eligible(args[0]):
+                args, kwargs = args[:position], {**kwargs, "dtype": torch.float32}
+            return call(*args, **kwargs)
+
+    return kernel
+
+
+def _append_dtype(op: str) -> Kernel:
+    packet = op.partition("::")[2].partition(".")[0]
+    call = getattr(getattr(torch.ops.aten, packet), _APPENDS_DTYPE[op])
+    native = _overload(op)
+    names = [argument.name for argument in native._schema.arguments]
+    defaults = {argument.name: argument.default_value for argument in native._schema.arguments}
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        with _NoAutocast(), _NoTorchFunction():
+            given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+            dtype = torch.float32 if _eligible(args[0]) else args[0].dtype
+            return call(*(given[name] for name in names), dtype=dtype)
+
+    return kernel
+
+
+def _banned(call: Any) -> Kernel:
+    """torch's own refusal: the AutocastCUDA kernel of a banned operator does nothing but raise its message."""
+    refusal = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCUDA)
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        return call.redispatch(refusal, *args, **kwargs)
+
+    return kernel
+
+
+def _unknown(op: str) -> Kernel:
+    from ampfix.emulate.errors import UnsupportedCudaApi
+
+    def kernel(*_args: Any, **_kwargs: Any) -> Any:
+        raise UnsupportedCudaApi(
+            f"{op}: torch {torch.__version__} autocasts it on CUDA in a way this release of ampfix does not know; "
+            "update ampfix or run on a GPU"
+        )
+
+    return kernel
+
+
+def _promoted(lower: torch.dtype, args: Any, kwargs: Any) -> torch.dtype:
+    """The widest dtype among the tensors, as at::autocast::prioritize decides it."""
+    widest = lower
+    for value in _tensors((*args, *kwargs.values())):
+        if not _eligible(value):
+            continue
+        if value.dtype is torch.float32:
+            widest = torch.float32
+        elif widest is not torch.float32 and value.dtype is not lower:
+            raise RuntimeError("Unexpected floating ScalarType in at::autocast::prioritize")
+    return widest
+
+
+def _tensors(values: Any) -> Any:
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)

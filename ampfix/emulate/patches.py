@@ -1,0 +1,39 @@
+"""Attribute patches that are put back in reverse order, whatever happened in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+_ABSENT = object()
+
+
+class Patches:
+    """A stack of undo actions. Anything set through it is restored by `undo`, newest first."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], Any]] = []
+
+    def set(self, owner: Any, name: str, value: object) -> None:
+        """Set `owner.name`, remembering what the owner's own namespace held (inherited names are uncovered again)."""
+        previous = vars(owner).get(name, _ABSENT)
+        if previous is _ABSENT:
+            self._undo.append(lambda: delattr(owner, name))
+        else:
+            self._undo.append(lambda: setattr(owner, name, previous))
+        setattr(owner, name, value)
+
+    def on_undo(self, action: Callable[[], Any]) -> None:
+        """Run `action` when the patches are undone."""
+        self._undo.append(action)
+
+    def undo(self) -> None:
+        """Run every undo action; the first failure is raised after all have run."""
+        failure: BaseException | None = None
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure

@@ -1,0 +1,45 @@
+"""The fp32 run of an unedited loop: every autocast region and GradScaler behaves as if made with enabled=False."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.amp.autocast_mode import autocast
+from torch.amp.grad_scaler import GradScaler
+
+from ampfix.emulate.patches import Patches
+
+
+def _never_enabled() -> property:
+    """An `_enabled` that reads False. Assignments are kept as False, so what is made inside stays disabled."""
+
+    def forget(self: Any, _value: bool) -> None:
+        self.__dict__["_enabled"] = False
+
+    return property(lambda self: False, forget)
+
+
+@contextmanager
+def force_fp32() -> Iterator[None]:
+    """Disable autocast and loss scaling in every spelling, on a real device or an emulated one.
+
+    Both classes decide by their `_enabled`, subclasses included, so it alone is overlaid: no method is patched, and
+    whoever records their methods sees disabled objects, whichever of the two was installed first. Objects made before
+    are disabled inside and themselves again afterwards. Explicit casts (`.half()`) stay what they are.
+    """
+    patches = Patches()
+    set_enabled = torch.set_autocast_enabled
+
+    def set_disabled(*args: Any) -> None:
+        set_enabled(*args[:-1], False)
+
+    try:
+        patches.set(autocast, "_enabled", _never_enabled())
+        patches.set(GradScaler, "_enabled", _never_enabled())
+        patches.set(torch, "set_autocast_enabled", set_disabled)
+        yield
+    finally:
+        patches.undo()
