@@ -11,6 +11,7 @@ from typing import Any
 
 from ampfix import __version__
 from ampfix.cli._common import CommandError, Exit, Parser, print_error
+from ampfix.extras import EXTRAS, remedy
 
 # Command -> its line in `ampfix --help`. The module is ampfix.cli.<command>; listing them must import none.
 COMMANDS = {
@@ -20,17 +21,6 @@ COMMANDS = {
     "suite": "run the scenarios: broken, gold, repaired and reference loops",
     "grade": "run an answer to a scenario and judge it",
     "doctor": "show what this machine can run, and how to get what is missing",
-}
-
-# Import name -> the extra that installs it. tests/project compares this table with pyproject.toml.
-EXTRAS = {
-    "torch": "run",
-    "numpy": "run",
-    "pydantic": "run",
-    "jinja2": "run",
-    "rich": "run",
-    "safetensors": "run",
-    "docker": "run",
 }
 
 DEBUG_VARIABLE = "AMPFIX_DEBUG"
@@ -85,7 +75,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _internal_error(error: Exception) -> int:
     missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
     if missing in EXTRAS:
-        print_error(f'{missing} is not installed, and this command needs it: pip install "ampfix[{EXTRAS[missing]}]"')
+        print_error(f"{missing} is not installed, and this command needs it: {remedy(missing)}")
         return Exit.ERROR
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()

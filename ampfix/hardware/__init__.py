@@ -1,0 +1,1 @@
+"""What the hardware at hand can do, and what that means for mixed precision."""

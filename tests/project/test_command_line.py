@@ -15,6 +15,7 @@ import pytest
 from ampfix import __version__
 from ampfix.cli import main as cli
 from ampfix.cli._common import CommandError, Exit
+from ampfix.extras import EXTRAS
 
 HEAVY = ("torch", "libcst", "pydantic", "jinja2", "rich", "numpy")
 
@@ -188,7 +189,7 @@ def test_check_works_without_the_run_extra(tmp_path: Path, monkeypatch, capsys) 
     real = builtins.__import__
 
     def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] in cli.EXTRAS:
+        if name.partition(".")[0] in EXTRAS:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *args, **kwargs)
 

@@ -10,7 +10,7 @@ from .modules import ROOT, imports, module_name, python_files
 
 # From the ground up. A package may import those of lower rows.
 LAYERS = (
-    {"", "assets"},
+    {"", "assets", "extras"},
     {"findings", "protocol"},
     {"program"},
     {"rules"},

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ampfix import __version__
-from ampfix.cli.main import COMMANDS, EXTRAS
+from ampfix.cli.main import COMMANDS
+from ampfix.extras import EXTRAS
 
 from .modules import ROOT, python_files
 
