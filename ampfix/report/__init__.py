@@ -1,0 +1,1 @@
+"""Results made readable: text tables, machine formats and one self-contained HTML page."""

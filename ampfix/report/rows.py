@@ -1,0 +1,97 @@
+"""What tables and pages show of a suite's runs: one row per variant, in a reader's order, with numbers as text."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ampfix.lab.suite import ScenarioReport
+    from ampfix.lab.verdict import Verdict
+
+NOTHING = "-"
+
+# What a reader compares first; answers follow in the suite's own order.
+_ORDER = ("broken", "codemod", "gold", "reference")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of a scenario. Numbers are medians over its runs, None where nothing was measured."""
+
+    variant: str
+    losses: tuple[float, ...]
+    skipped: float | None
+    attempted: float | None
+    half_precision: float | None
+    status: str
+    why: str
+    trust: str
+
+    @property
+    def loss_text(self) -> str:
+        """Median held-out loss; `nan` where the judge found none that is finite."""
+        return number(_median(self.losses))
+
+    @property
+    def skipped_text(self) -> str:
+        """Skipped of attempted optimizer steps."""
+        if self.skipped is None or not self.attempted:
+            return NOTHING
+        return f"{self.skipped:.0f}/{self.attempted:.0f}"
+
+    @property
+    def half_text(self) -> str:
+        """Share of matmul and convolution work in half precision."""
+        return NOTHING if self.half_precision is None else f"{100 * self.half_precision:.0f} %"
+
+
+def rows(scenario: ScenarioReport) -> list[Row]:
+    """A scenario's variants: broken, codemod, gold and reference, then the answers."""
+    verdicts: dict[str, list[Verdict]] = {}
+    for run in scenario.runs:
+        verdicts.setdefault(run.variant, []).append(run.verdict)
+    ranked = sorted(verdicts, key=lambda variant: _ORDER.index(variant) if variant in _ORDER else len(_ORDER))
+    return [_row(variant, verdicts[variant]) for variant in ranked]
+
+
+def _row(variant: str, verdicts: list[Verdict]) -> Row:
+    figures = [verdict.figures for verdict in verdicts]
+    statuses = {verdict.status.value for verdict in verdicts}
+    return Row(
+        variant=variant,
+        losses=tuple(figure.loss for figure in figures if figure.loss is not None),
+        skipped=_median(figure.skipped for figure in figures),
+        attempted=_median(figure.attempted for figure in figures),
+        half_precision=_median(figure.half_precision for figure in figures),
+        status=" and ".join(sorted(statuses)),
+        why="; ".join(dict.fromkeys(filter(None, map(why, verdicts)))),
+        trust=" and ".join(sorted({verdict.trust.value.replace("_", "-") for verdict in verdicts if verdict.trust})),
+    )
+
+
+def why(verdict: Verdict) -> str:
+    """What a verdict other than pass rests on: the first decisive failing check and its reason, or the cause."""
+    failing = (check for check in verdict.checks if check.decisive and check.status.value == "fail")
+    checks = [f"{check.name}: {check.reason}" if check.reason else check.name for check in failing]
+    return checks[0] if checks else verdict.reason
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, which is more than seeds agree on."""
+    if value is None:
+        return NOTHING
+    return f"{value:.4g}" if math.isfinite(value) else str(value)
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """The median of what is known; NaN counts as the largest, since it has no order."""
+    known = sorted((value for value in values if value is not None), key=lambda value: (math.isnan(value), value))
+    if not known:
+        return None
+    return (
+        known[len(known) // 2] if len(known) % 2 else statistics.fmean(known[len(known) // 2 - 1 : len(known) // 2 + 1])
+    )

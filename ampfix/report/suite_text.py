@@ -1,0 +1,32 @@
+"""A suite's result as a table: each scenario's broken, repaired, gold and reference loop, and its answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from ampfix.report.rows import Row, rows
+from ampfix.report.tables import STATUS_STYLES, Text, console, new_table
+
+if TYPE_CHECKING:
+    from ampfix.lab.suite import SuiteReport
+
+
+def write(report: SuiteReport, stream: TextIO) -> None:
+    """Print the table, what is wrong with scenarios that are not valid, and a closing line."""
+    out = console(stream)
+    table = new_table("scenario", "loop", "held-out loss>", "skipped>", "half>", "verdict", "why", "trust")
+    for scenario in report.scenarios:
+        for index, row in enumerate(rows(scenario)):
+            table.add_row(scenario.id if index == 0 else "", *_cells(row))
+        table.add_section()
+    out.print(table)
+    for scenario in report.scenarios:
+        for problem in scenario.problems:
+            out.print(Text.assemble((scenario.id, "bold"), ": ", (problem, "red")))
+    valid = sum(scenario.valid for scenario in report.scenarios)
+    out.print(Text(f"{valid} of {len(report.scenarios)} scenarios valid", style="green" if report.ok else "red"))
+
+
+def _cells(row: Row) -> list[str | Text]:
+    status = Text(row.status, style=STATUS_STYLES.get(row.status, ""))
+    return [row.variant, row.loss_text, row.skipped_text, row.half_text, status, row.why, row.trust]

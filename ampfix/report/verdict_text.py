@@ -1,0 +1,62 @@
+"""Verdicts of graded answers as text: what was measured, what was required, and what the verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+from ampfix.report.rows import NOTHING, number
+from ampfix.report.tables import STATUS_STYLES, Console, Text, console, new_table
+
+if TYPE_CHECKING:
+    from ampfix.lab.verdict import Check, Verdict
+
+
+def write(verdicts: Iterable[Verdict], stream: TextIO) -> None:
+    """Print every verdict, one after the other."""
+    out = console(stream)
+    for verdict in verdicts:
+        _write_one(verdict, out)
+
+
+def _write_one(verdict: Verdict, out: Console) -> None:
+    status = verdict.status.value
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    out.print(Text.assemble((status, f"bold {STATUS_STYLES[status]}"), f"{reason}  ", verdict.scenario_id))
+    if verdict.detail:
+        out.print(Text(verdict.detail))
+    if verdict.checks:
+        table = new_table("check", "status", "measured>", "required>", "source", "decisive", "why")
+        for check in verdict.checks:
+            table.add_row(*_cells(check))
+        out.print(table)
+    out.print(Text(_circumstances(verdict), style="dim"))
+
+
+def _cells(check: Check) -> list[str | Text]:
+    status = check.status.value
+    return [
+        check.name if check.required else f"{check.name} (optional)",
+        Text(status.replace("_", " "), style=STATUS_STYLES.get(status, "dim")),
+        _with_unit(check.measured, check.unit),
+        _with_unit(check.threshold, check.unit),
+        check.source.value.replace("_", "-"),
+        "yes" if check.decisive else "",
+        check.detail or check.reason,
+    ]
+
+
+def _with_unit(value: float | None, unit: str) -> str:
+    return NOTHING if value is None else f"{number(value)} {unit}".strip()
+
+
+def _circumstances(verdict: Verdict) -> str:
+    trust = verdict.trust.value.replace("_", "-") if verdict.trust else "nothing measured"
+    parts = [
+        f"trust {trust}" + ("" if verdict.complete else ", not all checks can be measured here"),
+        f"{verdict.device}, {verdict.policy} policy",
+        f"isolation {verdict.isolation.level}",
+        f"{len(verdict.seeds)} seeds",
+        f"{verdict.wall_s:.1f} s",
+    ]
+    return " · ".join(parts)
