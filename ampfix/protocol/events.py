@@ -43,7 +43,9 @@ class Event:
     linear: for EDIT_GRAD, the edit commutes with scaling (division by a constant, averaging).
     guarded: for SCHEDULER_STEP, it runs only when the optimizer step was applied, or once per many steps.
     outcome: for SCALER_STEP, whether the optimizer step was applied, where known.
-    dtype: for AUTOCAST_ENTER, the region's dtype ("float16", "bfloat16"; None unknown or disabled).
+    dtype: for AUTOCAST_ENTER, the region's dtype ("float16", "bfloat16"; None unknown or disabled); for FORWARD, the
+        dtype its ops were seen to run in (None: that of the region it is in).
+    forced: for UPDATE, a new scale is given, so that torch looks for no inf check.
     manual_scale: for BACKWARD, the loss was multiplied by hand.
     """
 
@@ -57,6 +59,7 @@ class Event:
     dtype: str | None = None
     linear: bool = False
     guarded: bool = False
+    forced: bool = False
     manual_scale: bool = False
     outcome: Outcome = Outcome.UNKNOWN
 
@@ -91,44 +94,53 @@ EXPLANATIONS: dict[Violation, str] = {
         "scale and every step is shrunk by about that factor"
     ),
     Violation.READ_WHILE_SCALED: (
-        "gradients still carry the loss scale, so the value read is too large by the scale and changes when the scale does"
+        "gradients still carry the loss scale, so the value read is too large by the scale and changes when the "
+        "scale does"
     ),
     Violation.EDIT_WHILE_SCALED: (
         "gradients still carry the loss scale, so an absolute edit is divided away when the scaler unscales them"
     ),
-    Violation.UNSCALE_TWICE: "unscale_ was already called for this optimizer since the last update(); torch raises here",
+    Violation.UNSCALE_TWICE: (
+        "unscale_ was already called for this optimizer since the last update(); torch raises here"
+    ),
     Violation.UNSCALE_IN_WINDOW: (
         "gradients were already unscaled and now receive another scaled backward, so the sum mixes two magnitudes and "
         "the step applies it without unscaling again"
     ),
     Violation.RAW_STEP_ON_SCALED: (
-        "optimizer.step() applies gradients that belong to a GradScaler: they still carry the loss scale, or an overflow "
-        "found in them is not skipped"
+        "optimizer.step() applies gradients that belong to a GradScaler: they still carry the loss scale, or an "
+        "overflow found in them is not skipped"
     ),
-    Violation.DOUBLE_STEP: "the optimizer already stepped on these gradients through the scaler and steps again",
+    Violation.DOUBLE_STEP: "the optimizer already stepped on these gradients and steps on them again",
     Violation.STEP_ON_UNSCALED: (
-        "the gradients do not carry the loss scale, and scaler.step() divides them by it, so the update almost vanishes"
+        "the gradients do not carry the loss scale, and the scaler divides them by it, so the update almost vanishes"
     ),
     Violation.MISSING_UPDATE: (
         "scaler.step() ran and update() did not before the next step; the scale never adapts and torch raises"
     ),
     Violation.UPDATE_WITHOUT_STEP: "update() has no inf check to look at since the last one; torch raises here",
     Violation.UPDATE_BETWEEN_STEPS: (
-        "update() ran while these gradients still carried the old scale; when it changed they are unscaled by the wrong one"
+        "update() ran while these gradients still carried the old scale; when it changed they are unscaled by the "
+        "wrong one"
     ),
     Violation.UPDATE_BEFORE_STEP: (
-        "update() forgot that these gradients were already unscaled, so scaler.step() divides them by the scale again"
+        "update() forgot that these gradients were already unscaled, so the scaler divides them by the scale again"
     ),
     Violation.SKIP_WITHOUT_UPDATE: (
-        "the step was abandoned after unscale_ without update(), so the scaler still believes this optimizer is unscaled: "
-        "the scale never backs off and the next gradients are not unscaled"
+        "the step was abandoned after unscale_ without update(), so the scaler still believes this optimizer is "
+        "unscaled: the scale never backs off and the next gradients are not unscaled"
     ),
     Violation.SCHEDULER_ON_SKIPPED_STEP: (
-        "the scheduler advances although the scaler skips the optimizer step on overflow, so the learning rate runs ahead "
-        "of the weights"
+        "the scheduler advances although the scaler skips the optimizer step on overflow, so the learning rate runs "
+        "ahead of the weights"
     ),
-    Violation.MIXED_GRADIENTS: "scaled and unscaled gradients were added up, so no single division recovers the true gradient",
-    Violation.STEP_WITHOUT_GRADIENTS: "no gradient reached this optimizer since zero_grad; torch raises in scaler.step()",
+    Violation.MIXED_GRADIENTS: (
+        "scaled and unscaled gradients were added up, so no single division recovers the true gradient"
+    ),
+    Violation.STEP_WITHOUT_GRADIENTS: (
+        "no gradient reached this optimizer since zero_grad, so there is nothing to step on; torch raises in "
+        "scaler.step() where every gradient is None"
+    ),
     Violation.SCALER_NEVER_SCALED: "the scaler is used before it ever scaled a loss; torch raises here",
     Violation.BACKWARD_IN_AUTOCAST: (
         "backward runs inside the autocast region; its ops already follow the forward's dtypes, and ops that hooks or "

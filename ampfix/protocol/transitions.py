@@ -187,7 +187,7 @@ def _on_update(turn: _Turn) -> None:
     owned = turn.state.owned_by(scaler)
     pending = [name for name in turn.state.names() if dict(turn.state.owners).get(name, scaler) == scaler]
     checked = any(turn.state.of(name).inf_checked for name in owned)
-    if not checked and not (turn.state.starts_unknown and not owned):
+    if not checked and not turn.event.forced and not (turn.state.starts_unknown and not owned):
         turn.report(Violation.UPDATE_WITHOUT_STEP)
         return
     for optimizer in pending:
@@ -222,7 +222,8 @@ def _on_autocast_exit(turn: _Turn) -> None:
 
 
 def _on_forward(turn: _Turn) -> None:
-    if turn.state.autocast and turn.state.autocast[-1] == "float16":
+    region = turn.state.autocast[-1] if turn.state.autocast else None
+    if (turn.event.dtype or region) == "float16":
         turn.state = replace(turn.state, half_forward=True)
 
 

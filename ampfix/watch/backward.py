@@ -1,0 +1,119 @@
+"""Observes backward: which optimizers received gradients, and whether those carry a loss scale.
+
+The engine's entry in `torch.autograd` is wrapped, which every spelling of backward passes. What `scale()` returns is
+marked; a hook on it tells that a backward went through it, and the graph above it whether anything went around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from ampfix.protocol import EventKind, Grad
+from ampfix.watch import gradients
+from ampfix.watch.clipping import ClipOracle
+from ampfix.watch.journal import Journal
+from ampfix.watch.patches import Patches
+from ampfix.watch.scalers import MARK, ScalerObserver
+
+_MAX_NODES = 4096  # of a graph that are looked at
+_SUSPECT = {Grad.UNSCALED, Grad.STALE, Grad.FORGOTTEN, Grad.MIXED, Grad.SCALED}
+
+
+class BackwardObserver:
+    """Writes BACKWARD, before it FORWARD where the graph holds float16, and ZERO_GRAD where gradients were cleared by
+    hand."""
+
+    def __init__(self, journal: Journal, scalers: ScalerObserver, oracle: ClipOracle) -> None:
+        self._journal = journal
+        self._scalers = scalers
+        self._oracle = oracle
+        self._running = False
+
+    def install(self, patches: Patches) -> None:
+        patches.function(torch.autograd, "_engine_run_backward", self._run)
+
+    def _run(self, original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._running or not kwargs.get("accumulate_grad"):  # autograd.grad, or a checkpoint's inner backward
+            return original(outputs, *args, **kwargs)
+        place = self._journal.locate()
+        self._clear_by_hand(place)
+        before = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
+        mixed = self._passes_around_scale(outputs)
+        half = not mixed and self._needs_scale() and _holds_float16(outputs)
+        self._scalers.seen_in_backward.clear()
+        self._running = True
+        try:
+            return original(outputs, *args, **kwargs)
+        finally:
+            self._running = False
+            after = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
+            received = tuple(sorted(name for name in after if after[name] != before.get(name, (0, 0))))
+            if received:
+                self._write(place, outputs, received, mixed, half)
+
+    def _write(self, place: tuple[str, int], outputs: Any, received: tuple[str, ...], mixed: bool, half: bool) -> None:
+        scalers: list[str] = sorted(self._scalers.seen_in_backward)
+        if not scalers and len(outputs) == 1:
+            self._journal.saw_loss(outputs[0])
+        if half and not scalers:
+            self._journal.emit(EventKind.FORWARD, place, dtype="float16")
+        for scaler in scalers:
+            self._journal.emit(EventKind.BACKWARD, place, scaler=scaler, optimizers=received)
+        if mixed or not scalers:
+            self._journal.emit(EventKind.BACKWARD, place, optimizers=received)
+        self._oracle.forget(received)
+
+    def _clear_by_hand(self, place: tuple[str, int]) -> None:
+        """`p.grad = None` and `p.grad.zero_()` pass no function that could be watched. Looked for only where adding a
+        new gradient to the old one would be wrong."""
+        state = self._journal.state
+        if not state.scaled:
+            return
+        for name, optimizer in list(self._journal.optimizers.live()):
+            if state.of(name).grad in _SUSPECT and gradients.all_zero(optimizer):
+                self._journal.emit(EventKind.ZERO_GRAD, place, optimizers=(name,))
+
+    def _needs_scale(self) -> bool:
+        return not self._journal.state.scaled and self._journal.saw_float16_region
+
+    def _passes_around_scale(self, outputs: Iterable[torch.Tensor]) -> bool:
+        """Whether some path from the outputs reaches the model without passing a marked node, though others do."""
+        if not self._journal.state.scaled:
+            return False
+        marked = around = False
+        for node in _graph(outputs, lambda node: MARK in node.metadata):
+            if MARK in node.metadata:
+                marked = True
+            elif not node.next_functions or node.name() == "torch::autograd::AccumulateGrad":
+                around = True
+            if marked and around:
+                return True
+        return False
+
+
+def _holds_float16(outputs: Iterable[torch.Tensor]) -> bool:
+    return any(
+        getattr(item, "dtype", None) is torch.float16
+        for node in _graph(outputs, lambda _: False)
+        for item in getattr(node, "_input_metadata", ())
+    )
+
+
+def _graph(outputs: Iterable[torch.Tensor], stop: Callable[[Any], bool]) -> Iterable[Any]:
+    """Nodes of the graph behind the outputs, breadth first, not beyond those where `stop` holds."""
+    level = [output.grad_fn for output in outputs if isinstance(output, torch.Tensor) and output.grad_fn is not None]
+    seen: set[Any] = set(level)
+    while level and len(seen) < _MAX_NODES:
+        below = []
+        for node in level:
+            yield node
+            if stop(node):
+                continue
+            for following, _ in node.next_functions:
+                if following is not None and following not in seen:
+                    seen.add(following)
+                    below.append(following)
+        level = below

@@ -1,0 +1,51 @@
+"""Observes torch.save and torch.load: whether what goes to disk holds optimizer and scaler state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from ampfix.protocol import EventKind
+from ampfix.watch.journal import Journal
+from ampfix.watch.patches import Patches
+
+_SCALER_KEYS = {"scale", "growth_factor", "backoff_factor", "growth_interval"}
+_OPTIMIZER_KEYS = {"state", "param_groups"}
+_DEPTH = 4  # nesting of a checkpoint that is looked through
+
+
+class CheckpointObserver:
+    """Writes CHECKPOINT_SAVE and CHECKPOINT_LOAD. `scaler` and `optimizers` hold the keys under which their states lie
+    in the checkpoint, such as "scaler" and ("optimizer",)."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def install(self, patches: Patches) -> None:
+        patches.function(torch, "save", self._save)
+        patches.function(torch, "load", self._load)
+
+    def _save(self, original: Callable[..., Any], thing: Any, *args: Any, **kwargs: Any) -> Any:
+        self._write(EventKind.CHECKPOINT_SAVE, thing)
+        return original(thing, *args, **kwargs)
+
+    def _load(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        thing = original(*args, **kwargs)
+        self._write(EventKind.CHECKPOINT_LOAD, thing)
+        return thing
+
+    def _write(self, kind: EventKind, thing: Any) -> None:
+        states = list(_states(thing, "", _DEPTH))
+        scaler = next((key for key, state in states if state.keys() >= _SCALER_KEYS), None)
+        optimizers = tuple(key for key, state in states if state.keys() >= _OPTIMIZER_KEYS)
+        self._journal.emit(kind, scaler=scaler, optimizers=optimizers)
+
+
+def _states(thing: Any, key: str, depth: int) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    if not isinstance(thing, Mapping) or depth == 0:
+        return
+    yield key, thing
+    for name, value in thing.items():
+        yield from _states(value, str(name), depth - 1)

@@ -1,0 +1,82 @@
+"""Counts the floating point operations of matrix products and convolutions by the dtype they really ran in.
+
+A dispatch mode sees every op after autocast has cast its inputs, forward and backward alike. It slows small models
+down, so only some steps are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+SAMPLED = frozenset({1, 2, 8, 32, 128}) | frozenset(range(512, 1 << 20, 512))
+"""Steps that are counted: early ones, then one in 512. Not the first, where modules initialise lazily and compile."""
+
+
+class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.by_dtype: Counter[str] = Counter()
+        self.steps = 0
+        self._formulas: dict[Any, Callable[..., int] | None] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        try:
+            formula = self._formulas[func]
+        except KeyError:
+            formula = self._formulas[func] = _formula(func)
+        if formula is not None:
+            operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
+            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+    @property
+    def counting(self) -> bool:
+        return _get_current_dispatch_mode() is self
+
+    def before_step(self, attempt: int) -> None:
+        """Called between steps: switch counting on for a sampled step and off after it."""
+        inside = self.counting
+        if attempt in SAMPLED and not inside:
+            self.__enter__()  # type: ignore[no-untyped-call]
+        elif attempt not in SAMPLED and inside:
+            self.stop()
+        self.steps += attempt in SAMPLED
+
+    def stop(self) -> None:
+        """Leave the mode, unless somebody entered another one on top of it that has to go first."""
+        if self.counting:
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def summary(self) -> dict[str, int]:
+        return dict(sorted(self.by_dtype.items()))
+
+
+def _formula(func: Any) -> Callable[..., int] | None:
+    packet = func._overloadpacket
+    formula: Callable[..., int] | None = _CPU_ATTENTION.get(packet) or flop_registry.get(packet)
+    return formula
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
+
+
+def _attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    shapes = gradient.shape, query.shape, key.shape, value.shape
+    return int(sdpa_backward_flop_count(*shapes))  # type: ignore[no-untyped-call]
+
+
+_CPU_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
+"""CPU attention kernels, which torch's own registry does not list."""

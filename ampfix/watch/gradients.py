@@ -1,0 +1,53 @@
+"""Reading gradients without changing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+
+def parameters_of(optimizer: Any) -> Iterator[torch.Tensor]:
+    for group in getattr(optimizer, "param_groups", ()):
+        for parameter in group["params"]:
+            if isinstance(parameter, torch.Tensor):
+                yield parameter
+
+
+def gradients_of(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def fingerprint(optimizer: Any) -> tuple[int, int]:
+    """Changes whenever a gradient of the optimizer is created, replaced or written to.
+
+    An accumulation in place raises the tensor's version; one under create_graph puts a new tensor there.
+    """
+    total = identity = 0
+    for group in getattr(optimizer, "param_groups", ()):
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is not None:
+                total += gradient._version + 1
+                identity += id(gradient)
+    return total, identity
+
+
+@torch.no_grad()
+def norm(gradients: list[torch.Tensor], norm_type: float = 2.0) -> float:
+    """The norm of all gradients taken as one vector, in float32 (0.0 where there are none)."""
+    if not gradients:
+        return 0.0
+    values = [gradient.coalesce()._values() if gradient.is_sparse else gradient for gradient in gradients]
+    if any(value.dtype in (torch.float16, torch.bfloat16) for value in values):
+        values = [value.float() for value in values]  # a half norm overflows where its elements do not
+    norms = torch._foreach_norm(values, norm_type)
+    return float(torch.linalg.vector_norm(torch.stack([item.to(norms[0].device) for item in norms]), norm_type))
+
+
+@torch.no_grad()
+def all_zero(optimizer: Any) -> bool:
+    """Whether every gradient of the optimizer is None or zero."""
+    gradients = gradients_of(parameters_of(optimizer))
+    return not gradients or norm(gradients, float("inf")) == 0.0

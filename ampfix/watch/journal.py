@@ -1,0 +1,143 @@
+"""The run so far: every observer writes its events here, and the protocol judges them as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ampfix.protocol import INITIAL, Broken, Event, EventKind, Grad, Outcome, advance
+from ampfix.watch.facts import Range, StepFacts, Thinned
+from ampfix.watch.names import Names
+from ampfix.watch.position import Locator
+
+_MAX_BROKEN = 256  # distinct (violation, place) pairs kept; a loop has a few at most
+_OUTCOMES = {True: Outcome.APPLIED, False: Outcome.SKIPPED, None: Outcome.UNKNOWN}
+
+
+@dataclass
+class ScalerStep:
+    """A `scaler.step(optimizer)` under way. Its event is written when it returns, since only then its outcome is
+    known; where user code runs inside it (a closure), it is written before that code's own events."""
+
+    scaler: str
+    optimizer: str
+    scale: float
+    written: bool = False
+    gradients_arrived: bool = False
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A violation at one place in the code, with the first step that showed it."""
+
+    broken: Broken
+    count: int
+
+
+class Journal:
+    """Numbers the steps, places events in the user's code, hands them on, and keeps bounded facts."""
+
+    def __init__(
+        self,
+        on_event: Callable[[Event], None],
+        on_attempt: Callable[[int, bool | None], None],
+        locate: Locator,
+    ) -> None:
+        self._on_event = on_event
+        self._on_attempt = on_attempt
+        self.locate = locate
+        self.optimizers = Names()
+        self.scalers = Names()
+        self.state = INITIAL
+        self.attempts = self.applied = self.skipped = 0
+        self.first_skip: int | None = None
+        self.saw_float16_region = False
+        self.scaler_step: ScalerStep | None = None
+        self.grad_norm: float | None = None
+        self.losses = Range()
+        self.scales = Range()
+        self.grad_norms = Range()
+        self.steps: Thinned[StepFacts] = Thinned()
+        self._loss: float | None = None
+        self._pending_losses: list[tuple[Any, float]] = []
+        self._broken: dict[tuple[Any, ...], Occurrence] = {}
+        self.events = 0
+
+    def emit(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
+        """Write one event. `place` saves looking for the user's frame again."""
+        step = self.scaler_step
+        if step is not None and not step.written:
+            self._write_scaler_step(step, True)
+        if step is not None and kind is EventKind.BACKWARD:
+            step.gradients_arrived = True
+        self._write(kind, place, **fields)
+
+    def _write(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
+        path, line = place or self.locate()
+        event = Event(kind, path=path, line=line, step=self.attempts, **fields)
+        self.state, broken = advance(self.state, event)
+        for item in broken:
+            self._remember(item)
+        self.events += 1
+        self._on_event(event)
+
+    def _remember(self, broken: Broken) -> None:
+        event = broken.event
+        key = (broken.violation, event.path, event.line)
+        seen = self._broken.get(key)
+        if seen is not None:
+            self._broken[key] = Occurrence(seen.broken, seen.count + 1)
+        elif len(self._broken) < _MAX_BROKEN:
+            self._broken[key] = Occurrence(broken, 1)
+
+    @property
+    def violations(self) -> list[Occurrence]:
+        return list(self._broken.values())
+
+    def _write_scaler_step(self, step: ScalerStep, applied: bool | None) -> None:
+        step.written = True
+        self._write(EventKind.SCALER_STEP, scaler=step.scaler, optimizers=(step.optimizer,), outcome=_OUTCOMES[applied])
+
+    def close_scaler_step(self, applied: bool | None) -> None:
+        """The scaler's step has returned, or raised (None)."""
+        step, self.scaler_step = self.scaler_step, None
+        if step is None:
+            return
+        if not step.written:
+            self._write_scaler_step(step, applied)
+        elif step.gradients_arrived:
+            # A closure computed new gradients, and the optimizer applied those, past the scaler's unscaling.
+            self._write(EventKind.OPTIMIZER_STEP, optimizers=(step.optimizer,))
+        self.attempted(step.optimizer, applied, step.scale)
+
+    def attempted(self, optimizer: str, applied: bool | None, scale: float | None) -> None:
+        """An optimizer step was attempted and has ended."""
+        self._read_losses()
+        attempt = self.attempts
+        if applied is False:
+            self.skipped += 1
+            self.first_skip = attempt if self.first_skip is None else self.first_skip
+        elif applied:
+            self.applied += 1
+        if self.grad_norm is not None:
+            self.grad_norms.add(attempt, self.grad_norm)
+        path, line = self.locate()
+        self.steps.append(StepFacts(attempt, optimizer, applied, scale, self.grad_norm, self._loss, path, line))
+        self.grad_norm = None
+        self.attempts += 1
+        self._on_attempt(attempt, applied)
+
+    def saw_loss(self, loss: Any, divisor: float = 1.0) -> None:
+        """Keep a loss until the step's end: reading it at once would wait for a GPU in the middle of the step."""
+        if loss.numel() == 1 and len(self._pending_losses) < 64:
+            self._pending_losses.append((loss.detach(), divisor))
+
+    def _read_losses(self) -> None:
+        for loss, divisor in self._pending_losses:
+            self._loss = float(loss) / divisor
+            self.losses.add(self.attempts, self._loss)
+        self._pending_losses.clear()
+
+    def carries_scale(self, optimizer: str) -> bool:
+        return self.state.of(optimizer).grad in (Grad.SCALED, Grad.STALE)

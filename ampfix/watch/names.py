@@ -1,0 +1,46 @@
+"""Stable names for live objects, which are not kept alive by being named."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Names:
+    """Names of objects of one kind, in the order they were met: "AdamW-0", "AdamW-1"."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Callable[[], Any], str]] = {}
+        self._count = 0
+
+    def find(self, thing: object) -> str | None:
+        """The name of an object, None where it was not met before."""
+        reference, name = self._known.get(id(thing), (None, None))
+        return name if reference is not None and reference() is thing else None
+
+    def of(self, thing: object) -> str:
+        """The name of an object, given now where it has none."""
+        known = self.find(thing)
+        if known is None:
+            known = f"{type(thing).__name__}-{self._count}"
+            self._count += 1
+            self.alias(thing, known)
+        return known
+
+    def alias(self, thing: object, name: str) -> None:
+        """Give `thing` a name that another object may carry too: a wrapper and what it wraps."""
+        key = id(thing)
+        self._known[key] = (weakref.ref(thing, lambda _: self._known.pop(key, None)), name)
+
+    def live(self) -> Iterator[tuple[str, Any]]:
+        """(name, object) of every object still alive."""
+        for reference, name in list(self._known.values()):
+            thing = reference()
+            if thing is not None:
+                yield name, thing
+
+    @property
+    def count(self) -> int:
+        """How many names were given."""
+        return self._count
