@@ -1,0 +1,143 @@
+"""A warm server process and the requests to it. It knows the wire format and nothing of scenarios."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import Any, Literal
+
+import ampfix
+from ampfix import assets
+from ampfix.lab.causes import InfraError
+
+Role = Literal["submission", "judge"]
+
+_REPLY = "reply.json"
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 5.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+_BOOT = "import sys; sys.path[:0] = {paths!r}; from graders import serve; serve.main()"
+
+
+class Server:
+    """One server process of a role. Thread-safe; started by the first request, and again after it died."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._lock = threading.Lock()
+        self._ids = itertools.count()
+        self._process: subprocess.Popen[str] | None = None
+        self._waiting: dict[int, Future[int]] = {}
+
+    def start(self) -> None:
+        """Begin to warm up, without waiting for it."""
+        with self._lock:
+            self._ensure_process()
+
+    def call(self, job: str, arguments: dict[str, Any], timeout_s: float) -> Any:
+        """Have one job done. Returns its result.
+
+        Raises InfraError where the server died, the job broke, or no answer came within `timeout_s` seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="ampfix-job-") as folder:
+            future = self._send({"job": job, "folder": folder, "arguments": arguments})
+            try:
+                status = future.result(timeout=timeout_s)
+            except FutureTimeoutError:
+                self.kill()
+                raise InfraError("server_timeout", f"the {self._role} server did not answer in {timeout_s:.0f} s") from None
+            return _result(Path(folder, _REPLY), status, f"{job} on the {self._role} server")
+
+    def close(self) -> None:
+        """End the server and whatever it has running."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            assert process.stdin is not None
+            process.stdin.close()
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self) -> None:
+        """End the server at once; its jobs raise InfraError."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def _send(self, request: dict[str, Any]) -> Future[int]:
+        with self._lock:
+            process = self._ensure_process()
+            number = next(self._ids)
+            future = self._waiting[number] = Future()
+            line = json.dumps({"id": number, **request}) + "\n"
+            try:
+                assert process.stdin is not None
+                process.stdin.write(line)
+                process.stdin.flush()
+            except OSError as error:
+                self._waiting.pop(number, None)
+                raise InfraError("server_died", f"the {self._role} server is gone: {error}") from error
+            return future
+
+    def _ensure_process(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = _launch(self._role)
+            threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        return self._process
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if "id" in message:
+                with self._lock:
+                    future = self._waiting.pop(message["id"], None)
+                if future is not None:
+                    future.set_result(message["exit"])
+        code = process.wait()
+        with self._lock:
+            if self._process is not process and self._process is not None:
+                return
+            orphans, self._waiting = list(self._waiting.values()), {}
+        for future in orphans:
+            future.set_exception(InfraError("server_died", f"the {self._role} server ended with code {code}"))
+
+
+def _launch(role: Role) -> subprocess.Popen[str]:
+    paths = [str(Path(ampfix.__file__).resolve().parent.parent), str(assets.path("graders").parent)]
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if "PYTHONPATH" in os.environ:
+        environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    return subprocess.Popen(
+        [sys.executable, "-c", _BOOT.format(paths=paths), "--role", role],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends its servers in order
+    )
+
+
+def _result(path: Path, status: int, what: str) -> Any:
+    try:
+        reply = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InfraError("job_died", f"{what} ended with status {status} and no reply") from None
+    if not reply["ok"]:
+        raise InfraError("job_failed", f"{what}: {reply['error']}")
+    return reply["result"]

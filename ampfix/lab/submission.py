@@ -1,0 +1,107 @@
+"""From an answer as it was given (a .py file, or prose with a code block) to the files that will run."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST_ANSWER = 1 << 20
+
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)[^\n`]*$")
+_PYTHON = frozenset({"", "py", "python", "python3"})
+_HEADER = re.compile(r"^#\s*ampfix-scenario:\s*(?P<id>[a-z0-9-]+)\s*$", re.MULTILINE)
+
+
+class InvalidAnswer(Exception):
+    """An answer that holds nothing to run. code: a row of `causes`; the message is one line."""
+
+    def __init__(self, code: str, detail: str, sha256: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.sha256 = sha256
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An answer's loop. text: what replaces the scenario's entry. sha256: of the answer as given."""
+
+    text: str
+    sha256: str
+
+    @property
+    def scenario_id(self) -> str | None:
+        """The scenario named by a header comment, if any."""
+        match = _HEADER.search(self.text[:2000])
+        return match["id"] if match else None
+
+
+def read(path: Path) -> Submission:
+    """Read an answer's file. Raises OSError where it cannot be read, InvalidAnswer where it holds no loop."""
+    with path.open("rb") as file:
+        raw = file.read(LARGEST_ANSWER + 1)
+    return extract(raw, markdown=path.suffix.lower() not in (".py", ".pyw"))
+
+
+def from_text(text: str) -> Submission:
+    """A loop of our own, taken as it is."""
+    return Submission(text, _sha256(text.encode()))
+
+
+def extract(raw: bytes, markdown: bool) -> Submission:
+    """The loop in an answer. markdown: the code stands in a fenced block. Raises InvalidAnswer."""
+    digest = _sha256(raw)
+    if len(raw) > LARGEST_ANSWER:
+        raise InvalidAnswer("too_large", f"the answer is larger than {LARGEST_ANSWER >> 20} MiB", digest)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidAnswer("not_utf8", f"not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}", digest) from None
+    if not text.strip():
+        raise InvalidAnswer("empty", "the answer is empty", digest)
+    code = _only_block(text, digest) if markdown else text
+    _must_parse(code, digest)
+    return Submission(code, digest)
+
+
+def _only_block(text: str, digest: str) -> str:
+    blocks = code_blocks(text)
+    if not blocks:
+        raise InvalidAnswer("no_code", "the answer holds no Python code block", digest)
+    if len(blocks) > 1:
+        detail = f"the answer holds {len(blocks)} Python code blocks: give the whole loop in one"
+        raise InvalidAnswer("several_code_blocks", detail, digest)
+    return blocks[0]
+
+
+def code_blocks(text: str) -> list[str]:
+    """The fenced blocks marked as Python, or not marked at all, in order."""
+    blocks: list[str] = []
+    fence, kept, lines = "", False, list[str]()
+    for line in text.splitlines(keepends=True):
+        stripped = line.strip()
+        if fence:
+            if stripped.startswith(fence) and not stripped.strip(fence[0]):
+                if kept:
+                    blocks.append("".join(lines))
+                fence = ""
+            else:
+                lines.append(line)
+        elif match := _FENCE.match(stripped):
+            fence, kept, lines = match["fence"], match["language"].lower() in _PYTHON, []
+    return blocks
+
+
+def _must_parse(code: str, digest: str) -> None:
+    try:
+        ast.parse(code)
+    except SyntaxError as error:
+        raise InvalidAnswer("syntax_error", f"line {error.lineno}: {error.msg}", digest) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InvalidAnswer("syntax_error", f"not parseable: {error}", digest) from None
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,169 @@
+"""Runs one submitted loop inside the jail under the recorder, and sends what came out of it.
+
+Everything here shares its interpreter with the submission, so nothing it sends is evidence by itself: the judge looks
+at the weights alone, and what the recorder says is marked self-reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import runpy
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ampfix.emulate import UnsupportedCudaApi, cuda, force_fp32
+from ampfix.protocol import Event
+from ampfix.watch import Recorder
+from ampfix.watch.records import to_json
+
+from graders import ampfix_task, tensors
+from graders.exchange import Kind, Sender
+from graders.jail import resolve
+from graders.modules import load_module
+
+ANSWER, INPUTS, SCRATCH = "/answer", "/inputs", "/scratch"
+"""Where the jail shows the answer's files, the trusted inputs (TASK, INIT, TRAIN) and an empty writable folder."""
+TASK, INIT, TRAIN = "task.py", "init.safetensors", "train.safetensors"
+
+_EVENT_BATCH = 256
+_TRACEBACK_CHARACTERS = 2000
+_MESSAGE_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class LoopJob:
+    """What to run. entry: the loop's path below ANSWER. device: "emulated" or "cuda". precision: "as_written" or "fp32"."""
+
+    entry: str
+    style: str
+    steps: int
+    snapshot_step: int
+    profile: str
+    device: str = "emulated"
+    precision: str = "as_written"
+
+
+def run(job: LoopJob, descriptor: int) -> None:
+    """Run the loop; events, snapshot, weights and a summary go to `descriptor`, in that order."""
+    sender = Sender(descriptor)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    started = time.perf_counter()
+    task_module = load_module("task", Path(resolve(INPUTS)) / TASK)
+    modules = task_module.build(0)
+    names = tuple(modules)
+    initial = tensors.read(Path(resolve(INPUTS)) / INIT)
+    tensors.load_state(modules, initial)
+    batches = ampfix_task.Batches(tensors.read_batches(Path(resolve(INPUTS)) / TRAIN), job.steps)
+    events = _EventStream(sender)
+    failure: dict[str, Any] = {}
+    with _device(job) as device:
+        task = ampfix_task.Task(modules, batches, device, job.steps, Path(resolve(SCRATCH)))
+
+        def on_attempt(attempt: int, _applied: bool | None) -> None:
+            if attempt == job.snapshot_step - 1:  # attempts are counted from 0
+                sender.send(Kind.SNAPSHOT, tensors.dump(tensors.state_of(task.modules, initial)))
+
+        recorder = Recorder(on_event=events.add, on_attempt=on_attempt, root=Path(resolve(ANSWER)))
+        with recorder:
+            try:
+                _run_entry(job, task)
+            except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's doing too
+                failure = _describe(error)
+        events.flush()
+        facts = recorder.summary()
+    if not failure:
+        wanted = {name: task.modules[name] for name in names if name in task.modules}
+        sender.send(Kind.WEIGHTS, tensors.dump(tensors.state_of(wanted, initial)))
+    summary = {
+        "completed": not failure,
+        "error": failure or None,
+        "batches": batches.served,
+        "loop_s": time.perf_counter() - started,
+        "facts": facts,
+    }
+    sender.send(Kind.SUMMARY, json.dumps(summary).encode())
+
+
+class _EventStream:
+    """Event lines, sent in batches so that a killed run leaves its beginning behind."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._lines: list[str] = []
+
+    def add(self, event: Event) -> None:
+        self._lines.append(json.dumps(to_json(event)))
+        if len(self._lines) >= _EVENT_BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._lines:
+            self._sender.send(Kind.EVENTS, ("\n".join(self._lines) + "\n").encode())
+            self._lines.clear()
+
+
+@contextlib.contextmanager
+def _device(job: LoopJob) -> Iterator[torch.device]:
+    with contextlib.ExitStack() as stack:
+        if job.device == "emulated":
+            stack.enter_context(cuda(job.profile))
+        if job.precision == "fp32":
+            stack.enter_context(force_fp32())
+        yield torch.device("cuda")
+
+
+def _run_entry(job: LoopJob, task: ampfix_task.Task) -> None:
+    path = Path(resolve(ANSWER)) / job.entry
+    ampfix_task.task = task
+    sys.path.insert(0, str(path.parent))
+    sys.argv = [str(path)]
+    _RUN[job.style](path, task)
+
+
+def _run_function(path: Path, task: ampfix_task.Task) -> None:
+    load_module(path.stem, path).train(task)
+
+
+def _run_script(path: Path, task: ampfix_task.Task) -> None:
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as leaving:
+        if leaving.code not in (None, 0):
+            raise
+
+
+def _run_package(path: Path, task: ampfix_task.Task) -> None:
+    root = Path(resolve(ANSWER))
+    sys.path.insert(0, str(root))
+    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    importlib.import_module(name).train(task)
+
+
+_RUN: dict[str, Callable[[Path, ampfix_task.Task], None]] = {
+    "function": _run_function,
+    "script": _run_script,
+    "package": _run_package,
+}
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    root = resolve(ANSWER)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(root)]
+    place = f"{Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno}" if frames else ""
+    text = "".join(traceback.format_exception(error)).replace(root + "/", "")
+    return {
+        "type": type(error).__name__,
+        "message": " ".join(str(error).split())[:_MESSAGE_CHARACTERS],
+        "place": place,
+        "unsupported": isinstance(error, UnsupportedCudaApi),
+        "traceback": text[-_TRACEBACK_CHARACTERS:],
+    }

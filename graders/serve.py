@@ -1,0 +1,151 @@
+"""A warm process that forks one child per job, so that a job starts in milliseconds with torch imported.
+
+Two are started: one for submissions, whose jobs end in a jail, and one for the judge, which never runs submitted code.
+Neither holds a secret. A job is one JSON line on stdin: {"id", "role's job name" as "job", "folder", "arguments"}; its child
+writes FOLDER/reply.json, and {"id", "exit"} on stdout says that it has ended. End of input ends the server and its children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+REPLY = "reply.json"
+
+Job = Callable[..., dict[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--role", choices=sorted(_ROLES), required=True)
+    jobs = _ROLES[parser.parse_args().role]()
+    gc.collect()
+    gc.freeze()  # children then share the pages of everything imported so far
+    Server(jobs).serve()
+
+
+def _submission_jobs() -> Mapping[str, Job]:
+    import torch
+    import torch._dynamo
+
+    torch.set_num_threads(1)
+    from graders import jail, run_job
+
+    jail.probe()  # remembered, so that no child has to find out again
+
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    torch.optim.SGD([parameter], lr=0.1).step()  # the first step imports what every later one needs
+    return {"run": run_job.run, "probe": run_job.probe_level}
+
+
+def _judge_jobs() -> Mapping[str, Job]:
+    import torch
+
+    torch.set_num_threads(1)
+    from graders import judge
+
+    return {"prepare": judge.prepare, "judge": judge.judge}
+
+
+_ROLES: dict[str, Callable[[], Mapping[str, Job]]] = {"submission": _submission_jobs, "judge": _judge_jobs}
+
+
+class Server:
+    """Reads jobs, forks, reaps, answers; a single thread, since a fork keeps no other."""
+
+    def __init__(self, jobs: Mapping[str, Job]) -> None:
+        self._jobs = jobs
+        self._running: dict[int, int] = {}  # pid -> job id
+        self._buffer = b""
+        self._alarm, self._wake = os.pipe()
+        for end in (self._alarm, self._wake):
+            os.set_blocking(end, False)
+
+    def serve(self) -> None:
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # a handler, so that the wakeup fd is written to
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        selector = selectors.DefaultSelector()
+        selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+        selector.register(self._alarm, selectors.EVENT_READ)
+        self._say({"ready": True})
+        try:
+            while True:
+                for key, _ in selector.select():
+                    if key.fd == self._alarm:
+                        self._reap()
+                    elif not self._read():
+                        return
+        finally:
+            self._kill_children()
+
+    def _read(self) -> bool:
+        """Take what arrived on stdin; False at its end."""
+        data = os.read(sys.stdin.fileno(), 1 << 16)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._start(json.loads(line))
+        return bool(data)
+
+    def _start(self, request: dict[str, Any]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._be_the_child(request)
+        self._running[pid] = request["id"]
+
+    def _be_the_child(self, request: dict[str, Any]) -> None:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 0)
+            os.dup2(null, 1)
+            for end in (self._alarm, self._wake, null):
+                os.close(end)
+            folder = Path(request["folder"])
+            try:
+                reply = {"ok": True, "result": self._jobs[request["job"]](**request["arguments"])}
+            except Exception as error:
+                reply = {"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+            (folder / REPLY).write_text(json.dumps(reply), encoding="utf-8")
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._alarm, 4096):
+                pass
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            if pid in self._running:
+                self._say({"id": self._running.pop(pid), "exit": status})
+
+    def _kill_children(self) -> None:
+        for pid in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        for pid in self._running:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
