@@ -84,14 +84,10 @@ def number(value: float | None) -> str:
     """Four significant digits, which is more than seeds agree on."""
     if value is None:
         return NOTHING
-    return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:.4g}" if math.isfinite(value) else "not finite"
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    """The median of what is known; NaN counts as the largest, since it has no order."""
-    known = sorted((value for value in values if value is not None), key=lambda value: (math.isnan(value), value))
-    if not known:
-        return None
-    return (
-        known[len(known) // 2] if len(known) % 2 else statistics.fmean(known[len(known) // 2 - 1 : len(known) // 2 + 1])
-    )
+    """The median of what is known. NaN has no order and counts as infinite."""
+    known = [math.inf if math.isnan(value) else value for value in values if value is not None]
+    return statistics.median(known) if known else None

@@ -1,0 +1,62 @@
+"""A suite's result as one HTML page that needs nothing else: no network, no script, light and dark."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ampfix import __version__
+from ampfix.report.rows import NOTHING, Row, number, rows
+from ampfix.report.svg import Dots, dot_plot
+
+if TYPE_CHECKING:
+    from ampfix.lab.suite import ScenarioReport, SuiteReport
+
+_UNIT = "held-out loss (fp32, lower is better)"
+
+
+def render(report: SuiteReport) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("ampfix.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["number"] = number
+    verdicts = [run.verdict for scenario in report.scenarios for run in scenario.runs]
+    return environment.get_template("suite.html.jinja").render(
+        report=report,
+        scenarios=[(scenario, rows(scenario), _chart(scenario)) for scenario in report.scenarios],
+        first=verdicts[0] if verdicts else None,
+        runs=len(verdicts),
+        version=__version__,
+        nothing=NOTHING,
+    )
+
+
+def write(report: SuiteReport, path: Path) -> None:
+    """Write the page in one move, so that a reader never meets half of it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".html")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(render(report))
+        # mkstemp makes it private; a report is for others to read.
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def _chart(scenario: ScenarioReport) -> Markup:
+    measured = [_dots(row) for row in rows(scenario) if row.losses]
+    return Markup(dot_plot(measured, _UNIT)) if measured else Markup("")
+
+
+def _dots(row: Row) -> Dots:
+    return Dots(row.variant.removeprefix("answer:"), row.losses, f"status-{row.status.replace(' ', '-')}")

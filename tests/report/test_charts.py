@@ -1,0 +1,91 @@
+"""Charts: scales keep order and bounds, ticks are round and inside, SVG is well-formed whatever the values."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ampfix.report.scales import fit
+from ampfix.report.svg import MOST_POINTS, Curve, Dots, dot_plot, line_chart
+
+# The span of losses and scales; differences below the floats' own spacing cannot be drawn apart.
+FINITE = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
+ANY = st.floats(allow_nan=True, allow_infinity=True, width=32)
+START, STOP = 100.0, 500.0
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+@given(st.lists(FINITE, min_size=1))
+def test_every_value_lies_between_the_ends(values: list[float]) -> None:
+    scale = fit(values, START, STOP)
+    assert all(START <= scale(value) <= STOP for value in values)
+
+
+@given(st.lists(FINITE, min_size=2))
+def test_larger_values_never_lie_before_smaller_ones(values: list[float]) -> None:
+    scale = fit(values, START, STOP)
+    places = [scale(value) for value in sorted(values)]
+    assert all(before <= after + 1e-9 for before, after in zip(places, places[1:], strict=False))
+
+
+@given(st.lists(FINITE, min_size=2), st.integers(2, 9))
+def test_ticks_are_few_ascending_and_inside(values: list[float], most: int) -> None:
+    assume(max(values) - min(values) > 1e-6 * max(map(abs, values)))
+    scale = fit(values, START, STOP)
+    ticks = scale.ticks(most)
+    spacing = scale.high - scale.low
+    assert len(ticks) <= most + 1
+    assert ticks == sorted(ticks)
+    assert all(scale.low - 1e-9 * spacing <= tick <= scale.high + 1e-9 * spacing for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [((0.0, 10.0), [0, 2, 4, 6, 8, 10]), ((0.01, 100.0), [0.01, 0.1, 1, 10, 100]), ((0.2, 0.3), None)],
+)
+def test_ticks_are_round(values, ticks) -> None:
+    found = fit(values, START, STOP).ticks()
+    assert found and all(float(f"{tick:.2g}") == pytest.approx(tick) for tick in found)
+    if ticks:
+        assert found == pytest.approx(ticks)
+
+
+def test_a_wide_range_of_positive_values_is_logarithmic_and_others_are_not() -> None:
+    assert fit([1e-3, 1.0], 0, 1).log
+    assert not fit([0.5, 1.0], 0, 1).log
+    assert not fit([-1.0, 1e6], 0, 1).log
+
+
+@given(st.lists(st.tuples(st.text(), st.lists(ANY, max_size=5)), min_size=1, max_size=6))
+def test_dot_plots_are_well_formed_and_count_every_value(rows: list[tuple[str, list[float]]]) -> None:
+    labelled = [("".join(c for c in label if c.isprintable()), values) for label, values in rows]
+    root = parsed(dot_plot([Dots(label, tuple(values), "status-pass") for label, values in labelled], "loss"))
+    everything = [value for _, values in rows for value in values]
+    dots = [element for element in root.iter() if element.get("class", "").startswith("dot")]
+    assert len(dots) == sum(map(math.isfinite, everything))
+    lost = [element.text for element in root.iter() if element.get("class", "").startswith("lost")]
+    assert sum(int(text.rpartition("×")[2]) for text in lost) == len(everything) - len(dots)
+
+
+def test_a_curve_is_interrupted_where_it_is_not_finite() -> None:
+    points = ((0.0, 1.0), (1.0, 2.0), (2.0, math.nan), (3.0, 1.0), (4.0, 0.5))
+    root = parsed(line_chart([Curve("loss", points, "status-fail")], "step", "loss"))
+    path = next(element.get("d", "") for element in root.iter() if element.tag.endswith("path"))
+    assert path.count("M") == 2 and path.count("L") == 2
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:
+    points = tuple((float(step), float(step)) for step in range(10_000))
+    root = parsed(line_chart([Curve("loss", points, "status-pass")], "step", "loss"))
+    path = next(element.get("d", "") for element in root.iter() if element.tag.endswith("path"))
+    drawn = path.count("M") + path.count("L")
+    assert drawn <= MOST_POINTS + 1
+    last = float(path.rpartition("L")[2].split()[0])
+    assert last == max(float(part.split()[0]) for part in path.replace("M", "L").split("L") if part)
