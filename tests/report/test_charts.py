@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import xml.etree.ElementTree as ElementTree
 
@@ -32,7 +33,7 @@ def test_every_value_lies_between_the_ends(values: list[float]) -> None:
 def test_larger_values_never_lie_before_smaller_ones(values: list[float]) -> None:
     scale = fit(values, START, STOP)
     places = [scale(value) for value in sorted(values)]
-    assert all(before <= after + 1e-9 for before, after in zip(places, places[1:], strict=False))
+    assert all(before <= after + 1e-9 for before, after in itertools.pairwise(places))
 
 
 @given(st.lists(FINITE, min_size=2), st.integers(2, 9))
@@ -48,7 +49,7 @@ def test_ticks_are_few_ascending_and_inside(values: list[float], most: int) -> N
 
 @pytest.mark.parametrize(
     ("values", "ticks"),
-    [((0.0, 10.0), [0, 2, 4, 6, 8, 10]), ((0.01, 100.0), [0.01, 0.1, 1, 10, 100]), ((0.2, 0.3), None)],
+    [((0.0, 10.0), [0, 5, 10]), ((0.01, 100.0), [0.01, 0.1, 1, 10, 100]), ((0.2, 0.3), None)],
 )
 def test_ticks_are_round(values, ticks) -> None:
     found = fit(values, START, STOP).ticks()
