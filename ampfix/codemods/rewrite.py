@@ -73,9 +73,9 @@ class _Maker(cst.CSTTransformer):
         for change in changes:
             if isinstance(change, Replace):
                 return change.build(updated_node)
-        if any(isinstance(change, Remove) for change in changes):
-            return cst.RemoveFromParent()
         if changes and isinstance(updated_node, cst.BaseCompoundStatement):
+            if any(isinstance(change, Remove) for change in changes):
+                return cst.RemoveFromParent()
             return cst.FlattenSentinel(self._around(changes, updated_node))
         return updated_node
 

@@ -22,13 +22,22 @@ SHAPES = {
     "first of semicolons": (f"{CLIP}; b()\n", f"s.unscale_(o)\n{CLIP}; b()\n"),
     "last of semicolons": (f"a(); {CLIP}; \n", f"a()\ns.unscale_(o)\n{CLIP}; \n"),
     "head of an if": (f"if {CLIP} > 9:\n    a()\n", f"s.unscale_(o)\nif {CLIP} > 9:\n    a()\n"),
-    "head of a with, comment above": (f"# c\nwith f({CLIP}):\n    a()\n", f"# c\ns.unscale_(o)\nwith f({CLIP}):\n    a()\n"),
+    "head of a with, comment above": (
+        f"# c\nwith f({CLIP}):\n    a()\n",
+        f"# c\ns.unscale_(o)\nwith f({CLIP}):\n    a()\n",
+    ),
     "return": (f"def f():\n    return {CLIP}\n", f"def f():\n    s.unscale_(o)\n    return {CLIP}\n"),
-    "match": (f"match m:\n    case 1:\n        {CLIP}\n", f"match m:\n    case 1:\n        s.unscale_(o)\n        {CLIP}\n"),
+    "match": (
+        f"match m:\n    case 1:\n        {CLIP}\n",
+        f"match m:\n    case 1:\n        s.unscale_(o)\n        {CLIP}\n",
+    ),
     "CRLF": (f"a()\r\n{CLIP}\r\nb()\r\n", f"a()\r\ns.unscale_(o)\r\n{CLIP}\r\nb()\r\n"),
     "mixed line ends": (f"a()\n{CLIP}\r\nb()\n", f"a()\ns.unscale_(o)\r\n{CLIP}\r\nb()\n"),
     "no final newline": (f"a()\n{CLIP}", f"a()\ns.unscale_(o)\n{CLIP}"),
-    "after a docstring": (f'def f():\n    """D."""\n    {CLIP}\n', f'def f():\n    """D."""\n    s.unscale_(o)\n    {CLIP}\n'),
+    "after a docstring": (
+        f'def f():\n    """D."""\n    {CLIP}\n',
+        f'def f():\n    """D."""\n    s.unscale_(o)\n    {CLIP}\n',
+    ),
     "non-ASCII before it": (f"é = 'ß'; {CLIP}\n", f"é = 'ß'\ns.unscale_(o)\n{CLIP}\n"),
     "continued line": (f"n = \\\n    {CLIP}\n", f"s.unscale_(o)\nn = \\\n    {CLIP}\n"),
 }
@@ -56,7 +65,9 @@ def test_a_condition_is_kept() -> None:
 )
 def test_an_unscale_that_comes_too_late_moves_instead_of_being_doubled(before: str, after: str) -> None:
     existing = place(span_of(before, "s.unscale_(o)"))
-    assert repaired(before, repair("insert_unscale", before, CLIP, scaler="s", optimizer="o", existing=existing)) == after
+    assert (
+        repaired(before, repair("insert_unscale", before, CLIP, scaler="s", optimizer="o", existing=existing)) == after
+    )
 
 
 @pytest.mark.parametrize(
