@@ -1,0 +1,24 @@
+import torch
+import torch.nn.functional as F
+from torch.cuda.amp import GradScaler, autocast
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    scaler = GradScaler()
+
+    model.train()
+    for window, target in task.batches:
+        window, target = window.cuda(), target.cuda()
+
+        optimizer.zero_grad()
+
+        with autocast():
+            prediction = model(window)
+            loss = F.mse_loss(prediction, target)
+
+        scaler.scale(loss).backward()
+
+        scaler.step(optimizer)
+        scaler.update()
