@@ -30,7 +30,7 @@ def insertion_point(tree: Tree, node: cst.CSTNode) -> Statement:
     """The statement in front of which code runs right before `node`. Raises CannotRepair where there is none."""
     statement = tree.statement(node)
     for ancestor in tree.ancestors(node):
-        if isinstance(ancestor, (cst.Lambda, cst.CompFor)):
+        if isinstance(ancestor, (cst.Lambda, cst.BaseComp)):
             raise CannotRepair("the call stands in a lambda or comprehension, where no statement can precede it")
         if ancestor is statement:
             break

@@ -131,7 +131,7 @@ class Tree:
         """The source of a statement that is to move, with the comments above and beside it if it has a line alone."""
         line = self.parent(statement)
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
-            return self.code(statement)
+            return self.code(statement.with_changes(semicolon=cst.MaybeSentinel.DEFAULT))
         above = [empty.comment.value for empty in line.leading_lines if empty.comment]
         beside = line.trailing_whitespace.comment
         return "\n".join((*above, self.code(statement) + (f"  {beside.value}" if beside else "")))

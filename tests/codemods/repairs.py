@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ampfix.codemods import apply_edits, carry_out, compute_fix
 from ampfix.codemods.edits import Locator
 from ampfix.findings import Applicability, Repair, Span
@@ -26,7 +28,7 @@ def repaired(text: str, request: Repair) -> str:
     fix = compute_fix(text, request)
     assert apply_edits(text, fix.edits) == after
     spans = [edit.span for edit in fix.edits]
-    assert all(first.end <= second.start for first, second in zip(spans, spans[1:], strict=False)), "edits overlap"
+    assert all(first.end <= second.start for first, second in pairwise(spans)), "edits overlap"
     compile(after, "repaired.py", "exec")
     return after
 

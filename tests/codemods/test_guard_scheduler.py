@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.codemods.repairs import repair, repaired
 
 from ampfix.codemods import CannotRepair
+from tests.codemods.repairs import repair, repaired
 
 
 def guarded(text: str, scaler: str = "scaler") -> str:
@@ -85,7 +85,8 @@ def test_update_in_a_called_method_is_compared_around_the_iteration() -> None:
     before = "def fit(self):\n    for x in data:\n        self._step(x, self.scaler)\n        sched.step()\n"
     assert guarded(before, "self.scaler") == (
         "def fit(self):\n    for x in data:\n        scale_before = self.scaler.get_scale()\n"
-        "        self._step(x, self.scaler)\n        if self.scaler.get_scale() >= scale_before:\n            sched.step()\n"
+        "        self._step(x, self.scaler)\n"
+        "        if self.scaler.get_scale() >= scale_before:\n            sched.step()\n"
     )
 
 

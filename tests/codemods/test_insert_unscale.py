@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.codemods.repairs import place, repair, repaired, span_of
 
 from ampfix.codemods import CannotRepair
+from tests.codemods.repairs import place, repair, repaired, span_of
 
 CLIP = "clip_grad_norm_(p, 1.0)"
 SHAPES = {
