@@ -22,7 +22,7 @@ def train(task):
 
         # meter glitches produce huge gradients now and then
         scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.15)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.2)
 
         scaler.step(optimizer)
         scaler.update()

@@ -21,7 +21,7 @@ def train(task):
         scaler.scale(loss).backward()
 
         # meter glitches produce huge gradients now and then
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.15)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.2)
 
         scaler.step(optimizer)
         scaler.update()
