@@ -1,0 +1,284 @@
+"""What one call means for a training step: the events of torch's AMP vocabulary."""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import MappingProxyType
+
+from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.ownclip import is_own_clip
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.roles import Roles, argument
+from ampfix.lint.spans import SpanIndex
+from ampfix.lint.symbols import CLIPS
+from ampfix.lint.usage import dotted
+from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
+from ampfix.protocol import Event, EventKind
+
+# A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
+_GUARD = re.compile(
+    r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
+)
+# Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
+_HARMLESS = re.compile(
+    r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
+    r"info|save\w*|forward|compute_loss|criterion|loss\w*|model\w*|net\w*)$"
+)
+_WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
+
+
+class CallReader:
+    """Reads calls inside frames into events."""
+
+    def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, spans: SpanIndex) -> None:
+        self._resolver, self._roles, self.namer, self._spans = resolver, roles, namer, spans
+        self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
+
+    def site(self, node: ast.AST, frame: Frame, *, proven: bool = True) -> Site:
+        return Site(
+            self._spans.span(node),
+            self._spans.span(frame.statement if frame.statement is not None else node),
+            frame.qualname,
+            frame.tests,
+            frame.loops,
+            MappingProxyType(self.namer.names_here(frame)),
+            frame.call,
+            proven,
+        )
+
+    def read(self, node: ast.Call, frame: Frame) -> Block | None:
+        """The events of a call, () for one that is known to do nothing, None for one to be followed."""
+        if self._is_clip(node, frame):
+            return (self._clip(node, frame),)
+        if not isinstance(node.func, ast.Attribute):
+            return None
+        method = getattr(self, f"_method_{node.func.attr}", None)
+        found: Block | None = method(node, node.func.value, frame) if method is not None else None
+        if found is None and is_own_clip(node, frame.scope.node):
+            return (self._event(EventKind.CLIP, node, frame, proven=True),)
+        return found
+
+    def augmented(self, node: ast.AugAssign, frame: Frame) -> Block:
+        """`p.grad *= coefficient` as an own clip."""
+        return (self._event(EventKind.CLIP, node, frame, proven=True),) if is_own_clip(node, frame.scope.node) else ()
+
+    def _event(
+        self, kind: EventKind, node: ast.AST, frame: Frame, *, proven: bool, subject: str = "", **fields: object
+    ) -> Do:
+        site = self.site(node, frame, proven=proven)
+        start = site.span.start
+        return Do(Event(kind, line=start.line, column=start.column, **fields), site, subject)  # type: ignore[arg-type]
+
+    # clipping
+
+    def _is_clip(self, node: ast.Call, frame: Frame) -> bool:
+        bindings = self._resolver.resolve(node.func, frame.scope)
+        return any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in CLIPS for b in bindings)
+
+    def _clip(self, node: ast.Call, frame: Frame) -> Do:
+        parameters = argument(node, "parameters", 0)
+        owner = "" if parameters is None else self._owner(parameters, frame)
+        optimizers = (owner.partition(".param_groups")[0],) if ".param_groups" in owner else ()
+        return self._event(EventKind.CLIP, node, frame, proven=True, subject=owner, optimizers=optimizers)
+
+    def _owner(self, node: ast.expr, frame: Frame) -> str:
+        """Whose parameters an expression lists: `net` for `net.parameters()`."""
+        for child in ast.walk(node):
+            if isinstance(child, ast.Attribute) and child.attr == "param_groups":
+                return (self.namer.canonical(child, frame) or "").partition("[")[0]
+        for child in ast.walk(node):
+            if (
+                isinstance(child, ast.Call)
+                and isinstance(child.func, ast.Attribute)
+                and "parameters" in child.func.attr
+            ):
+                return self.namer.canonical(child.func.value, frame) or ""
+        return self.namer.canonical(node, frame) or ""
+
+    # scalers
+
+    def _scaler(self, node: ast.expr, frame: Frame) -> tuple[str, bool] | None:
+        guess = self._roles.of(node, frame)
+        path = self.namer.canonical(node, frame)
+        return (path, guess.proven) if guess.role is Role.SCALER and path is not None else None
+
+    def _switch(self, node: ast.expr, frame: Frame) -> Condition:
+        """GradScaler(enabled=...): whether the scaler does anything."""
+        binding = self._roles.instance(node, frame, Role.SCALER)
+        if binding is None or not isinstance(binding.node, ast.Call):
+            return Always(True)
+        has_device = not binding.symbol.startswith(("torch.cuda", "torch.cpu"))
+        enabled = argument(binding.node, "enabled", 5 if has_device else 4)
+        if enabled is None:
+            return Always(True)
+        return self.namer.foreign(enabled, binding.scope, frame) or Always(True)
+
+    def _switched(self, node: ast.expr, frame: Frame, on: Block, off: Block) -> Block:
+        switch = self._switch(node, frame)
+        if isinstance(switch, Always):
+            return on if switch.value else off
+        return (Branch(switch, on, off),)
+
+    def scale_call(self, node: ast.expr, frame: Frame) -> tuple[ast.expr, str, bool] | None:
+        """The scaler whose `scale(...)` the expression contains: (its node, its name, proven)."""
+        for child in ast.walk(node):
+            if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr == "scale":
+                found = self._scaler(child.func.value, frame)
+                if found is not None:
+                    return child.func.value, *found
+        return None
+
+    def scales(self, value: ast.expr, frame: Frame) -> str | None:
+        """The scaler a value carries, where it is certain to be on; `loss = scaler.scale(loss)`."""
+        found = self.scale_call(value, frame)
+        return None if found is None or self._switch(found[0], frame) == Always(False) else found[1]
+
+    def _method_scale(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        found = self._scaler(receiver, frame)
+        if found is None:
+            return None
+        scale = self._event(EventKind.SCALE, node, frame, proven=found[1], scaler=found[0])
+        return self._switched(receiver, frame, (scale,), ())
+
+    def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        if self._resolver.symbols(node.func, frame.scope) == ["torch.autograd.backward"] and node.args:
+            receiver = node.args[0]
+        elif any(binding.form is Form.FUNCTION for binding in self._resolver.resolve(node.func, frame.scope)):
+            return None
+        elif node.args and _WRAPPERS.search(dotted(receiver) or ""):
+            return (Opaque(),)
+        scaled = self.scale_call(receiver, frame)
+        plain = self._event(
+            EventKind.BACKWARD,
+            node,
+            frame,
+            proven=True,
+            subject=self.namer.canonical(receiver, frame) or "",
+            manual_scale=_scaled_by_hand(receiver),
+        )
+        if scaled is None:
+            return (plain,)
+        scaler_node, scaler, proven = scaled
+        event = self._event(EventKind.BACKWARD, node, frame, proven=proven, scaler=scaler)
+        return self._switched(scaler_node, frame, (event,), (plain,))
+
+    def _method_unscale_(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        found = self._scaler(receiver, frame)
+        target = argument(node, "optimizer", 0)
+        if found is None or target is None:
+            return None
+        optimizer = self.namer.canonical(target, frame)
+        if optimizer is None:
+            return (Opaque(),)
+        self._learn_owners(target, optimizer, frame)
+        event = self._event(EventKind.UNSCALE, node, frame, proven=found[1], scaler=found[0], optimizers=(optimizer,))
+        return self._switched(receiver, frame, (event,), ())
+
+    def _method_update(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        found = self._scaler(receiver, frame)
+        if found is None:
+            return None
+        event = self._event(EventKind.UPDATE, node, frame, proven=found[1], scaler=found[0])
+        return self._switched(receiver, frame, (event,), ())
+
+    # steps
+
+    def _method_step(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        guess = self._roles.of(receiver, frame)
+        path = self.namer.canonical(receiver, frame)
+        if guess.role is Role.SCALER and path is not None:
+            return self._scaler_step(node, receiver, path, frame, proven=guess.proven)
+        if guess.role is Role.OPTIMIZER and path is not None:
+            self._learn_owners(receiver, path, frame)
+            return (self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,)),)
+        if guess.role is Role.SCHEDULER:
+            return (self._scheduler_step(node, receiver, frame, proven=guess.proven),)
+        return None
+
+    def _scaler_step(self, node: ast.Call, receiver: ast.expr, scaler: str, frame: Frame, *, proven: bool) -> Block:
+        target = argument(node, "optimizer", 0)
+        optimizer = None if target is None else self.namer.canonical(target, frame)
+        if target is None or optimizer is None:
+            return (Opaque(),)
+        self._learn_owners(target, optimizer, frame)
+        event = self._event(EventKind.SCALER_STEP, node, frame, proven=proven, scaler=scaler, optimizers=(optimizer,))
+        raw = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=proven, optimizers=(optimizer,))
+        return self._switched(receiver, frame, (event,), (raw,))
+
+    def _scheduler_step(self, node: ast.Call, receiver: ast.expr, frame: Frame, *, proven: bool) -> Do:
+        built = self._roles.instance(receiver, frame, Role.SCHEDULER)
+        plateau = built is not None and "ReduceLROnPlateau" in built.symbol
+        guarded = bool(node.args or node.keywords) or plateau or self._is_guarded(frame)
+        return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded)
+
+    def _is_guarded(self, frame: Frame) -> bool:
+        tests = [*frame.tests, *(test for site in (frame.call.frames() if frame.call else ()) for test in site.tests)]
+        for test in tests:
+            if _GUARD.search(test):
+                return True
+            for name in ast.walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
+                if isinstance(name, ast.Name):
+                    values = [d.value for d in frame.scope.lookup(name.id) if d.value is not None]
+                    if any(_GUARD.search(ast.unparse(value)) for value in values):
+                        return True
+        return False
+
+    def _method_zero_grad(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        guess = self._roles.of(receiver, frame)
+        path = self.namer.canonical(receiver, frame)
+        optimizers = (path,) if guess.role is Role.OPTIMIZER and path is not None else ()
+        return (self._event(EventKind.ZERO_GRAD, node, frame, proven=guess.proven, optimizers=optimizers),)
+
+    def _learn_owners(self, node: ast.expr, optimizer: str, frame: Frame) -> None:
+        binding = self._roles.instance(node, frame, Role.OPTIMIZER)
+        if binding is None or not isinstance(binding.node, ast.Call):
+            return
+        parameters = argument(binding.node, "params", 0)
+        if parameters is not None:
+            owner = self._owner(parameters, Frame(binding.scope))
+            self.owners[optimizer] = self.owners.get(optimizer, frozenset()) | {owner}
+
+    # construction and unknown code
+
+    def built(self, value: ast.expr, names: tuple[str, ...], frame: Frame) -> Block:
+        """Optimizers and scalers that an assignment builds on the spot."""
+        if not isinstance(value, ast.Call) or len(names) != 1:
+            return ()
+        role = self._roles.of(value, frame).role
+        return (Fresh(names[0], role),) if role in (Role.SCALER, Role.OPTIMIZER) else ()
+
+    def opaque(self, node: ast.Call, frame: Frame) -> Block:
+        """A call that cannot be followed: what it was handed may have been used in any way."""
+        bindings = self._resolver.resolve(node.func, frame.scope)
+        if any(binding.form in (Form.FUNCTION, Form.CLASS) for binding in bindings):
+            return ()
+        if any(self._resolver.role(binding) is not Role.OTHER for binding in self._resolver.resolve(node, frame.scope)):
+            return ()
+        optimizers: list[str] = []
+        for argument_node in (*node.args, *(keyword.value for keyword in node.keywords)):
+            role = self._roles.of(argument_node, frame).role if dotted(argument_node) else Role.OTHER
+            if role is Role.SCALER:
+                return (Opaque(),)
+            path = self.namer.canonical(argument_node, frame)
+            if role is Role.OPTIMIZER and path is not None:
+                optimizers.append(path)
+        if optimizers:
+            return (Opaque(tuple(optimizers)),)
+        return (Opaque((), certain=False),) if self._is_inherited(node, frame) else ()
+
+    def _is_inherited(self, node: ast.Call, frame: Frame) -> bool:
+        function = node.func
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+            return False
+        owner = frame.scope.owner_class()
+        if owner is None or function.value.id != frame.scope.self_name() or _HARMLESS.match(function.attr):
+            return False
+        if function.attr in owner.attributes or not isinstance(owner.node, ast.ClassDef):
+            return False
+        bases = self._resolver.external_bases(owner.node)
+        return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
+
+
+def _scaled_by_hand(receiver: ast.expr) -> bool:
+    return any(isinstance(child, ast.BinOp) and isinstance(child.op, ast.Mult) for child in ast.walk(receiver))

@@ -1,0 +1,211 @@
+"""One function being lowered: how its names map to canonical names, and how its tests become conditions."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import Scope
+from ampfix.lint.usage import dotted
+from ampfix.program import AllOf, Always, AnyOf, Atom, Condition, Form, Not, Role, Site
+
+_ALIAS_DEPTH = 6
+_NEGATED = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In, ast.LtE: ast.Gt, ast.Lt: ast.GtE}
+
+
+@dataclass
+class Frame:
+    """A call in progress.
+
+    bindings: local root name -> canonical path. arguments: parameter -> what the caller passed. prefix: marks other
+    locals.
+    """
+
+    scope: Scope
+    bindings: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
+    prefix: str = ""
+    call: Site | None = None
+    closure: Frame | None = None
+    depth: int = 0
+    tests: tuple[str, ...] = ()
+    loops: tuple[int, ...] = ()
+    statement: ast.stmt | None = None
+
+    @property
+    def qualname(self) -> str:
+        return self.scope.qualname or "<module>"
+
+
+class Namer:
+    """Canonical names and conditions of one module."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    def canonical(self, node: ast.expr, frame: Frame) -> str | None:
+        """The path of a name as the outermost function would write it; None where the expression has no path."""
+        path = dotted(node)
+        return None if path is None else self._path(path, frame, 0)
+
+    def _path(self, path: str, frame: Frame, depth: int) -> str:
+        cut = next((i for i, character in enumerate(path) if character in ".["), len(path))
+        root, rest = path[:cut], path[cut:]
+        return self._root(root, frame, depth) + rest
+
+    def _root(self, root: str, frame: Frame, depth: int) -> str:
+        if root in frame.bindings:
+            return frame.bindings[root]
+        if root == frame.scope.self_name():
+            return root
+        if root in frame.scope.names and frame.scope.is_function:
+            definitions = frame.scope.names[root]
+            value = definitions[0].value
+            if len(definitions) == 1 and value is not None and depth < _ALIAS_DEPTH and definitions[0].item is None:
+                alias = dotted(value)
+                if alias is not None and alias.partition(".")[0] != root:
+                    return self._path(alias, frame, depth + 1)
+            return frame.prefix + root
+        if frame.closure is not None:
+            return self._root(root, frame.closure, depth)
+        return root
+
+    def names_here(self, frame: Frame) -> dict[str, str]:
+        """Canonical root -> how the function writes it, for every root it can reach."""
+        found: dict[str, str] = {}
+        for scope in reversed(list(frame.scope.chain())):
+            for name in scope.names if not scope.is_class else ():
+                found[self._root(name, frame, _ALIAS_DEPTH)] = name
+        found.update({canonical: name for name, canonical in frame.bindings.items()})
+        self_name = frame.scope.self_name()
+        if self_name is not None:
+            found[self._root(self_name, frame, 0)] = self_name
+        return found
+
+    # conditions
+
+    def condition(self, test: ast.expr, frame: Frame) -> Condition:
+        """The test with its atoms made canonical: presence, negation and single-use flags unfolded."""
+        return self._condition(test, frame, 0)
+
+    def _condition(self, test: ast.expr, frame: Frame, depth: int) -> Condition:
+        if isinstance(test, ast.Constant):
+            return Always(bool(test.value))
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return negate(self._condition(test.operand, frame, depth))
+        if isinstance(test, ast.BoolOp):
+            operands = tuple(self._condition(value, frame, depth) for value in test.values)
+            return AllOf(operands) if isinstance(test.op, ast.And) else AnyOf(operands)
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            return self._compare(test, frame, depth)
+        if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "bool" and test.args:
+            return self._condition(test.args[0], frame, depth)
+        unfolded = self._unfold(test, frame, depth)
+        return unfolded if unfolded is not None else self.atom(test, frame)
+
+    def _compare(self, test: ast.Compare, frame: Frame, depth: int) -> Condition:
+        operator, right = test.ops[0], test.comparators[0]
+        if isinstance(right, ast.Constant) and isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
+            positive = isinstance(operator, (ast.Is, ast.Eq))
+            if right.value is None:
+                presence = self._condition(test.left, frame, depth)
+                return negate(presence) if positive else presence
+            if isinstance(right.value, bool):
+                truth = self._condition(test.left, frame, depth)
+                return truth if positive == right.value else negate(truth)
+        for negated, plain in _NEGATED.items():
+            if isinstance(operator, negated):
+                return Not(self.atom(ast.Compare(test.left, [plain()], test.comparators), frame))
+        return self.atom(test, frame)
+
+    def _unfold(self, test: ast.expr, frame: Frame, depth: int) -> Condition | None:
+        """A flag stands for the expression it was set to; an optional scaler for the test it was built under."""
+        if depth >= _ALIAS_DEPTH or not isinstance(test, (ast.Name, ast.Attribute)):
+            return None
+        flag = self._flag_value(test, frame)
+        if flag is not None:
+            return self._condition(flag[0], flag[1], depth + 1)
+        bindings = self._resolver.resolve(test, frame.scope)
+        built = [binding for binding in bindings if self._resolver.role(binding) is Role.SCALER]
+        if not built or not any(binding.form is Form.NONE for binding in bindings):
+            return None
+        guard, scope = built[0].guard, built[0].scope
+        return self.foreign(guard, scope, frame, depth + 1) if guard is not None else None
+
+    def _flag_value(self, test: ast.expr, frame: Frame) -> tuple[ast.expr, Frame] | None:
+        if not isinstance(test, ast.Name) or test.id in frame.bindings:
+            return None
+        definitions = frame.scope.names.get(test.id, ())
+        if len(definitions) != 1 or definitions[0].value is None or not frame.scope.is_function:
+            return None
+        value = definitions[0].value
+        is_flag = isinstance(value, (ast.Compare, ast.BoolOp)) or (
+            isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
+        )
+        has_call = any(isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) for child in ast.walk(value))
+        names_itself = any(isinstance(child, ast.Name) and child.id == test.id for child in ast.walk(value))
+        return (value, frame) if is_flag and not has_call and not names_itself else None
+
+    def foreign(self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0) -> Condition | None:
+        """A test written in another scope (a constructor), in terms this frame can follow; None where it cannot."""
+        if scope is frame.scope or not isinstance(scope, Scope):
+            return self._condition(test, frame, depth)
+        if not scope.is_function:
+            return self._condition(test, replace(frame, scope=scope, bindings={}), depth)
+        if scope in list(frame.scope.chain()):
+            return self._condition(test, replace(frame, scope=scope), depth)
+        owner = scope.owner_class()
+        if owner is None or owner is not frame.scope.owner_class():
+            return None
+        kept = {}
+        for attribute, definitions in owner.attributes.items():
+            for definition in definitions:
+                if isinstance(definition.value, ast.Name) and definition.scope is scope:
+                    kept[definition.value.id] = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
+        rewritten = _Substitute(kept).visit(ast.parse(ast.unparse(test), mode="eval").body)
+        local = {node.id for node in ast.walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
+        if local - {scope.self_name()}:
+            return None
+        return self._condition(rewritten, frame, depth)
+
+    def atom(self, test: ast.expr, frame: Frame) -> Atom:
+        names: set[str] = set()
+        rewritten = _Canonical(self, frame, names).visit(ast.parse(ast.unparse(test), mode="eval").body)
+        return Atom(ast.unparse(rewritten), frozenset(names))
+
+
+class _Canonical(ast.NodeTransformer):
+    def __init__(self, namer: Namer, frame: Frame, names: set[str]) -> None:
+        self._namer, self._frame, self._names = namer, frame, names
+
+    def _rename(self, node: ast.expr) -> ast.expr:
+        path = self._namer.canonical(node, self._frame)
+        if path is None:
+            self.generic_visit(node)
+            return node
+        self._names.add(path)
+        return ast.Name(path)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._rename(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return self._rename(node)
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, replacements: dict[str, ast.Attribute]) -> None:
+        self._replacements = replacements
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._replacements.get(node.id, node)
+
+
+def negate(condition: Condition) -> Condition:
+    if isinstance(condition, Not):
+        return condition.operand
+    if isinstance(condition, Always):
+        return Always(not condition.value)
+    return Not(condition)

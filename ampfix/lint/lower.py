@@ -1,0 +1,365 @@
+"""Source to step program: statements become blocks, calls into the same file are inlined, expressions become events.
+
+Statements live here; what a single call means for the step is in `ampfix.lint.calls`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ampfix.lint.calls import CallReader
+from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.regions import RegionReader
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.usage import dotted
+from ampfix.program import (
+    Always,
+    Assign,
+    Atom,
+    Binding,
+    Block,
+    Branch,
+    Call,
+    Condition,
+    Form,
+    Jump,
+    JumpKind,
+    Loop,
+    Node,
+    Protected,
+)
+
+_MAX_INLINE_DEPTH = 5
+_MAX_INLINED = 120  # calls inlined into one routine; beyond that a call is not followed
+
+
+class Lowering:
+    """Lowers one routine. `interesting` holds the function nodes that reach an event, so that no other is inlined."""
+
+    def __init__(
+        self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: set[ast.AST]
+    ) -> None:
+        self._resolver, self._reader, self._regions, self._interesting = resolver, reader, regions, interesting
+        self._namer: Namer = reader.namer
+        self._inlined = 0
+        self._open: list[ast.AST] = []
+
+    def routine(self, node: ast.AST, scope: Scope) -> Block:
+        self._inlined, self._open = 0, [node]
+        return self._function_body(node, Frame(scope))
+
+    def _function_body(self, node: ast.AST, frame: Frame) -> Block:
+        if isinstance(node, ast.Lambda):
+            return self._expression(node.body, frame)
+        body = self._block(getattr(node, "body", []), frame)
+        for decorator in reversed(getattr(node, "decorator_list", [])):
+            region = self._regions.enter(decorator, frame, as_decorator=True)
+            if region is not None:
+                body = (*region.enter, Protected(body, final=region.exit))
+        return body
+
+    def _block(self, statements: Iterable[ast.stmt], frame: Frame) -> Block:
+        nodes: list[Node] = []
+        for statement in statements:
+            handler = getattr(self, f"_{type(statement).__name__}", None)
+            inner = replace(frame, statement=statement)
+            if handler is not None:
+                nodes.extend(handler(statement, inner))
+        return tuple(nodes)
+
+    # statements
+
+    def _Expr(self, node: ast.Expr, frame: Frame) -> Block:
+        return self._expression(node.value, frame)
+
+    def _Return(self, node: ast.Return, frame: Frame) -> Block:
+        return (*self._expression(node.value, frame), Jump(JumpKind.RETURN))
+
+    def _Raise(self, node: ast.Raise, frame: Frame) -> Block:
+        return (*self._expression(node.exc, frame), Jump(JumpKind.RAISE))
+
+    def _Assert(self, node: ast.Assert, frame: Frame) -> Block:
+        return self._expression(node.test, frame)
+
+    def _Break(self, _node: ast.Break, _frame: Frame) -> Block:
+        return (Jump(JumpKind.BREAK),)
+
+    def _Continue(self, _node: ast.Continue, _frame: Frame) -> Block:
+        return (Jump(JumpKind.CONTINUE),)
+
+    def _Delete(self, node: ast.Delete, frame: Frame) -> Block:
+        return self._assigned(node.targets, None, frame)
+
+    def _Assign(self, node: ast.Assign, frame: Frame) -> Block:
+        return (*self._expression(node.value, frame), *self._assigned(node.targets, node.value, frame))
+
+    def _AnnAssign(self, node: ast.AnnAssign, frame: Frame) -> Block:
+        if node.value is None:
+            return ()
+        return (*self._expression(node.value, frame), *self._assigned([node.target], node.value, frame))
+
+    def _AugAssign(self, node: ast.AugAssign, frame: Frame) -> Block:
+        edit = self._reader.augmented(node, frame)
+        return (*self._expression(node.value, frame), *edit, *self._assigned([node.target], None, frame))
+
+    def _If(self, node: ast.If, frame: Frame) -> Block:
+        condition = self._namer.condition(node.test, frame)
+        source = ast.unparse(node.test)
+        then = self._block(node.body, self._under(frame, source))
+        orelse = self._block(node.orelse, self._under(frame, f"not ({source})"))
+        return (*self._expression(node.test, frame), *_branch(condition, then, orelse))
+
+    def _under(self, frame: Frame, test: str) -> Frame:
+        return replace(frame, tests=(*frame.tests, test))
+
+    def _For(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Block:
+        path = self._namer.canonical(node.iter, frame)
+        inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings))
+        if path is not None and isinstance(node.target, ast.Name):
+            inner.bindings[node.target.id] = f"{path}[*]"
+        elif isinstance(node.iter, ast.Call) and isinstance(node.target, ast.Tuple):
+            self._bind_zipped(node.iter, node.target, frame, inner)
+        targets = tuple(self._paths([node.target], inner))
+        loop = _loop(self._block(node.body, inner), self._block(node.orelse, frame), targets)
+        # Two loops over the same things are both empty or both not.
+        text = path or ast.unparse(node.iter)
+        filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
+        return (*self._expression(node.iter, frame), *(Branch(filled, (item,), ()) for item in loop))
+
+    _AsyncFor = _For
+
+    def _bind_zipped(self, call: ast.Call, target: ast.Tuple, frame: Frame, inner: Frame) -> None:
+        """`for a, b in zip(xs, ys)`, `for i, a in enumerate(xs)`, `for key, a in xs.items()`."""
+        name = dotted(call.func) or ""
+        sources: list[ast.expr | None] = []
+        if name == "zip":
+            sources = list(call.args)
+        elif name == "enumerate" and call.args:
+            sources = [None, call.args[0]]
+        elif name.endswith(".items") and isinstance(call.func, ast.Attribute):
+            sources = [None, call.func.value]
+        for element, source in zip(target.elts, sources, strict=False):
+            path = None if source is None else self._namer.canonical(source, frame)
+            if path is not None and isinstance(element, ast.Name):
+                inner.bindings[element.id] = f"{path}[*]"
+
+    def _While(self, node: ast.While, frame: Frame) -> Block:
+        inner = replace(frame, loops=(*frame.loops, node.lineno))
+        condition = self._namer.condition(node.test, frame)
+        body = (*self._expression(node.test, frame), *self._block(node.body, inner))
+        return _loop(body, self._block(node.orelse, frame), (), condition)
+
+    def _With(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Block:
+        return self._with(list(node.items), node.body, frame)
+
+    _AsyncWith = _With
+
+    def _with(self, items: list[ast.withitem], body: list[ast.stmt], frame: Frame) -> Block:
+        if not items:
+            return self._block(body, frame)
+        first, inner = items[0], self._with(items[1:], body, frame)
+        region = self._regions.enter(first.context_expr, frame)
+        if region is None:
+            return (*self._expression(first.context_expr, frame), *inner)
+        return (*region.enter, Protected(inner, final=region.exit))
+
+    def _Try(self, node: ast.Try, frame: Frame) -> Block:
+        handlers = tuple(self._block(handler.body, frame) for handler in node.handlers)
+        protected = Protected(
+            self._block(node.body, frame), handlers, self._block(node.orelse, frame), self._block(node.finalbody, frame)
+        )
+        return (protected,) if protected != Protected((), tuple(() for _ in handlers)) else ()
+
+    _TryStar = _Try
+
+    def _Match(self, node: ast.Match, frame: Frame) -> Block:
+        subject = ast.unparse(node.subject)
+        path = self._namer.canonical(node.subject, frame)
+        result: Block = ()
+        for case in reversed(node.cases):
+            pattern = ast.unparse(case.pattern) + (f" if {ast.unparse(case.guard)}" if case.guard else "")
+            body = self._block(case.body, self._under(frame, f"match {subject}: {pattern}"))
+            if pattern == "_":
+                result = body
+            else:
+                atom = Atom(f"<match {frame.prefix}{subject} case {pattern}>", frozenset({path} if path else ()))
+                result = _branch(atom, body, result)
+        return (*self._expression(node.subject, frame), *result)
+
+    def _assigned(self, targets: list[ast.expr], value: ast.expr | None, frame: Frame) -> Block:
+        names = tuple(self._paths(targets, frame))
+        if not names:
+            return ()
+        if value is None:  # unknown, or an augmented assignment, which keeps what the name held
+            return (Assign(names, sources=names),)
+        built = self._reader.built(value, names, frame)
+        if built:
+            return (Assign(names, True), *built)
+        truth = bool(value.value) if isinstance(value, ast.Constant) else None
+        return (Assign(names, truth, self._reader.scales(value, frame), self._sources(value, frame)),)
+
+    def _sources(self, value: ast.expr, frame: Frame) -> tuple[str, ...]:
+        paths = (self._namer.canonical(child, frame) for child in ast.walk(value) if isinstance(child, ast.Name))
+        return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+    def _paths(self, targets: Iterable[ast.expr], frame: Frame) -> Iterable[str]:
+        for target in targets:
+            if isinstance(target, (ast.Tuple, ast.List)):
+                yield from self._paths(target.elts, frame)
+            elif isinstance(target, ast.Starred):
+                yield from self._paths([target.value], frame)
+            else:
+                path = self._namer.canonical(target, frame)
+                if path is not None:
+                    yield path
+
+    # expressions, in evaluation order
+
+    def _expression(self, node: ast.expr | None, frame: Frame) -> Block:
+        if node is None or isinstance(node, (ast.Constant, ast.Name, ast.Lambda)):
+            return ()
+        if isinstance(node, ast.IfExp):
+            condition = self._namer.condition(node.test, frame)
+            source = ast.unparse(node.test)
+            then = self._expression(node.body, self._under(frame, source))
+            orelse = self._expression(node.orelse, self._under(frame, f"not ({source})"))
+            return (*self._expression(node.test, frame), *_branch(condition, then, orelse))
+        if isinstance(node, ast.BoolOp):
+            return self._short_circuit(node, frame)
+        if isinstance(node, ast.Call):
+            return self._call(node, frame)
+        nodes: list[Node] = []
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                nodes.extend(self._expression(child, frame))
+            elif isinstance(child, ast.comprehension):
+                nodes.extend(self._expression(child.iter, frame))
+        return tuple(nodes)
+
+    def _short_circuit(self, node: ast.BoolOp, frame: Frame) -> Block:
+        rest: Block = ()
+        for value in reversed(node.values[1:]):
+            rest = (*self._expression(value, frame), *rest)
+        if rest:
+            condition = self._namer.condition(node.values[0], frame)
+            rest = _branch(condition, rest, ()) if isinstance(node.op, ast.And) else _branch(condition, (), rest)
+        return (*self._expression(node.values[0], frame), *rest)
+
+    def _call(self, node: ast.Call, frame: Frame) -> Block:
+        nodes: list[Node] = []
+        if isinstance(node.func, ast.Attribute):
+            nodes.extend(self._expression(node.func.value, frame))
+        elif not isinstance(node.func, ast.Name):
+            nodes.extend(self._expression(node.func, frame))
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            nodes.extend(self._expression(argument, frame))
+        events = self._reader.read(node, frame)
+        nodes.extend(events if events is not None else self._inline(node, frame))
+        return tuple(nodes)
+
+    def _inline(self, node: ast.Call, frame: Frame) -> Block:
+        for binding in self._resolver.resolve(node.func, frame.scope):
+            target, receiver = self._callee(binding, node)
+            if target is None or target not in self._interesting:
+                continue
+            if frame.depth >= _MAX_INLINE_DEPTH or self._inlined >= _MAX_INLINED or target in self._open:
+                continue
+            self._inlined += 1
+            self._open.append(target)
+            body = self._function_body(target, self._callee_frame(target, node, receiver, frame))
+            self._open.pop()
+            if body:
+                return (Call(body),)
+        return self._reader.opaque(node, frame)
+
+    def _callee(self, binding: Binding, node: ast.Call) -> tuple[ast.AST | None, ast.expr | None]:
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if binding.form is Form.FUNCTION:
+            return binding.node, receiver
+        if binding.form is Form.OBJECT:
+            owner = self._resolver.scope_of(binding.node)
+            for name in ("__call__", "forward"):
+                for found in self._resolver.attribute_of_class(owner, name):
+                    if found.form is Form.FUNCTION:
+                        return found.node, node.func
+        return None, None
+
+    def _callee_frame(self, target: ast.AST, node: ast.Call, receiver: ast.expr | None, frame: Frame) -> Frame:
+        scope = self._resolver.scope_of(target)
+        prefix = f"{scope.label}@{node.lineno}:"
+        closure = next((f for f in _closures(frame) if f.scope in list(scope.chain())), None)
+        bindings: dict[str, str] = {}
+        formal = [parameter.arg for parameter in parameters(target)] if isinstance(target, FUNCTIONS) else []
+        positional: list[ast.expr] = list(node.args)
+        self_name = scope.self_name()
+        if self_name is not None and formal[:1] == [self_name] and receiver is not None:
+            owner = self._namer.canonical(receiver, frame)
+            bindings[formal.pop(0)] = owner if owner is not None else f"{prefix}{self_name}"
+        arguments = [*zip(formal, positional, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
+        for name, argument in arguments:
+            path = self._namer.canonical(argument, frame)
+            if path is not None and not isinstance(argument, ast.Starred):
+                bindings[name] = path
+        return Frame(
+            scope,
+            bindings,
+            {name: (argument, frame) for name, argument in arguments},
+            prefix,
+            call=self._reader.site(node, frame),
+            closure=closure,
+            depth=frame.depth + 1,
+            loops=frame.loops,
+        )
+
+
+def _closures(frame: Frame | None) -> Iterable[Frame]:
+    while frame is not None:
+        yield frame
+        frame = frame.closure
+
+
+def _branch(condition: Condition, then: Block, orelse: Block) -> Block:
+    """A branch, unless neither side does anything."""
+    return (Branch(condition, then, orelse),) if then or orelse else ()
+
+
+def _matters(block: Block) -> bool:
+    """Whether a loop's body does more than assign names and go round."""
+    for node in block:
+        if isinstance(node, Jump):
+            if node.kind in (JumpKind.RETURN, JumpKind.RAISE):
+                return True
+        elif not isinstance(node, Assign):
+            inner: tuple[Any, ...] = ()
+            if isinstance(node, Branch):
+                inner = (node.then, node.orelse)
+            elif isinstance(node, (Loop, Call)):
+                inner = (node.body,)
+            elif isinstance(node, Protected):
+                inner = (node.body, *node.handlers, node.orelse, node.final)
+            if not inner or any(_matters(part) for part in inner):
+                return True
+    return False
+
+
+def _loop(body: Block, orelse: Block, targets: tuple[str, ...], condition: Condition | None = None) -> Block:
+    if not _matters(body):
+        return (*((Assign(_assigned_names(body)),) if _assigned_names(body) else ()), *orelse)
+    endless = condition == Always(True)
+    return (Loop(body, orelse, targets, endless, condition),)
+
+
+def _assigned_names(block: Block) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in block:
+        if isinstance(node, Assign):
+            names.extend(node.names)
+        elif isinstance(node, Branch):
+            names.extend((*_assigned_names(node.then), *_assigned_names(node.orelse)))
+        elif isinstance(node, (Loop, Call, Protected)):
+            names.extend(_assigned_names(node.body))
+    return tuple(dict.fromkeys(names))

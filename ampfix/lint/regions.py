@@ -1,0 +1,108 @@
+"""Autocast regions: which expressions open one, in which dtype, and whether it is on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ampfix.lint.frames import Frame, Namer, negate
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.roles import argument
+from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
+from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
+from ampfix.protocol import Event, EventKind
+
+# Where each class takes (dtype, enabled) positionally; torch.autocast has the device before them.
+_POSITIONS = {"general": (1, 2), "cuda": (1, 0), "cpu": (1, 0)}
+
+
+@dataclass(frozen=True)
+class Region:
+    enter: Block
+    exit: Block
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one autocast call is set. dtype None: unknown, or one that is not a half."""
+
+    dtype: str | None
+    enabled: Condition
+    proven: bool
+
+
+class RegionReader:
+    """Recognises autocast regions in `with` items and decorators."""
+
+    def __init__(self, resolver: Resolver, namer: Namer, site: Callable[[ast.expr, Frame], Site]) -> None:
+        self._resolver, self._namer, self._site = resolver, namer, site
+
+    def enter(self, node: ast.expr, frame: Frame, *, as_decorator: bool = False) -> Region | None:
+        """The region an expression opens, or None; with alternatives (`autocast() if amp else nullcontext()`) a branch."""
+        scope = frame.scope.parent if as_decorator and frame.scope.parent is not None else frame.scope
+        for binding in self._resolver.resolve(node, scope):
+            is_bare = as_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
+            if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
+                return self._region(node, binding, frame)
+        return None
+
+    def _region(self, node: ast.expr, binding: Binding, frame: Frame) -> Region:
+        setting = self.setting(binding, frame)
+        site = self._site(node, frame)
+        span = site.span.start
+
+        def do(kind: EventKind, dtype: str | None = None) -> Do:
+            return Do(Event(kind, dtype=dtype, line=span.line, column=span.column), site)
+
+        enabled = setting.enabled
+        on: Block = (do(EventKind.AUTOCAST_ENTER, setting.dtype or "unknown"), do(EventKind.FORWARD))
+        off: Block = (do(EventKind.AUTOCAST_ENTER),)
+        enter = on if enabled == Always(True) else off if enabled == Always(False) else (Branch(enabled, on, off),)
+        return Region(enter, (do(EventKind.FORWARD), do(EventKind.AUTOCAST_EXIT)))
+
+    def setting(self, binding: Binding, frame: Frame) -> Setting:
+        """dtype and switch of an autocast call, in the terms of this frame."""
+        device = AUTOCASTS.get(binding.symbol)
+        call = binding.node if isinstance(binding.node, ast.Call) else None
+        if call is None:
+            return Setting(DEFAULT_DTYPE.get(device or "cuda"), Always(True), True)
+        at_dtype, at_enabled = _POSITIONS["general" if device is None else device]
+        partial = binding.form is Form.PARTIAL or _is_partial(call, self._resolver, binding)
+        shift = 1 if partial else 0
+        dtype_node = argument(call, "dtype", at_dtype + shift)
+        enabled_node = argument(call, "enabled", at_enabled + shift)
+        if device is None:
+            device = self._device(argument(call, "device_type", shift))
+        dtype = DEFAULT_DTYPE.get(device or "cuda") if dtype_node is None else self._dtype(dtype_node, binding)
+        enabled: Condition = Always(True)
+        if enabled_node is not None:
+            enabled = self._namer.foreign(enabled_node, binding.scope, frame) or Always(True)
+        if binding.guard is not None:
+            enabled = self._guarded(binding, enabled, frame)
+        return Setting(dtype, enabled, device is not None or dtype_node is not None)
+
+    def _guarded(self, binding: Binding, enabled: Condition, frame: Frame) -> Condition:
+        assert binding.guard is not None
+        guard = self._namer.foreign(binding.guard, binding.scope, frame)
+        return enabled if guard is None or enabled == Always(False) else guard
+
+    def _device(self, node: ast.expr | None) -> str | None:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value.partition(":")[0]
+        return None
+
+    def _dtype(self, node: ast.expr, binding: Binding) -> str | None:
+        symbols = self._resolver.symbols(node, binding.scope)
+        names = {DTYPES.get(symbol) for symbol in symbols}
+        found = self._resolver.resolve(node, binding.scope)
+        name = names.pop() if len(names) == 1 and len(found) == len(symbols) else None
+        return None if name == "float32" else name
+
+
+def _is_partial(call: ast.Call, resolver: Resolver, binding: Binding) -> bool:
+    names = resolver.symbols(call.func, binding.scope)
+    return any(name.startswith("functools.partial") for name in names)
+
+
+__all__ = ["Region", "RegionReader", "Setting", "negate"]

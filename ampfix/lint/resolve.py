@@ -1,0 +1,218 @@
+"""What a name holds: follows imports, assignments, attributes of self, wrappers and calls inside one file.
+
+Flow-insensitive: a name's binding is every value it is given. Whether an absent scaler is possible on a path is decided
+by the interpreter, from the guards recorded here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, ScopeBuilder
+from ampfix.lint.symbols import role_of_instance
+from ampfix.program import Binding, Form, Role
+
+UNKNOWN = Binding(Form.UNKNOWN)
+_MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
+_PARTIAL = frozenset({"functools.partial", "functools.partialmethod"})
+# Calls that return (a wrapped form of) their first argument, as far as roles go.
+_TRANSPARENT = frozenset({"copy.copy", "copy.deepcopy", "typing.cast", "contextlib.nullcontext"})
+
+
+class Resolver:
+    """Answers `resolve(expression, scope)` for one module."""
+
+    def __init__(self, scopes: ScopeBuilder) -> None:
+        self._scopes = scopes
+        self._memo: dict[tuple[int, int], tuple[Binding, ...]] = {}
+        self._busy: set[tuple[int, int]] = set()
+
+    def scope_of(self, node: ast.AST) -> Scope:
+        return self._scopes.scope_of[node]
+
+    def resolve(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
+        """Every value the expression may hold. Never empty: what is not understood is UNKNOWN."""
+        key = (id(node), id(scope))
+        if key in self._memo:
+            return self._memo[key]
+        if key in self._busy or len(self._busy) >= _MAX_DEPTH:
+            return (UNKNOWN,)
+        self._busy.add(key)
+        try:
+            found = tuple(dict.fromkeys(self._resolve(node, scope))) or (UNKNOWN,)
+        finally:
+            self._busy.discard(key)
+        if not self._busy:  # inside a chain the answer may be cut short by the depth or a cycle
+            self._memo[key] = found
+        return found
+
+    def roles(self, node: ast.expr, scope: Scope) -> set[Role]:
+        return {role for binding in self.resolve(node, scope) if (role := self.role(binding)) is not Role.OTHER}
+
+    def role(self, binding: Binding) -> Role:
+        """The role of a value: from the symbol it is an instance of, or the local class it is built from."""
+        if binding.form is Form.INSTANCE:
+            return role_of_instance(binding.symbol)
+        if binding.form is Form.OBJECT:
+            for base in self.external_bases(binding.node):
+                role = role_of_instance(base)
+                if role is not Role.OTHER:
+                    return role
+        return Role.OTHER
+
+    def external_bases(self, node: ast.ClassDef, seen: frozenset[str] = frozenset()) -> list[str]:
+        """Qualified names of the bases that lie outside this file, through local classes. "?" for unknown ones."""
+        scope = self._scopes.scope_of[node]
+        names: list[str] = []
+        for base in node.bases:
+            for binding in self.resolve(base, scope.parent or scope):
+                if binding.form is Form.SYMBOL:
+                    names.append(binding.symbol)
+                elif binding.form is Form.CLASS and binding.symbol not in seen:
+                    names.extend(self.external_bases(binding.node, seen | {binding.symbol}))
+                elif binding.form is not Form.CLASS:
+                    names.append("?")
+        return names
+
+    def symbols(self, node: ast.expr, scope: Scope) -> list[str]:
+        """Qualified names of things outside this file that the expression may be."""
+        return [binding.symbol for binding in self.resolve(node, scope) if binding.form is Form.SYMBOL]
+
+    # how each expression resolves
+
+    def _resolve(self, node: ast.expr, scope: Scope) -> Iterator[Binding]:
+        if isinstance(node, ast.Name):
+            yield from self._definitions(scope.lookup(node.id))
+        elif isinstance(node, ast.Attribute):
+            yield from self._attribute(node, scope)
+        elif isinstance(node, ast.Call):
+            yield from self._call(node, scope)
+        elif isinstance(node, ast.IfExp):
+            for branch, test in ((node.body, node.test), (node.orelse, ast.UnaryOp(ast.Not(), node.test))):
+                for binding in self.resolve(branch, scope):
+                    yield binding if binding.guard is not None else replace(binding, guard=test, scope=scope)
+        elif isinstance(node, ast.BoolOp):
+            for value in node.values:
+                yield from self.resolve(value, scope)
+        elif isinstance(node, ast.NamedExpr):
+            yield from self.resolve(node.value, scope)
+        elif isinstance(node, ast.Lambda):
+            yield Binding(Form.FUNCTION, "<lambda>", node, self.scope_of(node))
+        elif isinstance(node, ast.Constant):
+            yield Binding(Form.NONE) if node.value is None else UNKNOWN
+
+    def _definitions(self, definitions: Iterable[Definition]) -> Iterator[Binding]:
+        for definition in definitions:
+            for binding in self._definition(definition):
+                yield self._guarded(binding, definition)
+
+    def _guarded(self, binding: Binding, definition: Definition) -> Binding:
+        if binding.guard is not None or not definition.tests:
+            return binding
+        test, polarity = definition.tests[-1]
+        guard = test if polarity else ast.UnaryOp(ast.Not(), test)
+        return replace(binding, guard=guard)
+
+    def _definition(self, definition: Definition) -> Iterator[Binding]:
+        scope = definition.scope
+        assert scope is not None
+        node = definition.node
+        if definition.symbol:
+            yield Binding(Form.SYMBOL, definition.symbol, scope=scope)
+        elif isinstance(node, ast.ClassDef):
+            yield Binding(Form.CLASS, node.name, node, self.scope_of(node))
+        elif isinstance(node, FUNCTIONS):
+            yield Binding(Form.FUNCTION, getattr(node, "name", "<lambda>"), node, self.scope_of(node))
+        elif isinstance(node, ast.arg):
+            yield from self._parameter(node, scope)
+        elif definition.value is not None and definition.item is not None:
+            yield from self._item(definition.value, definition.item, scope)
+        elif definition.value is not None:
+            yield from self.resolve(definition.value, scope)
+
+    def _parameter(self, node: ast.arg, scope: Scope) -> Iterator[Binding]:
+        yield Binding(Form.PARAMETER, node.arg, node, scope)
+        default = _default_of(node, scope.node)
+        if default is not None and scope.parent is not None:
+            yield from (b for b in self.resolve(default, scope.parent) if b.form is not Form.UNKNOWN)
+
+    def _item(self, value: ast.expr, item: int, scope: Scope) -> Iterator[Binding]:
+        """`a, b = make()`: the elements of the tuples a local function returns."""
+        if not isinstance(value, ast.Call):
+            return
+        for function in self.resolve(value.func, scope):
+            if function.form is Form.FUNCTION:
+                for returned in _returned(function.node):
+                    if isinstance(returned, ast.Tuple) and item < len(returned.elts):
+                        yield from self.resolve(returned.elts[item], function.scope)
+
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> Iterator[Binding]:
+        if isinstance(node.value, ast.Name) and node.value.id == scope.self_name():
+            owner = scope.owner_class()
+            assert owner is not None
+            yield from self.attribute_of_class(owner, node.attr)
+            return
+        for base in self.resolve(node.value, scope):
+            if base.form is Form.SYMBOL:
+                yield Binding(Form.SYMBOL, f"{base.symbol}.{node.attr}", scope=scope)
+            elif base.form in (Form.OBJECT, Form.CLASS):
+                yield from self.attribute_of_class(self.scope_of(base.node), node.attr)
+
+    def attribute_of_class(self, owner: Scope, name: str, depth: int = 0) -> Iterator[Binding]:
+        """What `self.name` may hold: set in methods, in the class body, or in a base class of this file."""
+        definitions = [*owner.attributes.get(name, ()), *owner.names.get(name, ())]
+        yield from self._definitions(definitions)
+        if definitions or depth > _MAX_DEPTH or not isinstance(owner.node, ast.ClassDef):
+            return
+        for base in owner.node.bases:
+            for binding in self.resolve(base, owner.parent or owner):
+                if binding.form is Form.CLASS:
+                    yield from self.attribute_of_class(self.scope_of(binding.node), name, depth + 1)
+
+    def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
+        for function in self.resolve(node.func, scope):
+            if function.form is Form.SYMBOL and function.symbol in _PARTIAL and node.args:
+                for inner in self.resolve(node.args[0], scope):
+                    if inner.form is Form.SYMBOL:
+                        yield Binding(Form.PARTIAL, inner.symbol, node, scope)
+                    elif inner.form is Form.FUNCTION:
+                        yield inner
+            elif function.form is Form.SYMBOL and function.symbol in _TRANSPARENT and node.args:
+                yield from self.resolve(node.args[-1 if function.symbol == "typing.cast" else 0], scope)
+            elif function.form is Form.SYMBOL:
+                yield Binding(Form.INSTANCE, function.symbol, node, scope)
+            elif function.form is Form.PARTIAL:
+                yield Binding(Form.INSTANCE, function.symbol, function.node, function.scope)
+            elif function.form is Form.CLASS:
+                yield Binding(Form.OBJECT, function.symbol, function.node, function.scope)
+            elif function.form is Form.FUNCTION:
+                for returned in _returned(function.node):
+                    yield from self.resolve(returned, function.scope)
+
+
+def _default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
+    if not isinstance(function, FUNCTIONS):
+        return None
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [
+        *zip(reversed(positional), reversed(arguments.defaults), strict=False),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return next((default for candidate, default in pairs if candidate is parameter), None)
+
+
+def _returned(function: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(function, ast.Lambda):
+        yield function.body
+        return
+    pending: list[ast.AST] = list(getattr(function, "body", []))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.Return) and node.value is not None:
+            yield node.value
+        pending.extend(ast.iter_child_nodes(node))

@@ -1,0 +1,66 @@
+"""torch's names as the static witness knows them: one table per meaning."""
+
+from __future__ import annotations
+
+from ampfix.program import Role
+
+SCALERS = frozenset(
+    {
+        "torch.GradScaler",
+        "torch.amp.GradScaler",
+        "torch.amp.grad_scaler.GradScaler",
+        "torch.cuda.amp.GradScaler",
+        "torch.cuda.amp.grad_scaler.GradScaler",
+        "torch.cpu.amp.GradScaler",
+        "torch.cpu.amp.grad_scaler.GradScaler",
+        "torch.distributed.fsdp.sharded_grad_scaler.ShardedGradScaler",
+    }
+)
+# region class -> the device it stands for; None: its first argument says
+AUTOCASTS: dict[str, str | None] = {
+    "torch.autocast": None,
+    "torch.amp.autocast": None,
+    "torch.amp.autocast_mode.autocast": None,
+    "torch.cuda.amp.autocast": "cuda",
+    "torch.cuda.amp.autocast_mode.autocast": "cuda",
+    "torch.cpu.amp.autocast": "cpu",
+    "torch.cpu.amp.autocast_mode.autocast": "cpu",
+}
+_CLIP_NAMES = ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "clip_grad_norm")
+CLIPS = frozenset(
+    f"{package}.{name}" for package in ("torch.nn.utils", "torch.nn.utils.clip_grad") for name in _CLIP_NAMES
+) | {"timm.utils.dispatch_clip_grad", "timm.utils.adaptive_clip_grad", "timm.utils.clip_grad.dispatch_clip_grad"}
+DTYPES = {
+    "torch.float16": "float16",
+    "torch.half": "float16",
+    "torch.bfloat16": "bfloat16",
+    "torch.float32": "float32",
+    "torch.float": "float32",
+}
+DEFAULT_DTYPE = {"cuda": "float16", "cpu": "bfloat16"}  # torch.get_autocast_dtype(device)
+
+_OPTIMIZER_MODULES = (
+    "torch.optim.",
+    "bitsandbytes.optim.",
+    "apex.optimizers.",
+    "timm.optim.",
+    "transformers.optimization.",
+)
+_OPTIMIZER_SYMBOLS = frozenset({"transformers.AdamW", "lion_pytorch.Lion", "torch_optimizer.Lamb"})
+_NOT_OPTIMIZERS = ("lr_scheduler", "swa_utils", "SWALR")
+_SCHEDULER_WORDS = ("lr_scheduler.", "_schedule_with_warmup", "_schedule", "get_scheduler", "SWALR")
+
+
+def role_of_instance(symbol: str) -> Role:
+    """What calling this symbol returns."""
+    if symbol in SCALERS:
+        return Role.SCALER
+    if symbol in AUTOCASTS:
+        return Role.AUTOCAST
+    if any(word in symbol for word in _SCHEDULER_WORDS):
+        return Role.SCHEDULER
+    if symbol in _OPTIMIZER_SYMBOLS:
+        return Role.OPTIMIZER
+    if symbol.startswith(_OPTIMIZER_MODULES) and not any(word in symbol for word in _NOT_OPTIMIZERS):
+        return Role.OPTIMIZER
+    return Role.OTHER

@@ -1,0 +1,112 @@
+"""Roles by behaviour: a parameter nothing is known about is a scaler if it is used like one.
+
+Keys are (owner, dotted path): attributes of self belong to the class, other names to the function that uses them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+from ampfix.lint.scopes import FUNCTIONS, Scope, ScopeBuilder
+from ampfix.program import Role
+
+_SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
+_OPTIMIZER_WORD = re.compile(r"(^|_)(optim\w*|opt|opts)(_|\d|$)|optimizer", re.IGNORECASE)
+_SCHEDULER_WORD = re.compile(r"sched|lr_decay|(^|_)warmup$", re.IGNORECASE)
+
+
+def dotted(node: ast.expr) -> str | None:
+    """The source path of a name, an attribute of it, or an element with a constant index; None for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Constant, ast.Name)):
+        base = dotted(node.value)
+        return None if base is None else f"{base}[{ast.unparse(node.slice)}]"
+    return None
+
+
+@dataclass
+class _Uses:
+    methods: set[str] = field(default_factory=set)
+    scale_then_backward: bool = False
+    steps_something: bool = False  # .step(x)
+    stepped_by: bool = False  # it is the x of scaler.step(x) or scaler.unscale_(x)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A role and whether the use alone proves it (only a scaler unscales and scales a loss that then runs backward)."""
+
+    role: Role
+    proven: bool
+
+
+class Usage:
+    """Collects how every dotted path of a module is used."""
+
+    def __init__(self, scopes: ScopeBuilder) -> None:
+        self._uses: dict[tuple[int, str], _Uses] = {}
+        for node, scope in scopes.scope_of.items():
+            self._collect(node, scope)
+
+    def guess(self, path: str, scope: Scope) -> Guess:
+        """What the path looks like where it is used."""
+        uses = self._uses.get(_key(path, scope))
+        last = path.rpartition(".")[2].partition("[")[0]
+        if uses is not None:
+            if "unscale_" in uses.methods or (uses.scale_then_backward and {"step", "update"} & uses.methods):
+                return Guess(Role.SCALER, True)
+            if uses.stepped_by:
+                return Guess(Role.OPTIMIZER, True)
+            if _SCALER_WORD.search(last) and uses.methods & {"scale", "update"} and uses.steps_something:
+                return Guess(Role.SCALER, True)
+            if _SCALER_WORD.search(last) and uses.scale_then_backward:
+                return Guess(Role.SCALER, False)
+        if _SCHEDULER_WORD.search(last):
+            return Guess(Role.SCHEDULER, False)
+        if _OPTIMIZER_WORD.search(last):
+            return Guess(Role.OPTIMIZER, False)
+        return Guess(Role.OTHER, False)
+
+    def _collect(self, root: ast.AST, scope: Scope) -> None:
+        pending = list(ast.iter_child_nodes(root))
+        while pending:
+            node = pending.pop()
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                continue  # has a scope, and so a turn, of its own
+            pending.extend(ast.iter_child_nodes(node))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                self._note(node, node.func, scope)
+
+    def _note(self, call: ast.Call, function: ast.Attribute, scope: Scope) -> None:
+        receiver = function.value
+        path = dotted(receiver)
+        if path is not None:
+            uses = self._uses.setdefault(_key(path, scope), _Uses())
+            uses.methods.add(function.attr)
+            if function.attr == "step" and call.args:
+                uses.steps_something = True
+            takes_optimizer = function.attr == "unscale_" or (function.attr == "step" and _SCALER_WORD.search(path))
+            if takes_optimizer and call.args and (target := dotted(call.args[0])):
+                self._uses.setdefault(_key(target, scope), _Uses()).stepped_by = True
+        elif function.attr == "backward" and isinstance(receiver, ast.Call):
+            inner = receiver.func
+            if isinstance(inner, ast.Attribute) and inner.attr == "scale" and (path := dotted(inner.value)):
+                self._uses.setdefault(_key(path, scope), _Uses()).scale_then_backward = True
+
+
+def _key(path: str, scope: Scope) -> tuple[int, str]:
+    root, _, rest = path.partition(".")
+    if rest and root == scope.self_name():
+        owner = scope.owner_class()
+        if owner is not None:
+            return id(owner), f"self.{rest}"
+    for candidate in scope.chain():
+        if root in candidate.names and not (candidate.is_class and candidate is not scope):
+            return id(candidate), path
+    return 0, path

@@ -1,0 +1,144 @@
+"""What a rule is: metadata, examples that are executed as tests, and a check that turns facts into findings."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ampfix.findings import Applicability, Finding, Repair, Severity, Span, TracePoint
+from ampfix.program import Do, Occurrence, Source
+from ampfix.protocol import EXPLANATIONS, EventKind, Violation
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """A program the rule fires on. fixed: the whole text after its repair; None where the rule repairs nothing here.
+
+    lines: where it fires; empty means once, anywhere.
+    """
+
+    code: str
+    fixed: str | None = None
+    lines: tuple[int, ...] = ()
+
+
+class Rule(ABC):
+    """One rule. The docstring is its page: a summary line, then ruff's headings."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.ERROR
+    fix: ClassVar[Applicability | None] = None
+    scenarios: ClassVar[tuple[str, ...]] = ()
+    VALID: ClassVar[tuple[str, ...]] = ()
+    INVALID: ClassVar[tuple[Invalid, ...]] = ()
+
+    @abstractmethod
+    def check(self, source: Source) -> Iterator[Finding]:
+        """Yield what is wrong in one file."""
+
+    def finding(
+        self,
+        source: Source,
+        span: Span,
+        message: str,
+        *,
+        proven: bool = True,
+        symbol: str = "",
+        trace: tuple[TracePoint, ...] = (),
+        repair: Repair | str = "",
+    ) -> Finding:
+        """A finding of this rule; `repair` is the reason where there is none. A guess is a note, whatever the rule."""
+        return Finding(
+            self.code,
+            self.name,
+            message,
+            source.path,
+            span,
+            self.severity if proven else Severity.NOTE,
+            symbol,
+            trace,
+            repair if isinstance(repair, Repair) else None,
+            "" if isinstance(repair, Repair) else repair,
+        )
+
+
+class NodeRule(Rule):
+    """A rule about single nodes. The engine walks each tree once for all of them."""
+
+    nodes: ClassVar[tuple[type[ast.AST], ...]]
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for node in ast.walk(source.tree):
+            if isinstance(node, self.nodes):
+                yield from self.visit(node, source)
+
+    @abstractmethod
+    def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
+        """Yield what is wrong with one node."""
+
+
+class ProtocolRule(Rule):
+    """A rule about the order of events: it names the protocol's violations and words them."""
+
+    violations: ClassVar[tuple[Violation, ...]]
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for occurrence in source.occurrences:
+            if occurrence.broken.violation in self.violations and self.applies(occurrence):
+                yield self.finding(
+                    source,
+                    occurrence.do.site.span,
+                    f"{self.headline(occurrence)}: {EXPLANATIONS[occurrence.broken.violation]}",
+                    proven=occurrence.proven,
+                    symbol=occurrence.do.site.function,
+                    trace=trace(occurrence, source),
+                    repair=self.repair(occurrence),
+                )
+
+    def applies(self, occurrence: Occurrence) -> bool:  # noqa: ARG002
+        """Whether the violation is one this rule stands for."""
+        return True
+
+    @abstractmethod
+    def headline(self, occurrence: Occurrence) -> str:
+        """What happens here, in a few words that name the source."""
+
+    @abstractmethod
+    def repair(self, occurrence: Occurrence) -> Repair | str:
+        """The repair, or why there is none."""
+
+
+_TOLD = (
+    EventKind.BACKWARD,
+    EventKind.UNSCALE,
+    EventKind.SCALER_STEP,
+    EventKind.OPTIMIZER_STEP,
+    EventKind.UPDATE,
+    EventKind.AUTOCAST_ENTER,
+)
+
+
+def trace(occurrence: Occurrence, source: Source) -> tuple[TracePoint, ...]:
+    """How the path got here: the last event of each kind that matters, in order, then the event itself."""
+    last: dict[EventKind, int] = {}
+    for index, do in enumerate(occurrence.before):
+        if do.event.kind is EventKind.ZERO_GRAD:
+            last.clear()
+        elif do.event.kind in _TOLD:
+            last[do.event.kind] = index
+    told = [occurrence.before[index] for index in sorted(last.values())]
+    return tuple(TracePoint(do.event.kind.value, source.path, do.site.span) for do in (*told, occurrence.do))
+
+
+def local_name(do: Do, canonical: str | None) -> str | None:
+    """How the function around an event writes a canonical name; None where it cannot reach it."""
+    if canonical is None:
+        return None
+    for root, written in sorted(do.site.names.items(), key=lambda item: -len(item[0])):
+        if canonical == root or canonical.startswith((f"{root}.", f"{root}[")):
+            return written + canonical[len(root) :]
+    return None
