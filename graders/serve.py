@@ -1,8 +1,8 @@
 """A warm process that forks one child per job, so that a job starts in milliseconds with torch imported.
 
 Two are started: one for submissions, whose jobs end in a jail, and one for the judge, which never runs submitted code.
-Neither holds a secret. A job is one JSON line on stdin: {"id", "role's job name" as "job", "folder", "arguments"}; its child
-writes FOLDER/reply.json, and {"id", "exit"} on stdout says that it has ended. End of input ends the server and its children.
+Neither holds a secret. A job is one JSON line on stdin: {id, job, folder, arguments}. Its child writes
+FOLDER/reply.json, and {id, exit} on stdout says that it has ended. End of input ends the server and its children.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--role", choices=sorted(_ROLES), required=True)
     jobs = _ROLES[parser.parse_args().role]()
+    os.umask(0o022)  # what a job writes is shown in the jail, to another user
     gc.collect()
     gc.freeze()  # children then share the pages of everything imported so far
     Server(jobs).serve()

@@ -75,7 +75,7 @@ class ProcessRunner(Runner):
             folder=folder,
         )
 
-    def judge(self, spec: ScenarioSpec, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:
+    def judge(self, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:
         arguments = {
             "task_file": str(inputs.shown / TASK_FILE),
             "inputs": str(inputs.shown),

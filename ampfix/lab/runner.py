@@ -60,7 +60,7 @@ class Runner(ABC):
         """Run the loop in `files` and gather what it leaves in `folder`."""
 
     @abstractmethod
-    def judge(self, spec: ScenarioSpec, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:
+    def judge(self, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:
         """Measure a run's weights in a process that never met the submission; see graders/judge.py."""
 
     @abstractmethod
@@ -74,5 +74,7 @@ class Runner(ABC):
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -54,7 +54,9 @@ class Server:
                 status = future.result(timeout=timeout_s)
             except FutureTimeoutError:
                 self.kill()
-                raise InfraError("server_timeout", f"the {self._role} server did not answer in {timeout_s:.0f} s") from None
+                raise InfraError(
+                    "server_timeout", f"the {self._role} server did not answer in {timeout_s:.0f} s"
+                ) from None
             return _result(Path(folder, _REPLY), status, f"{job} on the {self._role} server")
 
     def close(self) -> None:

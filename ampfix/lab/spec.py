@@ -147,8 +147,11 @@ class ScenarioSpec(Model):
     def gold_files(self) -> dict[str, str]:
         return self.loop_files() | {self.entry: self._read(GOLD_FILE)}
 
-    def answer_text(self, answer: AnswerSpec) -> str:
-        return self._read(answer.file)
+    def answer_bytes(self, answer: AnswerSpec) -> bytes:
+        try:
+            return (self.root / answer.file).read_bytes()
+        except OSError as error:
+            raise SpecError(f"{self.root / answer.file}: {error.strerror or error}") from error
 
     def content_hash(self) -> str:
         """SHA-256 over every file that a run's result depends on: a cache key."""

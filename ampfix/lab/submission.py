@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def from_text(text: str) -> Submission:
     return Submission(text, _sha256(text.encode()))
 
 
+def sha256_of(files: Mapping[str, str]) -> str:
+    """Of a loop's files: of its text where it is one file."""
+    texts = list(files.values())
+    joined = texts[0] if len(texts) == 1 else "".join(f"{name}\0{text}\0" for name, text in sorted(files.items()))
+    return _sha256(joined.encode())
+
+
 def extract(raw: bytes, markdown: bool) -> Submission:
     """The loop in an answer. markdown: the code stands in a fenced block. Raises InvalidAnswer."""
     digest = _sha256(raw)
@@ -58,7 +66,9 @@ def extract(raw: bytes, markdown: bool) -> Submission:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidAnswer("not_utf8", f"not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}", digest) from None
+        raise InvalidAnswer(
+            "not_utf8", f"not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}", digest
+        ) from None
     if not text.strip():
         raise InvalidAnswer("empty", "the answer is empty", digest)
     code = _only_block(text, digest) if markdown else text

@@ -53,8 +53,8 @@ class Figures(Model):
     loss: float | None = None
     reference_loss: float | None = None
     broken_loss: float | None = None
-    skipped: int | None = None
-    attempted: int | None = None
+    skipped: float | None = None
+    attempted: float | None = None
     half_precision: float | None = None
     final_scale: float | None = None
 

@@ -1,0 +1,122 @@
+"""Runs loops on seeds, several at a time, and measures them. Each seed's inputs and fp32 reference are shared."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from ampfix.lab.causes import InfraError
+from ampfix.lab.measurement import Measurement, measure
+from ampfix.lab.runner import Execution, Inputs, Precision, Runner
+from ampfix.lab.spec import ScenarioSpec
+
+T = TypeVar("T")
+Files = Mapping[str, str]
+"""A loop's files: text by path."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every run on one seed is compared with. run: the folder of the reference's weights and snapshot."""
+
+    inputs: Inputs
+    run: Path
+    reference: Measurement
+
+
+class Bench:
+    """A runner with a queue. Jobs start in the order they were submitted, `workers` at a time."""
+
+    def __init__(self, runner: Runner, workers: int | None = None) -> None:
+        self.runner = runner
+        self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="bench")
+        self._folder = Path(tempfile.mkdtemp(prefix="ampfix-lab-"))
+        self._folder.chmod(0o755)
+        self._names = itertools.count()
+        self._lock = threading.Lock()
+        self._grounds: dict[tuple[str, int], Future[Ground]] = {}
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.runner.close()  # or the pool would wait for jobs that nobody wants any more
+        self._pool.shutdown(cancel_futures=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def ground(self, spec: ScenarioSpec, seed: int) -> Future[Ground]:
+        """Inputs and reference of one seed, made once."""
+        key = (f"{spec.root}:{spec.content_hash()}", seed)
+        with self._lock:
+            if key not in self._grounds:
+                self._grounds[key] = self._pool.submit(_retried, lambda: self._make_ground(spec, seed))
+            return self._grounds[key]
+
+    def run(
+        self, spec: ScenarioSpec, files: Files, seed: int, precision: Precision = "as_written"
+    ) -> Future[Measurement]:
+        """Run a loop on one seed and measure it. The future raises InfraError for a fault of the lab's own."""
+        ground = self.ground(spec, seed)  # queued first, so that a waiting job never holds back what it waits for
+        return self._pool.submit(_retried, lambda: self._measure(spec, files, ground, precision))
+
+    def _make_ground(self, spec: ScenarioSpec, seed: int) -> Ground:
+        inputs = self.runner.prepare(spec, seed, self._fresh())
+        execution = self._execute(spec, spec.gold_files(), inputs, "fp32")
+        reference = measure(self.runner, spec, inputs, execution, None)
+        for problem in (reference.ended, reference.weights):
+            if problem is not None:
+                raise InfraError("reference_failed", f"{spec.id}: {problem.cause}: {problem.detail}")
+        return Ground(inputs, execution.folder, reference)
+
+    def _measure(self, spec: ScenarioSpec, files: Files, ground: Future[Ground], precision: Precision) -> Measurement:
+        base = ground.result()
+        execution = self._execute(spec, files, base.inputs, precision)
+        try:
+            return measure(self.runner, spec, base.inputs, execution, base.run)
+        finally:
+            shutil.rmtree(execution.folder, ignore_errors=True)
+
+    def _execute(self, spec: ScenarioSpec, files: Files, inputs: Inputs, precision: Precision) -> Execution:
+        folder = self._fresh()
+        write_files(folder, files)
+        try:
+            return self.runner.execute(spec, folder, inputs, self._fresh(), precision)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fresh(self) -> Path:
+        """A path below the bench's own folder that nothing else uses; it does not exist yet."""
+        return self._folder / str(next(self._names))
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Lay a loop's files out, readable by the user that the jail runs them as."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+        path.chmod(0o644)
+    for path in (folder, *(part for part in folder.rglob("*") if part.is_dir())):
+        path.chmod(0o755)
+
+
+def _retried(job: Callable[[], T]) -> T:
+    """Do a job, and once more where a fault of the lab's own that may pass ended it."""
+    try:
+        return job()
+    except InfraError as error:
+        if not error.cause.retry:
+            raise
+    return job()

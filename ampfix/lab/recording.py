@@ -1,0 +1,144 @@
+"""What a run reported about itself: its summary and its events.
+
+Both were written by an untrusted process, so every value is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ampfix.lab.models import Model
+from ampfix.protocol import Event, replay
+from ampfix.watch import records
+
+EVENTS, SUMMARY = "events.jsonl", "summary.json"
+
+_LONGEST_LINE = 1 << 16
+_MOST_EVENTS = 1_000_000
+_LARGEST_COUNT = 1 << 53
+
+
+class Malformed(ValueError):
+    """A report that no recorder writes; the message is one line."""
+
+
+class Breach(Model):
+    """A violation of the protocol at one place of the loop, and how often it happened."""
+
+    violation: str
+    path: str
+    line: int
+    first_step: int
+    count: int
+
+
+class Failure(Model):
+    """The exception that ended a loop."""
+
+    type: str
+    message: str
+    place: str
+    unsupported: bool
+    traceback: str
+
+
+class Account(Model):
+    """A run's own account of itself."""
+
+    completed: bool
+    failure: Failure | None
+    batches: int
+    loop_s: float
+    attempts: int
+    skipped: int
+    final_scale: float | None
+    flops: dict[str, float]
+
+
+def read_account(path: Path) -> Account:
+    """The summary. Raises Malformed."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Malformed(f"no readable summary: {type(error).__name__}") from None
+    fields = _mapping(raw, "summary")
+    facts = _mapping(fields.get("facts"), "facts")
+    flops = _mapping(facts.get("flops"), "flops")
+    failure = fields.get("error")
+    return Account(
+        completed=fields.get("completed") is True,
+        failure=None if failure is None else _failure(_mapping(failure, "error")),
+        batches=_count(fields, "batches"),
+        loop_s=_number(fields, "loop_s"),
+        attempts=_count(facts, "attempts"),
+        skipped=_count(facts, "skipped"),
+        final_scale=None if facts.get("final_scale") is None else _number(facts, "final_scale"),
+        flops={name: _number(flops, name) for name in flops},
+    )
+
+
+def read_breaches(path: Path) -> tuple[Breach, ...]:
+    """Replay the recorded events through the protocol: each violation once per place, in order. Raises Malformed."""
+    seen: dict[tuple[str, str, int], list[int]] = {}
+    for broken in replay(_events(path)):
+        place = (broken.violation.value, broken.event.path, broken.event.line)
+        first_and_count = seen.setdefault(place, [broken.event.step, 0])
+        first_and_count[1] += 1
+    return tuple(
+        Breach(violation=violation, path=where, line=line, first_step=first, count=count)
+        for (violation, where, line), (first, count) in seen.items()
+    )
+
+
+def _events(path: Path) -> Iterator[Event]:
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for number in range(_MOST_EVENTS + 1):
+            line = lines.readline(_LONGEST_LINE)
+            if not line:
+                return
+            if number == _MOST_EVENTS or len(line) == _LONGEST_LINE:
+                raise Malformed(f"event {number + 1} is more, or longer, than a recorder writes")
+            try:
+                yield records.loads(line.decode("utf-8"))
+            except ValueError as error:
+                raise Malformed(f"event {number + 1}: {error}") from None
+
+
+def _mapping(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Malformed(f"{name} is not an object")
+    return value
+
+
+def _count(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LARGEST_COUNT:
+        raise Malformed(f"{name} is not a count")
+    return value
+
+
+def _number(fields: dict[str, Any], name: str) -> float:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST_COUNT * 1e6:
+        raise Malformed(f"{name} is not a number")
+    if not math.isfinite(value) or value < 0:
+        raise Malformed(f"{name} is not a finite number of at least 0")
+    return float(value)
+
+
+def _failure(fields: dict[str, Any]) -> Failure:
+    texts = {name: fields.get(name) for name in ("type", "message", "place", "traceback")}
+    if any(not isinstance(text, str) or len(text) > 8000 for text in texts.values()):
+        raise Malformed("the error is not described by short texts")
+    return Failure(unsupported=fields.get("unsupported") is True, **{k: _printable(str(v)) for k, v in texts.items()})
+
+
+def _printable(text: str) -> str:
+    """Without control characters that would move a terminal's cursor."""
+    return "".join(character for character in text if character.isprintable() or character == "\n")
