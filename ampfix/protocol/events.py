@@ -82,6 +82,7 @@ class Violation(str, Enum):
     SKIP_WITHOUT_UPDATE = "skip_without_update"
     SCHEDULER_ON_SKIPPED_STEP = "scheduler_on_skipped_step"
     MIXED_GRADIENTS = "mixed_gradients"
+    WRONG_SCALER = "wrong_scaler"
     STEP_WITHOUT_GRADIENTS = "step_without_gradients"
     SCALER_NEVER_SCALED = "scaler_never_scaled"
     BACKWARD_IN_AUTOCAST = "backward_in_autocast"
@@ -136,6 +137,10 @@ EXPLANATIONS: dict[Violation, str] = {
     ),
     Violation.MIXED_GRADIENTS: (
         "scaled and unscaled gradients were added up, so no single division recovers the true gradient"
+    ),
+    Violation.WRONG_SCALER: (
+        "the gradients belong to another scaler, whose scale they carry or whose update() has not come yet, so this "
+        "one divides them by the wrong number"
     ),
     Violation.STEP_WITHOUT_GRADIENTS: (
         "no gradient reached this optimizer since zero_grad, so there is nothing to step on; torch raises in "

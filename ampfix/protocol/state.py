@@ -29,56 +29,76 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """One optimizer. The last four fields count step attempts since its scheduler advanced."""
+    """One optimizer.
+
+    scale_of: the scaler whose scale the gradients carry, while they are SCALED or STALE.
+    applied to scheduled: the step attempts since its scheduler advanced (several: more than one).
+    """
 
     grad: Grad = Grad.NONE
+    scale_of: str | None = None
     stage: Stage = Stage.READY
-    inf_checked: bool = False
     backward_since_step: bool = False
     applied: bool = False
     skipped: bool = False
     uncertain: bool = False
+    several: bool = False
     scheduled: bool = False
 
+    @property
+    def carries_scale(self) -> bool:
+        return self.grad in (Grad.SCALED, Grad.STALE)
 
-UNKNOWN_OPTIMIZER = OptimizerState(Grad.UNKNOWN, Stage.UNKNOWN, inf_checked=True, backward_since_step=True)
+
+UNKNOWN_OPTIMIZER = OptimizerState(Grad.UNKNOWN, stage=Stage.UNKNOWN, backward_since_step=True)
 
 
 @dataclass(frozen=True)
 class State:
     """Hashable, so that the static witness can carry sets of them.
 
-    owners: (optimizer, scaler) pairs, learnt from unscale_ and step. default: the state of an optimizer not seen yet.
+    owners: (optimizer, scaler) pairs, learnt from unscale_ and step. scaled: scalers that have scaled a loss.
+    unchecked: scalers with no inf check since the last update(). default: the state of an optimizer not seen yet.
+    from_start: nothing happened before the first event, so what was not seen is not there.
     """
 
     optimizers: tuple[tuple[str, OptimizerState], ...] = ()
     owners: tuple[tuple[str, str], ...] = ()
-    scaled: frozenset[str] = frozenset()  # scalers that have scaled a loss
+    scaled: frozenset[str] = frozenset()
+    unchecked: frozenset[str] = frozenset()
     autocast: tuple[str | None, ...] = ()
     half_forward: bool = False
     default: OptimizerState = OptimizerState()
+    from_start: bool = True
 
-    def of(self, optimizer: str) -> OptimizerState:
-        return dict(self.optimizers).get(optimizer, self.default)
+    def of(self, optimizer: str | None) -> OptimizerState:
+        """The state of an optimizer; None stands for all that were not seen yet."""
+        for name, state in self.optimizers:
+            if name == optimizer:
+                return state
+        return self.default
 
-    def with_optimizer(self, optimizer: str, **changes: object) -> State:
+    def with_optimizer(self, optimizer: str | None, **changes: object) -> State:
+        changed = replace(self.of(optimizer), **changes)  # type: ignore[arg-type]
+        if optimizer is None:
+            return replace(self, default=changed)
         table = dict(self.optimizers)
-        table[optimizer] = replace(self.of(optimizer), **changes)  # type: ignore[arg-type]
+        table[optimizer] = changed
         return replace(self, optimizers=tuple(sorted(table.items())))
 
-    def owned_by(self, scaler: str | None) -> tuple[str, ...]:
-        return tuple(optimizer for optimizer, owner in self.owners if owner == scaler)
+    def owner(self, optimizer: str | None) -> str | None:
+        """The scaler that last unscaled or stepped the optimizer."""
+        for name, scaler in self.owners:
+            if name == optimizer:
+                return scaler
+        return None
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.optimizers)
-
-    @property
-    def starts_unknown(self) -> bool:
-        return self.default.grad is Grad.UNKNOWN
 
 
 INITIAL = State()
 """The start of a run: nothing has happened."""
 
-ENTRY = State(default=UNKNOWN_OPTIMIZER)
+ENTRY = State(default=UNKNOWN_OPTIMIZER, from_start=False)
 """The start of an analysis in the middle of a program: anything may have happened before."""

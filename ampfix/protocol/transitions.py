@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ampfix.protocol.events import Event, EventKind, Outcome, Violation
-from ampfix.protocol.state import INITIAL, Grad, Stage, State
+from ampfix.protocol.state import INITIAL, Grad, OptimizerState, Stage, State
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,20 @@ class _Turn:
     event: Event
     broken: list[Broken] = field(default_factory=list)
 
-    def report(self, violation: Violation, optimizer: str | None = None) -> None:
-        self.broken.append(Broken(violation, self.event, optimizer))
+    def report(self, violation: Violation) -> None:
+        self.broken.append(Broken(violation, self.event))
 
-    def set(self, optimizer: str, **changes: object) -> None:
+    def report_for(self, optimizer: str | None, violation: Violation) -> None:
+        """What is not known by name (None) is only spoken for where no optimizer is known at all."""
+        if optimizer is not None or not self.state.optimizers:
+            self.broken.append(Broken(violation, self.event, optimizer))
+
+    def set(self, optimizer: str | None, **changes: object) -> None:
         self.state = self.state.with_optimizer(optimizer, **changes)
+
+    def concerned(self) -> tuple[str | None, ...]:
+        """The event's optimizers; without any, those known and (None) those not met yet."""
+        return self.event.optimizers or (*self.state.names(), None)
 
 
 def advance(state: State, event: Event) -> tuple[State, tuple[Broken, ...]]:
@@ -53,8 +62,11 @@ def replay(events: Iterable[Event], state: State = INITIAL) -> Iterator[Broken]:
 
 
 def _on_scale(turn: _Turn) -> None:
-    if turn.event.scaler is not None:
-        turn.state = replace(turn.state, scaled=turn.state.scaled | {turn.event.scaler})
+    scaler, state = turn.event.scaler, turn.state
+    if scaler is None or scaler in state.scaled:
+        return
+    unchecked = state.unchecked | {scaler} if state.from_start else state.unchecked
+    turn.state = replace(state, scaled=state.scaled | {scaler}, unchecked=unchecked)
 
 
 _PLUS_SCALED = {
@@ -75,12 +87,6 @@ _PLUS_UNSCALED = {
     Grad.FORGOTTEN: Grad.FORGOTTEN,
     Grad.MIXED: Grad.MIXED,
 }
-_SPOILT_UNSCALING = {
-    Grad.UNSCALED: Violation.STEP_ON_UNSCALED,
-    Grad.STALE: Violation.UPDATE_BETWEEN_STEPS,
-    Grad.FORGOTTEN: Violation.UPDATE_BEFORE_STEP,
-}
-"""Gradients that dividing by the current scale does not restore. (MIXED was reported when it arose.)"""
 
 
 def _on_backward(turn: _Turn) -> None:
@@ -89,127 +95,177 @@ def _on_backward(turn: _Turn) -> None:
         turn.report(Violation.BACKWARD_IN_AUTOCAST)
     if event.scaler is None and not event.manual_scale and state.half_forward and not state.scaled:
         turn.report(Violation.FP16_WITHOUT_SCALER)
-    for optimizer in event.optimizers or state.names():
+    for optimizer in turn.concerned():
         _receive_gradient(turn, optimizer)
     turn.state = replace(turn.state, half_forward=False)
 
 
-def _receive_gradient(turn: _Turn, optimizer: str) -> None:
-    now = turn.state.of(optimizer)
-    after = (_PLUS_UNSCALED if turn.event.scaler is None else _PLUS_SCALED)[now.grad]
-    if turn.event.scaler is not None and now.stage is Stage.UNSCALED:
-        abandoned = now.grad is Grad.NONE
-        turn.report(Violation.SKIP_WITHOUT_UPDATE if abandoned else Violation.UNSCALE_IN_WINDOW, optimizer)
+def _receive_gradient(turn: _Turn, optimizer: str | None) -> None:
+    scaler, now = turn.event.scaler, turn.state.of(optimizer)
+    after = (_PLUS_UNSCALED if scaler is None else _PLUS_SCALED)[now.grad]
+    if now.carries_scale and scaler is not None and now.scale_of != scaler:
+        after = Grad.MIXED
+    if now.stage is Stage.UNSCALED and now.grad is Grad.NONE:
+        turn.report_for(optimizer, Violation.SKIP_WITHOUT_UPDATE)
+    elif scaler is not None and now.grad is Grad.UNSCALED and now.stage is Stage.UNSCALED:
+        turn.report_for(optimizer, Violation.UNSCALE_IN_WINDOW)
     elif after is Grad.MIXED and now.grad is not Grad.MIXED:
-        turn.report(Violation.MIXED_GRADIENTS, optimizer)
-    turn.set(optimizer, grad=after, backward_since_step=True)
+        turn.report_for(optimizer, Violation.MIXED_GRADIENTS)
+    carries = after in (Grad.SCALED, Grad.STALE)
+    turn.set(optimizer, grad=after, scale_of=scaler if carries else None, backward_since_step=True)
+
+
+_SPOILT_UNSCALING = {
+    Grad.UNSCALED: Violation.STEP_ON_UNSCALED,
+    Grad.STALE: Violation.UPDATE_BETWEEN_STEPS,
+    Grad.FORGOTTEN: Violation.UPDATE_BEFORE_STEP,
+}
+"""Gradients that dividing by the current scale does not restore. (MIXED was reported when it arose.)"""
 
 
 def _on_unscale(turn: _Turn) -> None:
-    if not _scaler_is_ready(turn):
+    scaler = turn.event.scaler
+    if scaler is None:
         return
+    before = turn.state
+    usable = _meet(turn, scaler)
     for optimizer in turn.event.optimizers:
-        now = turn.state.of(optimizer)
-        if now.stage is Stage.STEPPED:
-            turn.report(Violation.MISSING_UPDATE if now.backward_since_step else Violation.UNSCALE_TWICE, optimizer)
-        elif now.stage is Stage.UNSCALED and now.grad in (Grad.UNSCALED, Grad.NONE):
-            turn.report(Violation.UNSCALE_TWICE, optimizer)
-        elif now.stage in (Stage.READY, Stage.UNKNOWN) and now.grad in _SPOILT_UNSCALING:
-            turn.report(_SPOILT_UNSCALING[now.grad], optimizer)
+        violation = _foreign(before, optimizer, scaler) or _before_unscale(before.of(optimizer))
+        if violation is not None and usable:
+            turn.report_for(optimizer, violation)
+            turn.set(optimizer, backward_since_step=True)  # a second step on them is the same bug
         _unscaled(turn, optimizer, Stage.UNSCALED)
 
 
+def _before_unscale(now: OptimizerState) -> Violation | None:
+    if now.stage is Stage.STEPPED:
+        return Violation.MISSING_UPDATE if now.backward_since_step else Violation.UNSCALE_TWICE
+    if now.stage is Stage.UNSCALED:  # gradients that came since were reported when they came
+        return Violation.UNSCALE_TWICE if now.grad in (Grad.UNSCALED, Grad.NONE) else None
+    return _SPOILT_UNSCALING.get(now.grad)
+
+
 def _on_scaler_step(turn: _Turn) -> None:
-    if not _scaler_is_ready(turn):
+    scaler = turn.event.scaler
+    if scaler is None:
         return
+    before = turn.state
+    usable = _meet(turn, scaler)
     for optimizer in turn.event.optimizers:
-        now = turn.state.of(optimizer)
-        if now.stage is Stage.STEPPED:
-            turn.report(Violation.MISSING_UPDATE if now.backward_since_step else Violation.DOUBLE_STEP, optimizer)
-        elif now.grad is Grad.NONE:
-            turn.report(Violation.STEP_WITHOUT_GRADIENTS, optimizer)
-        elif now.stage is not Stage.UNSCALED and now.grad in _SPOILT_UNSCALING:
-            again = now.grad is Grad.UNSCALED and not now.backward_since_step
-            turn.report(Violation.DOUBLE_STEP if again else _SPOILT_UNSCALING[now.grad], optimizer)
+        violation = _foreign(before, optimizer, scaler) or _before_step(before.of(optimizer))
+        if violation is not None and usable:
+            turn.report_for(optimizer, violation)
+        if violation is Violation.STEP_WITHOUT_GRADIENTS:
+            _checked(turn)  # the missing check at update() is the same bug
         _unscaled(turn, optimizer, Stage.STEPPED)
         _attempted(turn, optimizer, turn.event.outcome)
         turn.set(optimizer, backward_since_step=False)
 
 
-def _scaler_is_ready(turn: _Turn) -> bool:
-    scaler = turn.event.scaler
-    if scaler is None:
-        return False
-    if scaler not in turn.state.scaled and not turn.state.starts_unknown:
-        turn.report(Violation.SCALER_NEVER_SCALED)
-        return False
-    owners = dict(turn.state.owners) | dict.fromkeys(turn.event.optimizers, scaler)
-    turn.state = replace(turn.state, owners=tuple(sorted(owners.items())))
-    return True
+def _before_step(now: OptimizerState) -> Violation | None:
+    if now.stage is Stage.STEPPED:
+        return Violation.MISSING_UPDATE if now.backward_since_step else Violation.DOUBLE_STEP
+    if now.grad is Grad.NONE:
+        return Violation.STEP_WITHOUT_GRADIENTS
+    if now.stage is Stage.UNSCALED:
+        return None if now.backward_since_step else Violation.DOUBLE_STEP
+    return _SPOILT_UNSCALING.get(now.grad) if now.backward_since_step else Violation.DOUBLE_STEP
+
+
+def _foreign(state: State, optimizer: str, scaler: str) -> Violation | None:
+    """Another scaler has the optimizer in hand: its scale is in the gradients, or it has not ended its step yet."""
+    now, owner = state.of(optimizer), state.owner(optimizer)
+    in_hand = owner not in (None, scaler) and now.stage in (Stage.UNSCALED, Stage.STEPPED)
+    return Violation.WRONG_SCALER if in_hand or (now.carries_scale and now.scale_of != scaler) else None
+
+
+def _meet(turn: _Turn, scaler: str) -> bool:
+    """Note that the scaler is used, and say whether torch lets it be: it has scaled a loss before."""
+    if turn.event.optimizers:
+        owners = dict(turn.state.owners) | dict.fromkeys(turn.event.optimizers, scaler)
+        turn.state = replace(turn.state, owners=tuple(sorted(owners.items())))
+    if scaler in turn.state.scaled or not turn.state.from_start:
+        return True
+    turn.report(Violation.SCALER_NEVER_SCALED)
+    turn.state = replace(turn.state, scaled=turn.state.scaled | {scaler})
+    return False
 
 
 def _unscaled(turn: _Turn, optimizer: str, stage: Stage) -> None:
-    now = turn.state.of(optimizer)
-    grad = now.grad if now.grad is Grad.NONE else Grad.UNSCALED
-    turn.set(optimizer, grad=grad, stage=stage, inf_checked=now.inf_checked or now.grad is not Grad.NONE)
+    grad = turn.state.of(optimizer).grad
+    if grad is not Grad.NONE:
+        _checked(turn)
+        grad = Grad.UNSCALED
+    turn.set(optimizer, grad=grad, scale_of=None, stage=stage)
+
+
+def _checked(turn: _Turn) -> None:
+    turn.state = replace(turn.state, unchecked=turn.state.unchecked - {turn.event.scaler})
 
 
 def _attempted(turn: _Turn, optimizer: str, outcome: Outcome) -> None:
     now = turn.state.of(optimizer)
     if now.scheduled:
-        now = replace(now, applied=False, skipped=False, uncertain=False)
+        now = replace(now, applied=False, skipped=False, uncertain=False, several=False)
     turn.set(
         optimizer,
         applied=now.applied or outcome is Outcome.APPLIED,
         skipped=now.skipped or outcome is Outcome.SKIPPED,
         uncertain=now.uncertain or outcome is Outcome.UNKNOWN,
+        several=now.applied or now.skipped or now.uncertain,
         scheduled=False,
     )
 
 
 def _on_optimizer_step(turn: _Turn) -> None:
-    owners = dict(turn.state.owners)
     for optimizer in turn.event.optimizers:
-        now = turn.state.of(optimizer)
-        if now.grad in (Grad.SCALED, Grad.STALE) or now.stage is Stage.UNSCALED:
-            turn.report(Violation.RAW_STEP_ON_SCALED, optimizer)
-            turn.set(optimizer, inf_checked=True)  # the missing check at update() is the same bug
-        elif optimizer in owners and now.grad is not Grad.NONE and not now.backward_since_step:
-            turn.report(Violation.DOUBLE_STEP, optimizer)
+        now, owner = turn.state.of(optimizer), turn.state.owner(optimizer)
+        if now.carries_scale or now.grad is Grad.FORGOTTEN or now.stage is Stage.UNSCALED:
+            turn.report_for(optimizer, Violation.RAW_STEP_ON_SCALED)
+            # The missing check at update() is the same bug.
+            turn.state = replace(turn.state, unchecked=turn.state.unchecked - {now.scale_of, owner})
+        elif owner is not None and now.grad is not Grad.NONE and not now.backward_since_step:
+            turn.report_for(optimizer, Violation.DOUBLE_STEP)
         _attempted(turn, optimizer, Outcome.APPLIED)
         turn.set(optimizer, backward_since_step=False)
 
 
 def _on_update(turn: _Turn) -> None:
     scaler = turn.event.scaler
-    if not _scaler_is_ready(turn):
+    if scaler is None or not _meet(turn, scaler):
         return
-    owned = turn.state.owned_by(scaler)
-    pending = [name for name in turn.state.names() if dict(turn.state.owners).get(name, scaler) == scaler]
-    checked = any(turn.state.of(name).inf_checked for name in owned)
-    if not checked and not turn.event.forced and not (turn.state.starts_unknown and not owned):
+    if scaler in turn.state.unchecked and not turn.event.forced:
         turn.report(Violation.UPDATE_WITHOUT_STEP)
         return
-    for optimizer in pending:
+    for optimizer in (*turn.state.names(), None):
         now = turn.state.of(optimizer)
-        grad = now.grad
-        if grad is Grad.SCALED:
-            grad = Grad.STALE
-        elif grad is Grad.UNSCALED and now.stage is Stage.UNSCALED:
-            grad = Grad.FORGOTTEN
-        turn.set(optimizer, grad=grad, stage=Stage.READY, inf_checked=False)
+        if now.grad is Grad.SCALED and now.scale_of == scaler:
+            turn.set(optimizer, **_STALE if optimizer is not None else _UNKNOWN_AGAIN)
+        if turn.state.owner(optimizer) == scaler:
+            if now.grad is Grad.UNSCALED and now.stage is Stage.UNSCALED:
+                turn.set(optimizer, grad=Grad.FORGOTTEN)
+            turn.set(optimizer, stage=Stage.READY)
+    turn.state = replace(turn.state, unchecked=turn.state.unchecked | {scaler})
+
+
+_STALE: dict[str, object] = {"grad": Grad.STALE}
+_UNKNOWN_AGAIN: dict[str, object] = {"grad": Grad.UNKNOWN, "scale_of": None}
+"""Optimizers not met yet may have been stepped and zeroed by code that was not seen."""
 
 
 def _on_zero_grad(turn: _Turn) -> None:
-    for optimizer in turn.event.optimizers or turn.state.names():
-        turn.set(optimizer, grad=Grad.NONE)
+    for optimizer in turn.concerned():
+        turn.set(optimizer, grad=Grad.NONE, scale_of=None)
 
 
 def _on_scheduler_step(turn: _Turn) -> None:
+    """A scheduler that advances once per attempt must follow its fate; one that advances once per several counts
+    something else, epochs as a rule, and is left alone."""
     for optimizer in turn.event.optimizers or turn.state.names():
         now = turn.state.of(optimizer)
-        if not now.scheduled and not now.applied and (now.skipped or now.uncertain) and not turn.event.guarded:
-            turn.report(Violation.SCHEDULER_ON_SKIPPED_STEP, optimizer)
+        idle = (now.skipped or now.uncertain) and not now.applied
+        if idle and not now.several and not now.scheduled and not turn.event.guarded:
+            turn.report_for(optimizer, Violation.SCHEDULER_ON_SKIPPED_STEP)
         turn.set(optimizer, scheduled=True)
 
 
@@ -231,9 +287,9 @@ def _while_scaled(violation: Violation) -> Callable[[_Turn], None]:
     def handle(turn: _Turn) -> None:
         if turn.event.linear:
             return
-        for optimizer in turn.event.optimizers or turn.state.names():
-            if turn.state.of(optimizer).grad in (Grad.SCALED, Grad.STALE):
-                turn.report(violation, optimizer)
+        for optimizer in turn.concerned():
+            if turn.state.of(optimizer).carries_scale:
+                turn.report_for(optimizer, violation)
 
     return handle
 

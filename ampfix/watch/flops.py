@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
@@ -62,8 +62,8 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _formula(func: Any) -> Callable[..., int] | None:
     packet = func._overloadpacket
-    formula: Callable[..., int] | None = _CPU_ATTENTION.get(packet) or flop_registry.get(packet)
-    return formula
+    formula: Any = _CPU_ATTENTION.get(packet) or flop_registry.get(packet)
+    return cast("Callable[..., int] | None", formula)
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ampfix.protocol import INITIAL, Broken, Event, EventKind, Grad, Outcome, advance
+from ampfix.protocol import INITIAL, Broken, Event, EventKind, Outcome, advance
 from ampfix.watch.facts import Range, StepFacts, Thinned
 from ampfix.watch.names import Names
 from ampfix.watch.position import Locator
@@ -140,4 +140,4 @@ class Journal:
         self._pending_losses.clear()
 
     def carries_scale(self, optimizer: str) -> bool:
-        return self.state.of(optimizer).grad in (Grad.SCALED, Grad.STALE)
+        return self.state.of(optimizer).carries_scale
