@@ -20,21 +20,17 @@ _ORDER = ("broken", "codemod", "gold", "reference")
 
 @dataclass(frozen=True)
 class Row:
-    """One variant of a scenario. Numbers are medians over its runs, None where nothing was measured."""
+    """One variant. losses: one per seed; the other numbers are medians, None where nothing was measured."""
 
     variant: str
     losses: tuple[float, ...]
+    loss: float | None
     skipped: float | None
     attempted: float | None
     half_precision: float | None
     status: str
     why: str
     trust: str
-
-    @property
-    def loss_text(self) -> str:
-        """Median held-out loss; `nan` where the judge found none that is finite."""
-        return number(_median(self.losses))
 
     @property
     def skipped_text(self) -> str:
@@ -52,24 +48,29 @@ class Row:
 def rows(scenario: ScenarioReport) -> list[Row]:
     """A scenario's variants: broken, codemod, gold and reference, then the answers."""
     verdicts: dict[str, list[Verdict]] = {}
+    for judged in scenario.verdicts:
+        verdicts.setdefault(judged.variant, []).append(judged.verdict)
+    losses: dict[str, list[float]] = {}
     for run in scenario.runs:
-        verdicts.setdefault(run.variant, []).append(run.verdict)
+        if run.verdict.figures.loss is not None:
+            losses.setdefault(run.variant, []).append(run.verdict.figures.loss)
     ranked = sorted(verdicts, key=lambda variant: _ORDER.index(variant) if variant in _ORDER else len(_ORDER))
-    return [_row(variant, verdicts[variant]) for variant in ranked]
+    return [_row(variant, verdicts[variant], tuple(losses.get(variant, ()))) for variant in ranked]
 
 
-def _row(variant: str, verdicts: list[Verdict]) -> Row:
+def _row(variant: str, verdicts: list[Verdict], losses: tuple[float, ...]) -> Row:
+    """Several verdicts of one variant are its repeats on fresh secrets."""
     figures = [verdict.figures for verdict in verdicts]
-    statuses = {verdict.status.value for verdict in verdicts}
     return Row(
         variant=variant,
-        losses=tuple(figure.loss for figure in figures if figure.loss is not None),
+        losses=losses,
+        loss=_median(figure.loss for figure in figures),
         skipped=_median(figure.skipped for figure in figures),
         attempted=_median(figure.attempted for figure in figures),
         half_precision=_median(figure.half_precision for figure in figures),
-        status=" and ".join(sorted(statuses)),
-        why="; ".join(dict.fromkeys(filter(None, map(why, verdicts)))),
-        trust=" and ".join(sorted({verdict.trust.value.replace("_", "-") for verdict in verdicts if verdict.trust})),
+        status=_joined(verdict.status.value for verdict in verdicts),
+        why=_joined(why(verdict) for verdict in verdicts),
+        trust=_joined(verdict.trust.value.replace("_", "-") for verdict in verdicts if verdict.trust),
     )
 
 
@@ -85,6 +86,10 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:.4g}" if math.isfinite(value) else "not finite"
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(text for text in texts if text))
 
 
 def _median(values: Iterable[float | None]) -> float | None:

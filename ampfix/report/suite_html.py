@@ -27,12 +27,12 @@ def render(report: SuiteReport) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["number"] = number
-    verdicts = [run.verdict for scenario in report.scenarios for run in scenario.runs]
+    verdicts = [judged.verdict for scenario in report.scenarios for judged in scenario.verdicts]
     return environment.get_template("suite.html.jinja").render(
         report=report,
         scenarios=[(scenario, rows(scenario), _chart(scenario)) for scenario in report.scenarios],
         first=verdicts[0] if verdicts else None,
-        runs=len(verdicts),
+        runs=sum(len(scenario.runs) for scenario in report.scenarios),
         version=__version__,
         nothing=NOTHING,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from ampfix.report.rows import Row, rows
+from ampfix.report.rows import Row, number, rows
 from ampfix.report.tables import STATUS_STYLES, Text, console, new_table
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ def write(report: SuiteReport, stream: TextIO) -> None:
 
 def _cells(row: Row) -> list[str | Text]:
     status = Text(row.status, style=STATUS_STYLES.get(row.status, ""))
-    return [row.variant, row.loss_text, row.skipped_text, row.half_text, status, row.why, row.trust]
+    return [row.variant, number(row.loss), row.skipped_text, row.half_text, status, row.why, row.trust]

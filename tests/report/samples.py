@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ampfix.lab.causes import Status
+from ampfix.lab.suite import ScenarioReport, SeedRun, SuiteReport, VariantVerdict
 from ampfix.lab.verdict import Check, CheckStatus, Figures, Isolation, Trust, Verdict
 
 
@@ -47,3 +48,30 @@ def failed(**fields: Any) -> Verdict:
     loss = Figures(loss=1.5, reference_loss=0.12, skipped=0, attempted=150, half_precision=0.97)
     decided = {"reason": "loss_too_high", "trust": Trust.ATTESTED, "checks": (wrong,), "figures": loss}
     return verdict(Status.FAIL, **{**decided, **fields})
+
+
+def scenario(
+    verdicts: dict[str, Verdict], losses: dict[str, tuple[float, ...]] | None = None, **fields: Any
+) -> ScenarioReport:
+    """A scenario's report: a verdict per variant, and a run per seed with the given held-out losses."""
+    runs = [
+        SeedRun(variant=variant, seed=seed, repeat=0, verdict=verdict(figures=Figures(loss=loss)))
+        for variant, values in (losses or {}).items()
+        for seed, loss in enumerate(values)
+    ]
+    return ScenarioReport(
+        **{
+            "id": "clip-before-unscale",
+            "valid": True,
+            "problems": (),
+            "runs": tuple(runs),
+            "verdicts": tuple(
+                VariantVerdict(variant=variant, repeat=0, verdict=one) for variant, one in verdicts.items()
+            ),
+            **fields,
+        }
+    )
+
+
+def suite(*scenarios: ScenarioReport) -> SuiteReport:
+    return SuiteReport(ok=all(one.valid for one in scenarios), scenarios=scenarios)
