@@ -18,6 +18,7 @@ from ampfix.lab.causes import InfraError
 from ampfix.lab.measurement import Measurement, measure
 from ampfix.lab.runner import Execution, Inputs, Precision, Runner
 from ampfix.lab.spec import ScenarioSpec
+from ampfix.lab.submission import sha256_of
 
 T = TypeVar("T")
 Files = Mapping[str, str]
@@ -44,6 +45,7 @@ class Bench:
         self._names = itertools.count()
         self._lock = threading.Lock()
         self._grounds: dict[tuple[str, int], Future[Ground]] = {}
+        self._runs: dict[tuple[str, int, Precision, str], Future[Measurement]] = {}
 
     def __enter__(self) -> Bench:
         return self
@@ -58,7 +60,7 @@ class Bench:
 
     def ground(self, spec: ScenarioSpec, seed: int) -> Future[Ground]:
         """Inputs and reference of one seed, made once."""
-        key = (f"{spec.root}:{spec.content_hash()}", seed)
+        key = (_key(spec), seed)
         with self._lock:
             if key not in self._grounds:
                 self._grounds[key] = self._pool.submit(_retried, lambda: self._make_ground(spec, seed))
@@ -67,9 +69,16 @@ class Bench:
     def run(
         self, spec: ScenarioSpec, files: Files, seed: int, precision: Precision = "as_written"
     ) -> Future[Measurement]:
-        """Run a loop on one seed and measure it. The future raises InfraError for a fault of the lab's own."""
+        """Run a loop on one seed and measure it, once however often it is asked for: one thread is bit-identical.
+
+        The future raises InfraError for a fault of the lab's own.
+        """
         ground = self.ground(spec, seed)  # queued first, so that a waiting job never holds back what it waits for
-        return self._pool.submit(_retried, lambda: self._measure(spec, files, ground, precision))
+        key = (_key(spec), seed, precision, sha256_of(files))
+        with self._lock:
+            if key not in self._runs:
+                self._runs[key] = self._pool.submit(_retried, lambda: self._measure(spec, files, ground, precision))
+            return self._runs[key]
 
     def _make_ground(self, spec: ScenarioSpec, seed: int) -> Ground:
         inputs = self.runner.prepare(spec, seed, self._fresh())
@@ -99,6 +108,10 @@ class Bench:
     def _fresh(self) -> Path:
         """A path below the bench's own folder that nothing else uses; it does not exist yet."""
         return self._folder / str(next(self._names))
+
+
+def _key(spec: ScenarioSpec) -> str:
+    return f"{spec.root}:{spec.content_hash}"
 
 
 def write_files(folder: Path, files: Files) -> None:

@@ -153,6 +153,7 @@ class ScenarioSpec(Model):
         except OSError as error:
             raise SpecError(f"{self.root / answer.file}: {error.strerror or error}") from error
 
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 over every file that a run's result depends on: a cache key."""
         digest = hashlib.sha256()
@@ -209,6 +210,13 @@ def find(scenario_id: str, root: Path | None = None) -> ScenarioSpec:
     if scenario_id not in known:
         raise SpecError(f"unknown scenario {scenario_id!r}: expected one of {', '.join(known) or '(none found)'}")
     return load(base / scenario_id)
+
+
+def owner_of(path: Path, root: Path | None = None) -> str | None:
+    """The scenario in whose folder a file lies, None where there is none."""
+    base = scenarios_root(root).resolve()
+    place = path.resolve()
+    return place.relative_to(base).parts[0] if place.is_relative_to(base) and place.parent != base else None
 
 
 def _folders(root: Path) -> Iterator[Path]:

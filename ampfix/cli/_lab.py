@@ -1,0 +1,80 @@
+"""What `suite` and `grade` share: their options, the runner those ask for, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from ampfix.cli._common import CommandError
+
+if TYPE_CHECKING:
+    from ampfix.lab.runner import Runner
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that runs loops."""
+    parser.add_argument(
+        "--runner", choices=("process",), default="process", help="what runs the loops (default: process)"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu, which emulates CUDA")
+    parser.add_argument(
+        "--policy",
+        choices=("cuda", "native"),
+        help="autocast's op policy: emulated cuda (--device cpu), or the device's",
+    )
+    parser.add_argument(
+        "--scenarios-dir", type=Path, metavar="DIR", help="where the scenarios lie (default: ampfix's own)"
+    )
+    parser.add_argument("--secret", metavar="HEX", help="repeat a grading: the secret that its verdict names")
+    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--output-file", type=Path, metavar="FILE", help="write the result there instead of stdout")
+
+
+def new_runner(args: argparse.Namespace) -> Runner:
+    """The runner that the options ask for. Raises CommandError where it cannot work here."""
+    for module in ("torch", "safetensors"):
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    policy = "cuda" if args.device == "cpu" else "native"
+    if args.policy not in (None, policy):
+        raise CommandError(f"--policy {args.policy} does not go with --device {args.device}, which has policy {policy}")
+    if args.device == "cuda":
+        raise CommandError(
+            "--device cuda: this machine has no CUDA device that loops can be run on; leave the option out"
+        )
+    from ampfix.lab.process import ProcessRunner
+
+    return ProcessRunner(args.device)
+
+
+def checked_secret(args: argparse.Namespace) -> str | None:
+    """--secret, if it is one. Raises CommandError."""
+    secret: str | None = args.secret
+    if secret is not None and (len(secret) != 16 or not set(secret) <= set("0123456789abcdef")):
+        raise CommandError(f"--secret {secret}: expected the 16 hexadecimal digits that a verdict names")
+    return secret
+
+
+@contextmanager
+def output(args: argparse.Namespace) -> Iterator[TextIO]:
+    """Where the result goes. Raises CommandError where the file cannot be written."""
+    if args.output_file is None:
+        yield sys.stdout
+        return
+    try:
+        with args.output_file.open("w", encoding="utf-8") as stream:
+            yield stream
+    except OSError as error:
+        raise CommandError(f"{args.output_file}: cannot be written: {error.strerror}") from error
+
+
+def progress() -> Callable[[str], None]:
+    """Something to tell a person how far it is: a line on stderr, on a terminal alone."""
+    if not sys.stderr.isatty():
+        return lambda _message: None
+    return lambda message: print(message, file=sys.stderr, flush=True)  # noqa: T201
