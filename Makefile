@@ -29,7 +29,8 @@ demo: env
 	$(BIN)/ampfix check examples || test $$? -eq 1
 	$(BIN)/ampfix fix --diff examples || test $$? -eq 1
 	@$(MAKE) --no-print-directory demo-recbole
-	$(BIN)/ampfix suite
+	$(BIN)/ampfix suite --html $(OUT)/suite.html
+	@echo "the same as a page: $(OUT)/suite.html"
 
 # A published trainer that clips its gradients before unscaling them.
 demo-recbole: env

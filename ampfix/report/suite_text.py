@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 def write(report: SuiteReport, stream: TextIO) -> None:
     """Print the table, what is wrong with scenarios that are not valid, and a closing line."""
     out = console(stream)
-    table = new_table("scenario", "loop", "held-out loss>", "skipped>", "half>", "verdict", "why", "trust")
+    table = new_table("loop", "held-out loss>", "skipped>", "half>", "verdict", "why", "trust")
     for scenario in report.scenarios:
-        for index, row in enumerate(rows(scenario)):
-            table.add_row(scenario.id if index == 0 else "", *_cells(row))
+        table.add_row(Text(scenario.id, style="bold"))
+        for row in rows(scenario):
+            table.add_row(*_cells(row))
         table.add_section()
     out.print(table)
     for scenario in report.scenarios:
@@ -29,4 +30,4 @@ def write(report: SuiteReport, stream: TextIO) -> None:
 
 def _cells(row: Row) -> list[str | Text]:
     status = Text(row.status, style=STATUS_STYLES.get(row.status, ""))
-    return [row.variant, number(row.loss), row.skipped_text, row.half_text, status, row.why, row.trust]
+    return [f"  {row.variant}", number(row.loss), row.skipped_text, row.half_text, status, row.why, row.trust]

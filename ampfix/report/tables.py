@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console
@@ -23,8 +23,10 @@ def console(stream: TextIO) -> Console:
 
 
 def new_table(*columns: str) -> Table:
-    """A table without vertical lines. A column whose name ends in ">" is aligned right."""
+    """A table without vertical lines. A column whose name ends in ">" is aligned right; only "why" is wrapped."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+        name = column.removesuffix(">")
+        justify: Literal["left", "right"] = "right" if name != column else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != "why")
     return table
