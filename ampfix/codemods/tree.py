@@ -136,6 +136,28 @@ class Tree:
         beside = line.trailing_whitespace.comment
         return "\n".join((*above, self.code(statement) + (f"  {beside.value}" if beside else "")))
 
+    @cached_property
+    def quote(self) -> str:
+        """The quote that most short strings of the file have."""
+        strings = [node for node in self._positions if isinstance(node, cst.SimpleString) and len(node.quote) == 1]
+        single = sum(node.quote == "'" for node in strings)
+        return "'" if single * 2 > len(strings) else '"'
+
+    def functions_of(self, definition: cst.ClassDef) -> Iterator[cst.FunctionDef]:
+        for statement in definition.body.body:
+            if isinstance(statement, cst.FunctionDef):
+                yield statement
+
+    def first_import(self) -> Statement:
+        """The first import at module level that is not from `__future__`."""
+        for line in self.module.body:
+            for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+                if isinstance(statement, cst.Import):
+                    return statement
+                if isinstance(statement, cst.ImportFrom) and self.code(statement.module or statement) != "__future__":
+                    return statement
+        raise CannotRepair("there is no import at module level beside which another could stand")
+
     def names(self) -> frozenset[str]:
         """Every identifier in the file: names, attributes, parameters, imports."""
         return frozenset(node.value for node in self._positions if isinstance(node, cst.Name))
