@@ -8,7 +8,7 @@ it, so that a helper's parameter and its caller's variable are one name.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -254,3 +254,17 @@ class Source(Protocol):
 
     def segment(self, node: ast.AST) -> str:
         """The node's source text."""
+
+    def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterable[ast.AST]:
+        """Every node of these types."""
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around a node, innermost first."""
+
+    @property
+    def import_aliases(self) -> frozenset[str]:
+        """Names that an import binds to something outside this file."""
+
+    @property
+    def torch_floor(self) -> str:
+        """The oldest torch the project says it supports ("2.1"); empty where it does not say."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ampfix.cli._common import CommandError, Exit, print_error
 from ampfix.lint import FileError, Report, Settings, SettingsError, UnreadableError, check_bytes, check_paths
-from ampfix.lint.settings import load, validated
+from ampfix.lint.settings import load, torch_floor, validated
 
 FORMATS = ("full", "concise", "json", "json-lines", "github")
 
@@ -47,7 +47,8 @@ def _codes(text: str) -> tuple[str, ...]:
 def settings_for(args: argparse.Namespace) -> Settings:
     """The settings of the paths' project, overridden by options. Raises CommandError for a setting that is wrong."""
     try:
-        settings = Settings() if args.isolated else load(_project(args.paths))
+        project = _project(args.paths)
+        settings = Settings() if args.isolated else replace(load(project), torch_floor=torch_floor(project))
         if args.select is not None:
             settings = replace(settings, select=args.select)
         if args.ignore is not None:

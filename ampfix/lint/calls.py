@@ -80,7 +80,24 @@ class CallReader:
         parameters = argument(node, "parameters", 0)
         owner = "" if parameters is None else self._owner(parameters, frame)
         optimizers = (owner.partition(".param_groups")[0],) if ".param_groups" in owner else ()
-        return self._event(EventKind.CLIP, node, frame, proven=True, subject=owner, optimizers=optimizers)
+        scaled = any(self._carries_scale(value, frame) for value in _thresholds(node))
+        return self._event(
+            EventKind.CLIP, node, frame, proven=True, subject=owner, optimizers=optimizers, linear=scaled
+        )
+
+    def _carries_scale(self, threshold: ast.expr, frame: Frame) -> bool:
+        """`max_norm * scaler.get_scale()`: a threshold multiplied by the scale is right for scaled gradients."""
+        if isinstance(threshold, ast.Name):
+            values = [definition.value for definition in frame.scope.lookup(threshold.id)]
+            return any(
+                value is not None and self._carries_scale(value, frame) for value in values if value is not threshold
+            )
+        return any(
+            isinstance(child, ast.BinOp)
+            and isinstance(child.op, ast.Mult)
+            and any(_reads_scale(side, frame) for side in (child.left, child.right))
+            for child in ast.walk(threshold)
+        )
 
     def _owner(self, node: ast.expr, frame: Frame) -> str:
         """Whose parameters an expression lists: `net` for `net.parameters()`."""
@@ -146,8 +163,8 @@ class CallReader:
             receiver = node.args[0]
         elif any(binding.form is Form.FUNCTION for binding in self._resolver.resolve(node.func, frame.scope)):
             return None
-        elif node.args and _WRAPPERS.search(dotted(receiver) or ""):
-            return (Opaque(),)
+        elif node.args and self._is_wrapper(receiver, frame):
+            return (Opaque(),)  # it scales as it likes
         scaled = self.scale_call(receiver, frame)
         plain = self._event(
             EventKind.BACKWARD,
@@ -155,13 +172,17 @@ class CallReader:
             frame,
             proven=True,
             subject=self.namer.canonical(receiver, frame) or "",
-            manual_scale=_scaled_by_hand(receiver),
+            manual_scale=_scaled_by_hand(receiver, frame),
         )
         if scaled is None:
             return (plain,)
         scaler_node, scaler, proven = scaled
         event = self._event(EventKind.BACKWARD, node, frame, proven=proven, scaler=scaler)
         return self._switched(scaler_node, frame, (event,), (plain,))
+
+    def _is_wrapper(self, node: ast.expr, frame: Frame) -> bool:
+        """Whether `node.backward(loss)` is a framework's, or an optimizer's that scales by itself."""
+        return bool(_WRAPPERS.search(dotted(node) or "")) or self._roles.of(node, frame).role is Role.OPTIMIZER
 
     def _method_unscale_(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         found = self._scaler(receiver, frame)
@@ -280,5 +301,29 @@ class CallReader:
         return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
 
 
-def _scaled_by_hand(receiver: ast.expr) -> bool:
-    return any(isinstance(child, ast.BinOp) and isinstance(child.op, ast.Mult) for child in ast.walk(receiver))
+def _thresholds(clip: ast.Call) -> list[ast.expr]:
+    """A clip's arguments besides the parameters."""
+    return [*clip.args[1:], *(keyword.value for keyword in clip.keywords if keyword.arg not in (None, "parameters"))]
+
+
+def _reads_scale(node: ast.expr, frame: Frame) -> bool:
+    if isinstance(node, ast.Name):
+        values = [definition.value for definition in frame.scope.lookup(node.id)]
+        return any(isinstance(value, ast.Call) and _reads_scale(value, frame) for value in values)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_scale"
+
+
+def _scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
+    """`(loss * scale).backward()`, in place or where the variable is set; apex names its variable `scaled_loss`."""
+    values = [loss]
+    if isinstance(loss, ast.Name):
+        values += [definition.value for definition in frame.scope.lookup(loss.id) if definition.value is not None]
+    if "scaled" in (dotted(loss) or ""):
+        return True
+    products = (
+        child
+        for value in values
+        for child in ast.walk(value)
+        if isinstance(child, ast.BinOp) and isinstance(child.op, ast.Mult)
+    )
+    return any(isinstance(loss, ast.BinOp) or "scale" in ast.unparse(product) for product in products)

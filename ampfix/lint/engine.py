@@ -69,7 +69,7 @@ def check_source(text: str, path: str = "<string>", settings: Settings | None = 
     off = settings.ignored_in(path)
     rules = [rule for rule in settings.rules() if not any(matches(rule.code, selector) for selector in off)]
     try:
-        module = SourceModule(text, path)
+        module = SourceModule(text, path, settings.torch_floor)
         found = [finding for rule in rules for finding in rule.check(module)]
     except SyntaxError as error:
         raise UnreadableError(f"is not valid Python: line {error.lineno or 1}: {error.msg}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cached_property
 
 from ampfix.findings import Span
@@ -23,8 +24,8 @@ from ampfix.program import Binding, Occurrence, Routine
 class SourceModule:
     """Implements `ampfix.program.Source`. Raises SyntaxError for text that is not Python."""
 
-    def __init__(self, text: str, path: str) -> None:
-        self.text, self.path = text, path
+    def __init__(self, text: str, path: str, torch_floor: str = "") -> None:
+        self.text, self.path, self.torch_floor = text, path, torch_floor
         self.tree = ast.parse(text, filename=path)
         self._scopes = ScopeBuilder(self.tree)
         self._spans = SpanIndex(text)
@@ -61,6 +62,35 @@ class SourceModule:
 
     def span(self, node: ast.AST) -> Span:
         return self._spans.span(node)
+
+    @cached_property
+    def _by_type(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            found.setdefault(type(node), []).append(node)
+        return found
+
+    def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
+        for kind in kinds:
+            yield from self._by_type.get(kind, ())
+
+    @cached_property
+    def _parents(self) -> dict[ast.AST, ast.AST]:
+        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        while node in self._parents:
+            node = self._parents[node]
+            yield node
+
+    @cached_property
+    def import_aliases(self) -> frozenset[str]:
+        return frozenset(
+            name
+            for scope in self._scopes.scope_of.values()
+            for name, definitions in scope.names.items()
+            if any(definition.symbol for definition in definitions)
+        )
 
     def segment(self, node: ast.AST) -> str:
         return ast.get_source_segment(self.text, node) or ast.unparse(node)

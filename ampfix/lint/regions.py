@@ -39,7 +39,7 @@ class RegionReader:
         self._resolver, self._namer, self._site = resolver, namer, site
 
     def enter(self, node: ast.expr, frame: Frame, *, as_decorator: bool = False) -> Region | None:
-        """The region an expression opens, or None; with alternatives (`autocast() if amp else nullcontext()`) a branch."""
+        """The region an expression opens, or None; `autocast() if amp else nullcontext()` opens one on a branch."""
         scope = frame.scope.parent if as_decorator and frame.scope.parent is not None else frame.scope
         for binding in self._resolver.resolve(node, scope):
             is_bare = as_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS

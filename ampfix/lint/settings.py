@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 from ampfix.rules import Rule, all_rules
 
+_TORCH_FLOOR = re.compile(r"\s*torch\s*(\[[^]]*\])?\s*\(?\s*([^;]*,\s*)?(>=|~=|==)\s*(?P<version>\d+\.\d+)")
 _KEYS = ("select", "ignore", "extend-select", "exclude", "per-file-ignores")
 
 
@@ -29,6 +31,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     root: Path = field(default_factory=Path)
+    torch_floor: str = ""
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force; the longest selector that matches a code decides, as in ruff."""
@@ -89,6 +92,23 @@ def load(start: Path) -> Settings:
             if table is not None:
                 return from_table(table, file)
     return Settings()
+
+
+def torch_floor(start: Path) -> str:
+    """The oldest torch that the nearest pyproject.toml with a [project] table supports, such as "2.1"; "" if unsaid."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        try:
+            data = (folder / "pyproject.toml").read_bytes()
+        except OSError:
+            continue
+        dependencies = _parse(data, folder / "pyproject.toml").get("project", {}).get("dependencies", [])
+        for dependency in dependencies if isinstance(dependencies, list) else ():
+            match = _TORCH_FLOOR.match(str(dependency))
+            if match is not None:
+                return match["version"]
+        return ""
+    return ""
 
 
 def _parse(data: bytes, file: Path) -> dict[str, Any]:

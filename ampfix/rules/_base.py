@@ -72,9 +72,8 @@ class NodeRule(Rule):
     nodes: ClassVar[tuple[type[ast.AST], ...]]
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for node in ast.walk(source.tree):
-            if isinstance(node, self.nodes):
-                yield from self.visit(node, source)
+        for node in source.nodes(self.nodes):
+            yield from self.visit(node, source)
 
     @abstractmethod
     def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:

@@ -1,0 +1,198 @@
+"""AMP601."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules._base import Invalid, NodeRule
+
+
+def _deprecated() -> dict[str, str]:
+    """Qualified old name -> how its successor is called. Since torch 2.4: the `deprecated` markers of torch/cuda/amp,
+    torch/cpu/amp and torch/csrc/autograd/init.cpp."""
+    table: dict[str, str] = {}
+    for device in ("cuda", "cpu"):
+        for module in ("amp", "amp.autocast_mode"):
+            table[f"torch.{device}.{module}.autocast"] = f'torch.amp.autocast("{device}", ...)'
+        for module in ("amp", "amp.grad_scaler"):
+            table[f"torch.{device}.{module}.GradScaler"] = f'torch.amp.GradScaler("{device}", ...)'
+    for module in ("amp", "amp.autocast_mode"):
+        for name in ("custom_fwd", "custom_bwd"):
+            table[f"torch.cuda.{module}.{name}"] = f'torch.amp.{name}(..., device_type="cuda")'
+    for word, device in {"gpu": "cuda", "cpu": "cpu", "xla": "xla", "ipu": "ipu", "hpu": "hpu"}.items():
+        table[f"torch.get_autocast_{word}_dtype"] = f'torch.get_autocast_dtype("{device}")'
+        table[f"torch.set_autocast_{word}_dtype"] = f'torch.set_autocast_dtype("{device}", ...)'
+        if word != "gpu":
+            table[f"torch.is_autocast_{word}_enabled"] = f'torch.is_autocast_enabled("{device}")'
+            table[f"torch.set_autocast_{word}_enabled"] = f'torch.set_autocast_enabled("{device}", ...)'
+    return table
+
+
+DEPRECATED = _deprecated()
+
+
+class DeprecatedApi(NodeRule):
+    """A deprecated AMP name is used.
+
+    ## What it does
+    Finds uses of `torch.cuda.amp`, `torch.cpu.amp` and the per-device autocast helpers, in every spelling: module
+    aliases, renamed imports, decorators, `functools.partial`, attributes. Imports alone and code that runs only on old
+    versions of torch (`except ImportError`, a version test) are left alone.
+
+    ## Why is this bad
+    These names warn since torch 2.4 and will go. The warning's own advice is wrong for positional arguments:
+    `torch.amp.GradScaler(1024.0)` takes 1024.0 for a device and keeps the default scale.
+
+    ## Example
+    ```python
+    from torch.cuda.amp import GradScaler, autocast
+
+    scaler = GradScaler(1024.0)
+    with autocast(use_amp):
+        ...
+    ```
+
+    ## Use instead
+    ```python
+    from torch.amp import GradScaler, autocast
+
+    scaler = GradScaler("cuda", init_scale=1024.0)
+    with autocast("cuda", enabled=use_amp):
+        ...
+    ```
+
+    ## Fix safety
+    Safe: positional arguments become keywords, imports and every use move together. Where the project supports a torch
+    that lacks the successor (`torch.amp.GradScaler` came with 2.3), nothing is changed. No scenario proves it, since
+    both spellings behave the same.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html
+    """
+
+    code, name, severity = "AMP601", "deprecated-api", Severity.WARNING
+    nodes = (ast.Name, ast.Attribute)
+    fix = Applicability.SAFE
+
+    VALID = (
+        """\
+import torch
+
+scaler = torch.amp.GradScaler("cuda")
+with torch.autocast("cuda"):
+    pass
+""",
+        """\
+try:
+    from torch.amp import autocast
+except ImportError:
+    from torch.cuda.amp import autocast
+
+with autocast("cuda"):
+    pass
+""",
+        """\
+from mylib.amp import autocast
+
+with autocast():
+    pass
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+with torch.cuda.amp.autocast(False):
+    pass
+""",
+            """\
+import torch
+
+with torch.amp.autocast("cuda", enabled=False):
+    pass
+""",
+            (3,),
+        ),
+        Invalid(
+            """\
+from torch.cuda import amp
+
+scaler = amp.GradScaler(1024.0)
+""",
+            """\
+from torch import amp
+
+scaler = amp.GradScaler("cuda", init_scale=1024.0)
+""",
+            (3,),
+        ),
+        Invalid(
+            """\
+import torch as th
+
+dtype = th.get_autocast_gpu_dtype()
+""",
+            """\
+import torch as th
+
+dtype = th.get_autocast_dtype("cuda")
+""",
+            (3,),
+        ),
+    )
+
+    def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
+        assert isinstance(node, (ast.Name, ast.Attribute))
+        if not isinstance(node.ctx, ast.Load) or not _may_be_deprecated(node, source):
+            return
+        bindings = source.resolve(node)
+        symbols = {binding.symbol for binding in bindings if binding.form is Form.SYMBOL}
+        if not symbols or not symbols <= DEPRECATED.keys() or any(b.form is not Form.SYMBOL for b in bindings):
+            return
+        if isinstance(node, ast.Name) and _is_alias(node, source):
+            return
+        if _is_for_old_torch(node, source):
+            return
+        symbol = min(symbols)
+        arguments = {"symbol": symbol, **({"floor": source.torch_floor} if source.torch_floor else {})}
+        yield self.finding(
+            source,
+            source.span(node),
+            f"{symbol} is deprecated; use {DEPRECATED[symbol]}",
+            symbol=symbol,
+            repair=Repair(
+                "modernize_api", Applicability.SAFE, f"Use {DEPRECATED[symbol]}", source.span(node), arguments
+            ),
+        )
+
+
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in DEPRECATED)
+
+
+def _may_be_deprecated(node: ast.Name | ast.Attribute, source: Source) -> bool:
+    """Names are resolved only where they can matter: by their own last part, or renamed by an import."""
+    last = node.attr if isinstance(node, ast.Attribute) else node.id
+    return last in _LAST_NAMES or (isinstance(node, ast.Name) and last in source.import_aliases)
+
+
+def _is_alias(node: ast.Name, source: Source) -> bool:
+    """A variable that holds a deprecated name; the name itself is reported where the variable is set."""
+    return node.id not in source.import_aliases
+
+
+def _is_for_old_torch(node: ast.AST, source: Source) -> bool:
+    """Whether the code around runs only where the successor is missing."""
+    for parent in source.ancestors(node):
+        if isinstance(parent, (ast.If, ast.IfExp)):
+            test = ast.unparse(parent.test)
+            if "hasattr" in test or "version" in test.lower() or "torch_ge" in test.lower() or "torch_" in test.lower():
+                return True
+        if isinstance(parent, ast.ExceptHandler) and parent.type is not None:
+            caught = ast.unparse(parent.type)
+            if any(name in caught for name in ("ImportError", "AttributeError", "ModuleNotFoundError", "TypeError")):
+                return True
+    return False

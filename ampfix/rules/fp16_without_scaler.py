@@ -1,0 +1,151 @@
+"""AMP201."""
+
+from __future__ import annotations
+
+from ampfix.findings import Applicability, Repair, Severity
+from ampfix.program import Do, Occurrence
+from ampfix.protocol import EventKind, Violation
+from ampfix.rules._base import Invalid, ProtocolRule, local_name
+
+
+class Fp16WithoutScaler(ProtocolRule):
+    """A float16 forward is followed by a backward whose loss no scaler scaled.
+
+    ## What it does
+    Finds an autocast region in float16 (named, or CUDA's default), a plain `loss.backward()` after it and a plain
+    `optimizer.step()`, in code that uses no scaler.
+
+    ## Why is this bad
+    Gradients of half activations are computed in float16, where everything below about 3e-8 becomes zero. Where the
+    loss is a mean over many outputs, or targets are small, most gradients vanish and training stalls without a message.
+
+    ## Example
+    ```python
+    with torch.autocast("cuda", dtype=torch.float16):
+        loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+    ```
+
+    ## Use instead
+    ```python
+    scaler = torch.amp.GradScaler("cuda")
+    ...
+    with torch.autocast("cuda", dtype=torch.float16):
+        loss = criterion(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    ```
+
+    ## Fix safety
+    Unsafe: the repaired loop skips steps on overflow and keeps a scale that checkpoints should hold. Where the hardware
+    has bfloat16, that dtype without a scaler is the other way out.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+
+    code, name, severity = "AMP201", "fp16-without-scaler", Severity.ERROR
+    violations = (Violation.FP16_WITHOUT_SCALER,)
+    fix = Applicability.UNSAFE
+    scenarios = ("fp16-without-scaler",)
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, criterion):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, criterion, use_amp):
+    scaler = torch.amp.GradScaler("cuda") if use_amp else None
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=use_amp):
+            loss = criterion(model(x), y)
+        if scaler is not None:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            optimizer.step()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, criterion):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, criterion):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (8,),
+        ),
+    )
+
+    def applies(self, occurrence: Occurrence) -> bool:
+        """Only where the gradients reach an optimizer and no scaler is about."""
+        events = (*occurrence.before, occurrence.do, *occurrence.after)
+        return _raw_steps(occurrence) != [] and not any(do.event.scaler for do in events)
+
+    def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
+        return "the loss of a float16 forward runs backward unscaled"
+
+    def repair(self, occurrence: Occurrence) -> Repair | str:
+        do, steps = occurrence.do, _raw_steps(occurrence)
+        optimizers = sorted({name for step in steps for name in step.event.optimizers})
+        here = [step for step in steps if step.site.function == do.site.function]
+        loops = _own_loops(do)
+        if len(optimizers) != 1:
+            return "several optimizers step; which of them share a scaler is a choice"
+        optimizer = local_name(do, optimizers[0])
+        if not here or optimizer is None:
+            return "backward and the optimizer's step lie in different functions, so the scaler has to be handed over"
+        if not do.subject:
+            return "the loss has no name here"
+        loss = local_name(do, do.subject)
+        assert loss is not None, "a loss is named where it runs backward"
+        arguments = {"loss": loss, "optimizer": optimizer, "step_line": str(here[0].site.span.start.line)}
+        if loops:
+            arguments["loop_line"] = str(loops[0])
+        message = "Scale the loss, and step and update through a GradScaler"
+        return Repair("add_scaler", Applicability.UNSAFE, message, do.site.statement, arguments)
+
+
+def _raw_steps(occurrence: Occurrence) -> list[Do]:
+    events = (*occurrence.before, *occurrence.after)
+    return [do for do in events if do.event.kind is EventKind.OPTIMIZER_STEP]
+
+
+def _own_loops(do: Do) -> tuple[int, ...]:
+    """The loops around an event inside its own function."""
+    outer = len(do.site.caller.loops) if do.site.caller is not None else 0
+    return do.site.loops[outer:]

@@ -1,0 +1,146 @@
+"""AMP114."""
+
+from __future__ import annotations
+
+from ampfix.findings import Applicability, Repair, Severity
+from ampfix.program import Do, Occurrence
+from ampfix.protocol import EventKind, Violation
+from ampfix.rules._base import Invalid, ProtocolRule, local_name
+
+
+class SchedulerStepsOnSkip(ProtocolRule):
+    """The learning-rate schedule advances on steps that the scaler skipped.
+
+    ## What it does
+    Finds a scheduler that steps after every `scaler.step`, whether or not the scaler applied it. Schedulers stepped
+    once per epoch, on a metric, or with an index of their own are left alone, and so is one under a test of the scale.
+
+    ## Why is this bad
+    On overflow `scaler.step` skips the optimizer, and the first steps of a run often overflow until the scale has
+    settled. The schedule goes on meanwhile: warm-up is cut short and the decay ends before the last batch. torch warns
+    only when the very first step is skipped.
+
+    ## Example
+    ```python
+    scaler.step(optimizer)
+    scaler.update()
+    scheduler.step()
+    ```
+
+    ## Use instead
+    ```python
+    scaler.step(optimizer)
+    scale_before = scaler.get_scale()
+    scaler.update()
+    if scaler.get_scale() >= scale_before:
+        scheduler.step()
+    ```
+
+    ## Fix safety
+    Safe: `update()` lowers the scale exactly when a step was skipped, and a disabled scaler reports 1.0 both times, so
+    the schedule then always advances. Reading the scale waits for the device once per step.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.get_scale
+    """
+
+    code, name, severity = "AMP114", "scheduler-steps-on-skip", Severity.WARNING
+    violations = (Violation.SCHEDULER_ON_SKIPPED_STEP,)
+    fix = Applicability.SAFE
+    scenarios = ("scheduler-on-skip",)
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, scheduler):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scale_before = scaler.get_scale()
+        scaler.update()
+        if scaler.get_scale() >= scale_before:
+            scheduler.step()
+        optimizer.zero_grad()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, epochs):
+    scaler = torch.amp.GradScaler("cuda")
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30)
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            scaler.scale(model(x, y)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        scheduler.step()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, total):
+    scaler = torch.amp.GradScaler("cuda")
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=total)
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, total):
+    scaler = torch.amp.GradScaler("cuda")
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=total)
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scale_before = scaler.get_scale()
+        scaler.update()
+        if scaler.get_scale() >= scale_before:
+            scheduler.step()
+""",
+            (11,),
+        ),
+    )
+
+    def applies(self, occurrence: Occurrence) -> bool:
+        """Only schedulers that step as often as the optimizer: in the same loop, under no test of a count."""
+        step = _scaler_step(occurrence)
+        if step is None or step.site.loops != occurrence.do.site.loops:
+            return False
+        shared = {test for frame in step.site.frames() for test in frame.tests}
+        own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
+        return not any("%" in test for test in own)
+
+    def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
+        return "the scheduler steps even when the scaler skipped the optimizer step"
+
+    def repair(self, occurrence: Occurrence) -> Repair | str:
+        step = _scaler_step(occurrence)
+        scaler = None if step is None else local_name(occurrence.do, step.event.scaler)
+        if step is None or scaler is None:
+            return "the scaler cannot be named where the scheduler steps"
+        function = occurrence.do.site.function
+        here = next((frame for frame in step.site.frames() if frame.function == function), step.site)
+        message = f"Step the scheduler only when {scaler} did not lower its scale"
+        return Repair(
+            "guard_scheduler",
+            Applicability.SAFE,
+            message,
+            occurrence.do.site.statement,
+            {"scaler": scaler, "step_line": str(here.span.start.line)},
+        )
+
+
+def _scaler_step(occurrence: Occurrence) -> Do | None:
+    return next((do for do in reversed(occurrence.before) if do.event.kind is EventKind.SCALER_STEP), None)
