@@ -15,6 +15,7 @@ from ampfix.protocol import EventKind, Grad
 from ampfix.watch import gradients
 from ampfix.watch.clipping import ClipOracle
 from ampfix.watch.journal import Journal
+from ampfix.watch.optimizers import OptimizerObserver
 from ampfix.watch.patches import Patches
 from ampfix.watch.scalers import MARK, ScalerObserver
 
@@ -26,9 +27,12 @@ class BackwardObserver:
     """Writes BACKWARD, before it FORWARD where the graph holds float16, and ZERO_GRAD where gradients were cleared by
     hand."""
 
-    def __init__(self, journal: Journal, scalers: ScalerObserver, oracle: ClipOracle) -> None:
+    def __init__(
+        self, journal: Journal, scalers: ScalerObserver, optimizers: OptimizerObserver, oracle: ClipOracle
+    ) -> None:
         self._journal = journal
         self._scalers = scalers
+        self._optimizers = optimizers
         self._oracle = oracle
         self._running = False
 
@@ -38,6 +42,7 @@ class BackwardObserver:
     def _run(self, original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._running or not kwargs.get("accumulate_grad"):  # autograd.grad, or a checkpoint's inner backward
             return original(outputs, *args, **kwargs)
+        self._optimizers.find_older()
         place = self._journal.locate()
         self._clear_by_hand(place)
         before = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
@@ -63,7 +68,8 @@ class BackwardObserver:
         for scaler in scalers:
             self._journal.emit(EventKind.BACKWARD, place, scaler=scaler, optimizers=received)
         if mixed or not scalers:
-            self._journal.emit(EventKind.BACKWARD, place, optimizers=received)
+            manual = half and _is_multiple(outputs)
+            self._journal.emit(EventKind.BACKWARD, place, optimizers=received, manual_scale=manual)
         self._oracle.forget(received)
 
     def _clear_by_hand(self, place: tuple[str, int]) -> None:
@@ -73,7 +79,8 @@ class BackwardObserver:
         if not state.scaled:
             return
         for name, optimizer in list(self._journal.optimizers.live()):
-            if state.of(name).grad in _SUSPECT and gradients.all_zero(optimizer):
+            now = state.of(name)
+            if now.grad in _SUSPECT and (gradients.none(optimizer) if now.carries_scale else gradients.zero(optimizer)):
                 self._journal.emit(EventKind.ZERO_GRAD, place, optimizers=(name,))
 
     def _needs_scale(self) -> bool:
@@ -100,6 +107,19 @@ def _holds_float16(outputs: Iterable[torch.Tensor]) -> bool:
         for node in _graph(outputs, lambda _: False)
         for item in getattr(node, "_input_metadata", ())
     )
+
+
+def _is_multiple(outputs: tuple[torch.Tensor, ...]) -> bool:
+    """Whether the loss was multiplied by a constant above one, as scaling by hand does."""
+    node: Any = outputs[0].grad_fn
+    if (
+        node is None
+        or node.name() != "MulBackward0"
+        or all(function is not None for function, _ in node.next_functions)
+    ):
+        return False
+    factor = node._saved_other if node.next_functions[0][0] is not None else node._saved_self
+    return isinstance(factor, torch.Tensor) and factor.numel() == 1 and float(factor) > 1
 
 
 def _graph(outputs: Iterable[torch.Tensor], stop: Callable[[Any], bool]) -> Iterable[Any]:

@@ -33,19 +33,25 @@ _ADDED_BY_TORCH = 1e-6  # torch clips by limit / (norm + 1e-6)
 
 @dataclass
 class Clip:
-    """A clip waiting for its optimizer's step. limit and norm in units of unscaled gradients."""
+    """A clip waiting for its optimizer's step.
+
+    total: the norm that was clipped, read only then, since reading it at once would wait for a GPU in the middle of a
+    step. unscale: what to multiply it by. limit: in units of unscaled gradients.
+    """
 
     parameters: list[torch.Tensor]
     optimizers: tuple[str, ...]
     norm_type: float
     limit: float
-    true_norm: float
+    unscale: float
     path: str
     line: int
+    total: Any = 0.0
 
     @property
     def expected(self) -> float:
-        return min(self.true_norm, self.limit * self.true_norm / (self.true_norm + _ADDED_BY_TORCH))
+        true_norm = float(self.total) * self.unscale
+        return min(true_norm, self.limit * true_norm / (true_norm + _ADDED_BY_TORCH))
 
 
 @dataclass
@@ -74,7 +80,7 @@ class ClipOracle:
 
     def clipped(self, clip: Clip) -> None:
         self.forget(clip.optimizers)
-        if self.measuring and math.isfinite(clip.true_norm):
+        if self.measuring:
             self.waiting.append(clip)
 
     def forget(self, optimizers: Iterable[str]) -> None:
@@ -94,9 +100,10 @@ class ClipOracle:
         return gradients.norm(gradients.gradients_of(gradients.parameters_of(optimizer))) / carried
 
     def _compare(self, clip: Clip, measured: float) -> None:
-        if clip.expected <= 0 or not math.isfinite(measured):
+        expected = clip.expected
+        if expected <= 0 or not math.isfinite(expected) or not math.isfinite(measured):
             return
-        ratio = measured / clip.expected
+        ratio = measured / expected
         self.facts.checked += 1
         if abs(ratio - 1) <= TOLERANCE:
             return
@@ -109,7 +116,7 @@ class ClipOracle:
                 "path": clip.path,
                 "line": clip.line,
                 "measured": measured,
-                "expected": clip.expected,
+                "expected": expected,
             }
 
 
@@ -149,7 +156,7 @@ class ClipObserver:
         clip = self._event(EventKind.CLIP, tensors, float(norm_type), float(max_norm))
         total = self._call(original, passed, max_norm, norm_type, *args, **more)
         if clip is not None:
-            clip.true_norm *= float(total)
+            clip.total = total
             self._oracle.clipped(clip)
         return total
 
@@ -171,7 +178,7 @@ class ClipObserver:
         tensors, passed = _materialise(parameters)
         clip = self._event(EventKind.CLIP, tensors, norm_type, float(limit))
         if clip is not None and self._oracle.measuring:
-            clip.true_norm *= gradients.norm(gradients.gradients_of(tensors), norm_type)
+            clip.total = gradients.norm(gradients.gradients_of(tensors), norm_type)
             self._oracle.clipped(clip)
         return self._call(original, passed, limit, *args, **more)
 
@@ -195,7 +202,7 @@ class ClipObserver:
     def _event(
         self, kind: EventKind, tensors: list[torch.Tensor], norm_type: float = 2.0, limit: float = math.inf
     ) -> Clip | None:
-        """Write the event; for a clip, return it with `true_norm` set to the factor that unscales its norm."""
+        """Write the event; for a clip, return what to wait for."""
         held = {id(tensor) for tensor in tensors}
         owners = self._owners(lambda parameter: id(parameter) in held)
         if not owners:

@@ -25,6 +25,7 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.by_dtype: Counter[str] = Counter()
         self.steps = 0
+        self._entered = False
         self._formulas: dict[Any, Callable[..., int] | None] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -38,23 +39,21 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.by_dtype[str(operand.dtype).removeprefix("torch.")] += formula(*args, **(kwargs or {}), out_val=out)
         return out
 
-    @property
-    def counting(self) -> bool:
-        return _get_current_dispatch_mode() is self
-
     def before_step(self, attempt: int) -> None:
         """Called between steps: switch counting on for a sampled step and off after it."""
-        inside = self.counting
-        if attempt in SAMPLED and not inside:
-            self.__enter__()  # type: ignore[no-untyped-call]
-        elif attempt not in SAMPLED and inside:
+        if attempt not in SAMPLED:
             self.stop()
-        self.steps += attempt in SAMPLED
+            return
+        self.steps += 1
+        if not self._entered:
+            self.__enter__()  # type: ignore[no-untyped-call]
+            self._entered = True
 
     def stop(self) -> None:
-        """Leave the mode, unless somebody entered another one on top of it that has to go first."""
-        if self.counting:
+        """Leave the mode, unless the loop has entered another one on top of it: then try again later."""
+        if self._entered and _get_current_dispatch_mode() is self:
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._entered = False
 
     def summary(self) -> dict[str, int]:
         return dict(sorted(self.by_dtype.items()))

@@ -46,8 +46,12 @@ def norm(gradients: list[torch.Tensor], norm_type: float = 2.0) -> float:
     return float(torch.linalg.vector_norm(torch.stack([item.to(norms[0].device) for item in norms]), norm_type))
 
 
+def none(optimizer: Any) -> bool:
+    """Whether every gradient of the optimizer is None."""
+    return all(parameter.grad is None for parameter in parameters_of(optimizer))
+
+
 @torch.no_grad()
-def all_zero(optimizer: Any) -> bool:
-    """Whether every gradient of the optimizer is None or zero."""
-    gradients = gradients_of(parameters_of(optimizer))
-    return not gradients or norm(gradients, float("inf")) == 0.0
+def zero(optimizer: Any) -> bool:
+    """Whether every gradient of the optimizer is None or zero; usually the first one tells."""
+    return not any(bool(gradient.any()) for gradient in gradients_of(parameters_of(optimizer)))

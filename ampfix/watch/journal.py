@@ -17,12 +17,16 @@ _OUTCOMES = {True: Outcome.APPLIED, False: Outcome.SKIPPED, None: Outcome.UNKNOW
 
 @dataclass
 class ScalerStep:
-    """A `scaler.step(optimizer)` under way. Its event is written when it returns, since only then its outcome is
-    known; where user code runs inside it (a closure), it is written before that code's own events."""
+    """A `scaler.step(optimizer)` under way.
+
+    Its event is written when it returns, since only then its outcome is known; where user code runs inside it (a
+    closure), it is written before that code's own events. ran: the scaler has called the optimizer.
+    """
 
     scaler: str
     optimizer: str
     scale: float
+    ran: bool = False
     written: bool = False
     gradients_arrived: bool = False
 
@@ -53,10 +57,12 @@ class Journal:
         self.attempts = self.applied = self.skipped = 0
         self.first_skip: int | None = None
         self.saw_float16_region = False
+        self.met_strangers = False  # optimizers whose making was not seen
         self.scaler_step: ScalerStep | None = None
         self.grad_norm: float | None = None
         self.losses = Range()
         self.scales = Range()
+        self.final_scale: Any = None  # the scaler's own tensor, which outlives it here and is read at the end
         self.grad_norms = Range()
         self.steps: Thinned[StepFacts] = Thinned()
         self._loss: float | None = None
@@ -98,6 +104,11 @@ class Journal:
     def _write_scaler_step(self, step: ScalerStep, applied: bool | None) -> None:
         step.written = True
         self._write(EventKind.SCALER_STEP, scaler=step.scaler, optimizers=(step.optimizer,), outcome=_OUTCOMES[applied])
+
+    def open_scaler_step(self, step: ScalerStep) -> ScalerStep:
+        self.scaler_step = step
+        self.scales.add(self.attempts, step.scale)
+        return step
 
     def close_scaler_step(self, applied: bool | None) -> None:
         """The scaler's step has returned, or raised (None)."""

@@ -33,6 +33,7 @@ def name_optimizer(journal: Journal, optimizer: Any) -> str:
         if first is not None and any(first is parameter for parameter in gradients.parameters_of(other)):
             journal.optimizers.alias(optimizer, name)
             return name
+    journal.met_strangers = True
     return journal.optimizers.of(optimizer)
 
 
@@ -43,11 +44,9 @@ class OptimizerObserver:
         self._journal = journal
         self._oracle = oracle
         self._running: list[FrameType | None] = []
+        self._searched = False
 
     def install(self, patches: Patches) -> None:
-        for thing in gc.get_objects():
-            if issubclass(type(thing), Optimizer):  # isinstance would ask proxies for their __class__
-                self._journal.optimizers.of(thing)
         patches.method(Optimizer, "__init__", self._created)
         for owner in subclasses(Optimizer):
             patches.method(owner, "zero_grad", self._zero_grad)
@@ -57,6 +56,16 @@ class OptimizerObserver:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.on_undo(handle.remove)
+
+    def find_older(self) -> None:
+        """Look once for optimizers made before the recording, where there must be some: a search takes 0.1 s."""
+        journal = self._journal
+        if self._searched or (journal.optimizers.count and not journal.met_strangers):
+            return
+        self._searched = True
+        for thing in gc.get_objects():
+            if issubclass(type(thing), Optimizer):  # isinstance would ask proxies for their __class__
+                name_optimizer(journal, thing)
 
     def _created(self, original: Callable[..., Any], optimizer: Any, *args: Any, **kwargs: Any) -> None:
         original(optimizer, *args, **kwargs)
@@ -68,11 +77,15 @@ class OptimizerObserver:
         self._running.append(sys._getframe(1))
         journal = self._journal
         name = name_optimizer(journal, optimizer)
-        if _closure(args, kwargs) is not None:
+        if _closure(args, kwargs) is not None:  # its gradients come inside
+            if journal.scaler_step is not None:
+                journal.scaler_step.ran = True
             return
         journal.grad_norm = self._oracle.before_step(name, optimizer)
         if journal.scaler_step is None:
             journal.emit(EventKind.OPTIMIZER_STEP, optimizers=(name,))
+        else:
+            journal.scaler_step.ran = True
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._running or self._running[-1] is not sys._getframe(1):
@@ -82,7 +95,7 @@ class OptimizerObserver:
         if journal.scaler_step is not None:
             return
         name = name_optimizer(journal, optimizer)
-        if _closure(args, kwargs) is not None:  # its gradients came inside
+        if _closure(args, kwargs) is not None:
             journal.emit(EventKind.OPTIMIZER_STEP, optimizers=(name,))
         journal.attempted(name, True, None)
 

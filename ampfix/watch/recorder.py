@@ -11,6 +11,7 @@ from ampfix.protocol import EXPLANATIONS, Event
 from ampfix.watch.backward import BackwardObserver
 from ampfix.watch.checkpoints import CheckpointObserver
 from ampfix.watch.clipping import ClipObserver, ClipOracle
+from ampfix.watch.facts import StepFacts
 from ampfix.watch.flops import FlopCensus
 from ampfix.watch.journal import Journal, Occurrence
 from ampfix.watch.optimizers import OptimizerObserver, SchedulerObserver
@@ -47,16 +48,21 @@ class Recorder:
         self.journal = Journal(on_event, self._attempted, Locator(root))
         self._oracle = ClipOracle(self.journal)
         self._patches = Patches()
+        self._entered = False
 
     def __enter__(self) -> Recorder:
+        if self._entered:
+            raise RuntimeError("this Recorder has recorded already: make another one")
+        self._entered = True
         journal, oracle, patches = self.journal, self._oracle, self._patches
         scalers = ScalerObserver(journal)
+        optimizers = OptimizerObserver(journal, oracle)
         observers = (
             RegionObserver(journal),
             scalers,
-            BackwardObserver(journal, scalers, oracle),
+            optimizers,
+            BackwardObserver(journal, scalers, optimizers, oracle),
             ClipObserver(journal, oracle),
-            OptimizerObserver(journal, oracle),
             SchedulerObserver(journal),
             CheckpointObserver(journal),
         )
@@ -83,6 +89,11 @@ class Recorder:
         """The protocol's violations so far, each once per place in the code, in order."""
         return self.journal.violations
 
+    @property
+    def steps(self) -> list[StepFacts]:
+        """Attempts at optimizer steps, thinned evenly to a bounded number."""
+        return list(self.journal.steps.points)
+
     def summary(self) -> dict[str, Any]:
         """What the run adds up to, JSON-able and of bounded size. Norms and losses are unscaled."""
         journal = self.journal
@@ -96,7 +107,7 @@ class Recorder:
             "first_skipped_step": journal.first_skip,
             "optimizers": journal.optimizers.count,
             "scalers": journal.scalers.count,
-            "final_scale": scales["last"],
+            "final_scale": None if journal.final_scale is None else float(journal.final_scale),
             "scale_min": scales["min"],
             "scale_max": scales["max"],
             "scale": scales,

@@ -7,6 +7,7 @@ checks found there, because hooks lie: a fused optimizer's step runs, and fires 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class ScalerObserver:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._busy: set[str] = set()  # scaler methods running: what torch calls inside them is not the user's doing
+        self._busy: set[str] = set()
         self.seen_in_backward: set[str] = set()
 
     def install(self, patches: Patches) -> None:
@@ -37,16 +38,13 @@ class ScalerObserver:
                 patches.method(owner, name, replacement)
 
     def _scale(self, original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
-        if self._idle(scaler):
+        if self._idle(scaler, "scale"):
             return original(scaler, outputs)
         name = self._journal.scalers.of(scaler)
-        if isinstance(outputs, torch.Tensor) and not self._busy:
+        if isinstance(outputs, torch.Tensor):
             self._journal.saw_loss(outputs)
-        self._busy.add("scale")
-        try:
+        with self._inside("scale"):
             scaled = original(scaler, outputs)
-        finally:
-            self._busy.discard("scale")
         self._journal.emit(EventKind.SCALE, scaler=name)
         for tensor in _tensors(scaled):
             self._mark(tensor, name)
@@ -59,49 +57,61 @@ class ScalerObserver:
             tensor.register_hook(lambda _: self.seen_in_backward.add(name))  # type: ignore[no-untyped-call]
 
     def _unscale(self, original: Callable[..., Any], scaler: Any, optimizer: Any) -> Any:
-        if not self._idle(scaler):
-            self._journal.emit(
-                EventKind.UNSCALE,
-                scaler=self._journal.scalers.of(scaler),
-                optimizers=(name_optimizer(self._journal, optimizer),),
-            )
-        return original(scaler, optimizer)
+        if self._idle(scaler, "unscale_", "step"):  # step() unscales by itself
+            return original(scaler, optimizer)
+        name = name_optimizer(self._journal, optimizer)
+        self._journal.emit(EventKind.UNSCALE, scaler=self._journal.scalers.of(scaler), optimizers=(name,))
+        with self._inside("unscale_"):
+            return original(scaler, optimizer)
 
     def _step(self, original: Callable[..., Any], scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._idle(scaler):
+        if self._idle(scaler, "step"):
             return original(scaler, optimizer, *args, **kwargs)
         journal = self._journal
         name = name_optimizer(journal, optimizer)
-        journal.scaler_step = ScalerStep(journal.scalers.of(scaler), name, scaler.get_scale())
-        self._busy.add("step")
+        scale = scaler.get_scale()  # no wait of its own on a GPU: torch reads the inf checks next
+        step = journal.open_scaler_step(ScalerStep(journal.scalers.of(scaler), name, scale))
         applied: bool | None = None
         try:
-            result = original(scaler, optimizer, *args, **kwargs)
-            applied = _applied(scaler, optimizer)
+            with self._inside("step"):
+                result = original(scaler, optimizer, *args, **kwargs)
+            applied = _applied(step, scaler, optimizer)
         finally:
-            self._busy.discard("step")
             journal.close_scaler_step(applied)
         return result
 
     def _update(self, original: Callable[..., Any], scaler: Any, new_scale: Any = None) -> Any:
-        if self._idle(scaler):
+        if self._idle(scaler, "update"):
             return original(scaler, new_scale)
-        journal = self._journal
-        name = journal.scalers.of(scaler)
-        journal.emit(EventKind.UPDATE, scaler=name, forced=new_scale is not None)
-        self._busy.add("update")
-        try:
+        name = self._journal.scalers.of(scaler)
+        self._journal.emit(EventKind.UPDATE, scaler=name, forced=new_scale is not None)
+        with self._inside("update"):
             result = original(scaler, new_scale)
-        finally:
-            self._busy.discard("update")
-        journal.scales.add(journal.attempts, scaler.get_scale())
+        self._journal.final_scale = scaler._get_scale_async()
         return result
 
-    def _idle(self, scaler: Any) -> bool:
-        return bool(self._busy) or not scaler.is_enabled()
+    def _idle(self, scaler: Any, *methods: str) -> bool:
+        """Whether a call is none of the user's, since torch or a subclass makes it inside one of these methods, or
+        does nothing, since the scaler is disabled."""
+        return not self._busy.isdisjoint(methods) or not scaler.is_enabled()
+
+    @contextmanager
+    def _inside(self, method: str) -> Iterator[None]:
+        self._busy.add(method)
+        try:
+            yield
+        finally:
+            self._busy.discard(method)
 
 
-def _applied(scaler: Any, optimizer: Any) -> bool | None:
+def _applied(step: ScalerStep, scaler: Any, optimizer: Any) -> bool | None:
+    """Whether the optimizer's step ran and did something.
+
+    That it ran is enough for an optimizer which torch skips by not calling it; reading the inf checks then would wait
+    for a GPU. A fused one is always called, and looks at them itself.
+    """
+    if step.ran and not getattr(optimizer, "_step_supports_amp_scaling", False):
+        return True
     checks = scaler._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
     return not any(float(found) for found in checks.values()) if checks else None
 

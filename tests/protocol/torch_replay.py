@@ -132,7 +132,7 @@ class PlainRun(Run):
 
 
 @dataclass
-class Outcome:
+class Replayed:
     """What became of a sequence. raised, differed: index of the operation, None for never."""
 
     reported: list[tuple[int, Violation]] = field(default_factory=list)
@@ -147,9 +147,9 @@ class Outcome:
         return any(at <= index for at, _ in self.reported)
 
 
-def run(ops: Sequence[Op], start: State = INITIAL) -> Outcome:
+def run(ops: Sequence[Op], start: State = INITIAL) -> Replayed:
     """Replay until torch raises; every error of torch's is taken for its verdict on the sequence."""
-    outcome, state = Outcome(), start
+    outcome, state = Replayed(), start
     scaled, plain = ScaledRun(), PlainRun()
     for index, op in enumerate(ops):
         for event in op.events():
