@@ -118,7 +118,8 @@ def calls_of(program: str, monkeypatch: pytest.MonkeyPatch, action: str) -> list
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             seen = {k: v for k, v in bound.arguments.items() if k in ("dtype", "enabled") or not callable(v)}
-            seen.pop("self", None)
+            for own in ("self", "fwd", "bwd"):
+                seen.pop(own, None)
             log.append((name, {k: defaults.get(k) if v is None else v for k, v in seen.items()}))
             return function(*args, **kwargs)
 
