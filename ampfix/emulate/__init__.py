@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ampfix.emulate.errors import UnsupportedCudaApi
+from ampfix.emulate.errors import UnsupportedCudaApi, unsupported_reason
 from ampfix.emulate.profiles import PROFILES, DeviceProfile
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "assert_active",
     "cuda",
     "force_fp32",
+    "unsupported_reason",
 ]
 
 _HOME = {"active_profile": "session", "assert_active": "session", "cuda": "session", "force_fp32": "shadow"}

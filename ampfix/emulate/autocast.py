@@ -20,11 +20,11 @@ from ampfix.emulate.patches import Patches
 _SWAPPED = {"cuda": "cpu", "cpu": "cuda"}
 _DEFAULT_DTYPE = {"cuda": torch.float16, "cpu": torch.bfloat16}
 
-_is_enabled = torch.is_autocast_enabled
-_set_enabled = torch.set_autocast_enabled
-_get_dtype = torch.get_autocast_dtype
-_set_dtype = torch.set_autocast_dtype
-_clear_cache = torch.clear_autocast_cache
+_is_enabled = torch._C.is_autocast_enabled
+_set_enabled = torch._C.set_autocast_enabled
+_get_dtype = torch._C.get_autocast_dtype
+_set_dtype = torch._C.set_autocast_dtype
+_clear_cache = torch._C.clear_autocast_cache
 
 
 class _Thread(threading.local):
@@ -37,14 +37,13 @@ class _Thread(threading.local):
 
 def swap_autocast_state(patches: Patches, cache: WeightCache) -> None:
     """Make torch's autocast accessors read and write the emulated device's state."""
-    for device in _SWAPPED:
-        patches.on_undo(functools.partial(_set_enabled, device, _is_enabled(device)))
-        patches.on_undo(functools.partial(_set_dtype, device, _get_dtype(device)))
+    _restore_on_undo(patches)
     thread = _Thread()
-    before = {device: (_is_enabled(device), _get_dtype(device)) for device in _SWAPPED}
+    enabled = {device: _is_enabled(device) for device in _SWAPPED}
+    outer_set_enabled: Callable[..., None] = torch.set_autocast_enabled  # force_fp32's, where it came first
 
     def native(device_type: str) -> str:
-        thread.__dict__  # touching the local runs its initialiser once in each thread
+        vars(thread)  # touching the local runs its initialiser once in each thread
         return _SWAPPED.get(device_type, device_type)
 
     def is_enabled(device_type: str = "cuda") -> bool:
@@ -53,7 +52,7 @@ def swap_autocast_state(patches: Patches, cache: WeightCache) -> None:
     def set_enabled(device_type: str | bool, enabled: bool | None = None) -> None:
         if enabled is None:  # the old one-argument form means CUDA
             device_type, enabled = "cuda", bool(device_type)
-        _set_enabled(native(str(device_type)), enabled)
+        outer_set_enabled(native(str(device_type)), enabled)
 
     def get_dtype(device_type: str) -> torch.dtype:
         return _get_dtype(native(device_type))
@@ -80,5 +79,24 @@ def swap_autocast_state(patches: Patches, cache: WeightCache) -> None:
     }
     for name, replacement in replacements.items():
         patches.set(torch, name, replacement)
-    for device, (enabled, _) in before.items():
-        set_enabled(device, enabled)
+    for device, was in enabled.items():
+        set_enabled(device, was)
+
+
+def _restore_on_undo(patches: Patches) -> None:
+    """Put this thread's autocast state back, also where code entered a region and never left it."""
+    for device in _SWAPPED:
+        patches.on_undo(functools.partial(_set_enabled, device, _is_enabled(device)))
+        patches.on_undo(functools.partial(_set_dtype, device, _get_dtype(device)))
+    patches.on_undo(functools.partial(torch.set_autocast_cache_enabled, torch.is_autocast_cache_enabled()))
+    torch.autocast_increment_nesting()
+    depth = torch.autocast_decrement_nesting()
+
+    def leave_open_regions() -> None:
+        torch.autocast_increment_nesting()
+        while torch.autocast_decrement_nesting() > depth:
+            pass
+        if depth == 0:
+            _clear_cache()
+
+    patches.on_undo(leave_open_regions)

@@ -1,5 +1,6 @@
 """The `torch.cuda` namespace under emulation: answers, no-ops, and a refusal for everything else."""
 
+# ruff: noqa: ARG005 (the parameters are those of torch.cuda)
 from __future__ import annotations
 
 import contextlib
@@ -17,7 +18,6 @@ from ampfix.emulate.placement import place_of
 from ampfix.emulate.profiles import DeviceProfile
 
 _CUDA_VERSION = "12.6"  # code gates bfloat16 on torch.version.cuda; any release from 11.0 on gives the same answers
-_TENSOR_TYPES = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
 
 # Names in torch.cuda that need no device: classes of errors, and context managers built on the functions below.
 _DEVICE_FREE = frozenset({"CudaError", "DeferredCudaCallError", "cudaStatus", "check_error", "device", "device_of"})
@@ -32,21 +32,22 @@ def emulate_cuda_module(patches: Patches, profile: DeviceProfile) -> None:
     submodules = [module for module in vars(cuda).values() if isinstance(module, types.ModuleType)]
     for name, answer in answers.items():
         _replace(patches, cuda, submodules, name, answer)
-    for name in sorted(set(cuda.__all__) | {"_sleep", "_lazy_init", "_lazy_call", "_compile_kernel"}):
+    for name in sorted(set(cuda.__all__) | {"_sleep", "_compile_kernel"}):
         current = vars(cuda).get(name)
         if name in answers or name in _DEVICE_FREE or not callable(current):
             continue
         if not name.endswith(("Tensor", "Storage")):
             _replace(patches, cuda, submodules, name, _refusal(f"torch.cuda.{name}", current))
-    for name in _TENSOR_TYPES:
-        patches.set(cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))
     _annotations(patches)
     _refuse_submodules(patches)
     patches.set(torch.version, "cuda", _CUDA_VERSION)
     patches.set(torch.backends.cuda, "is_built", lambda: True)
     patches.set(torch.backends.cudnn, "is_available", lambda: True)
     patches.set(torch.backends.cudnn, "version", lambda: 90100)
+    patches.set(torch.backends.cudnn, "is_acceptable", lambda tensor: False)  # no weights to pack for it
     _emulate_accelerator(patches, answers)
+    for name, generic in (("Event", streams.GenericEvent), ("Stream", streams.EmulatedStream)):
+        patches.set(torch, name, generic)
 
 
 def _replace(patches: Patches, cuda: Any, submodules: list[types.ModuleType], name: str, value: Any) -> None:
@@ -68,6 +69,14 @@ def _refusal(name: str, current: Any) -> Any:
     return refuse
 
 
+def _escaped(*_args: Any, **_kwargs: Any) -> Any:
+    """torch initialises CUDA: something named a CUDA device below the level that is emulated."""
+    raise UnsupportedCudaApi(
+        "a CUDA device was asked for through a call that the emulation does not cover (the traceback shows which): "
+        "pass the device to .to(), .cuda() or a factory function, or run on a GPU"
+    )
+
+
 def _index(device: Any = None) -> int:
     if device is not None and place_of(device) != "cuda":
         raise ValueError(f"Expected a cuda device, but got: {device}")
@@ -78,7 +87,7 @@ class _Properties(types.SimpleNamespace):
     """What `torch.cuda.get_device_properties` returns."""
 
 
-def _queries(profile: DeviceProfile) -> dict[str, Callable[..., Any]]:
+def _queries(profile: DeviceProfile) -> dict[str, Any]:
     major, minor = profile.capability
     properties = _Properties(
         name=profile.device_name,
@@ -105,6 +114,8 @@ def _queries(profile: DeviceProfile) -> dict[str, Callable[..., Any]]:
         "is_available": lambda: True,
         "is_initialized": lambda: True,
         "init": lambda: None,
+        "_lazy_init": _escaped,
+        "_lazy_call": _escaped,
         "device_count": lambda: 1,
         "current_device": lambda: 0,
         "get_device_name": on_device(profile.device_name),

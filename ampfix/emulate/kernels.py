@@ -13,15 +13,16 @@ from typing import Any
 
 import torch
 
+from ampfix.emulate.errors import UnsupportedCudaApi
 from ampfix.emulate.policy import Category, op_policy
 
 Kernel = Callable[..., Any]
 
 _NoAutocast = torch._C._DisableAutocast
 _NoTorchFunction = torch._C.DisableTorchFunction
-_native_dtype = torch.get_autocast_dtype  # bound before anything patches the name
+_native_dtype = torch._C.get_autocast_dtype
 _to = torch._C.TensorBase.to
-_cache_enabled = torch.is_autocast_cache_enabled
+_cache_enabled = torch._C.is_autocast_cache_enabled
 
 # cuDNN's recurrent layers cast input, hidden state and weights (aten::_cudnn_rnn is absent from CPU builds), so the
 # operators that would reach cuDNN stand in for it.
@@ -58,18 +59,18 @@ class AutocastKernels:
 
     def __init__(self) -> None:
         self.cache = WeightCache()
-        self._library: torch.library.Library | None = None
+        self._library: Any = None
 
     def install(self) -> None:
         """Give AutocastCPU the policy of AutocastCUDA."""
-        library = torch.library.Library("aten", "IMPL", "AutocastCPU")
+        library: Any = torch.library.Library("aten", "IMPL", "AutocastCPU")
         self._library = library
         with warnings.catch_warnings():  # overriding torch's kernels is what this is for
             warnings.filterwarnings("ignore", message=".*\\n?.*Overriding a previously registered kernel")
             warnings.filterwarnings("ignore", message="Warning only once for all operators")
             self._register(library)
 
-    def _register(self, library: torch.library.Library) -> None:
+    def _register(self, library: Any) -> None:
         native, wanted = op_policy("cpu"), op_policy("cuda")
         for op, category in wanted.items():
             if category is not native.get(op):
@@ -197,8 +198,6 @@ def _banned(call: Any) -> Kernel:
 
 
 def _unknown(op: str) -> Kernel:
-    from ampfix.emulate.errors import UnsupportedCudaApi
-
     def kernel(*_args: Any, **_kwargs: Any) -> Any:
         raise UnsupportedCudaApi(
             f"{op}: torch {torch.__version__} autocasts it on CUDA in a way this release of ampfix does not know; "

@@ -1,5 +1,6 @@
 """Memory figures of the emulated GPU: the host process's own, counted from when the emulation began."""
 
+# ruff: noqa: ARG001, ARG005 (the parameters are those of torch.cuda)
 from __future__ import annotations
 
 import resource

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 _ABSENT = object()
@@ -28,12 +29,8 @@ class Patches:
         self._undo.append(action)
 
     def undo(self) -> None:
-        """Run every undo action; the first failure is raised after all have run."""
-        failure: BaseException | None = None
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except Exception as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
+        """Run every undo action, newest first; a failure is raised after all have run."""
+        with ExitStack() as stack:
+            for action in self._undo:
+                stack.callback(action)
+            self._undo = []

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-import torch._dynamo  # builds tables of torch's own functions on import: they must not meet the patched ones
 import torch.utils.checkpoint
 
 from ampfix.emulate.autocast import swap_autocast_state
+from ampfix.emulate.compiling import emulate_compilers
 from ampfix.emulate.cuda_api import emulate_cuda_module
 from ampfix.emulate.kernels import AutocastKernels
-from ampfix.emulate.loading import emulate_generators, emulate_loading
+from ampfix.emulate.loading import emulate_loading
+from ampfix.emulate.parallel import emulate_parallel
 from ampfix.emulate.patches import Patches
 from ampfix.emulate.placement import forget_all
 from ampfix.emulate.profiles import DeviceProfile, profile_named
 from ampfix.emulate.tensors import emulate_tensors
+from ampfix.emulate.types import emulate_types
 
 _active: DeviceProfile | None = None
 
@@ -55,7 +57,9 @@ def cuda(profile: str = "A100") -> Iterator[DeviceProfile]:
         swap_autocast_state(patches, kernels.cache)
         emulate_tensors(patches)
         emulate_loading(patches)
-        emulate_generators(patches)
+        emulate_types(patches)
+        emulate_compilers(patches)
+        emulate_parallel(patches)
         emulate_cuda_module(patches, chosen)
         _forget_default_device_type(patches)
         assert_active()

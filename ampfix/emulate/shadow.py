@@ -19,7 +19,7 @@ def _never_enabled() -> property:
     def forget(self: Any, _value: bool) -> None:
         self.__dict__["_enabled"] = False
 
-    return property(lambda self: False, forget)
+    return property(lambda _self: False, forget)
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def force_fp32() -> Iterator[None]:
     are disabled inside and themselves again afterwards. Explicit casts (`.half()`) stay what they are.
     """
     patches = Patches()
-    set_enabled = torch.set_autocast_enabled
+    set_enabled: Any = torch.set_autocast_enabled
 
     def set_disabled(*args: Any) -> None:
         set_enabled(*args[:-1], False)

@@ -1,11 +1,10 @@
 """Streams and events of the emulated GPU: one queue, always drained, and a real clock."""
 
+# ruff: noqa: ARG002 (the parameters are those of torch.cuda.Stream and Event)
 from __future__ import annotations
 
 import time
 from typing import Any
-
-import torch
 
 from ampfix.emulate.placement import CUDA
 
@@ -18,10 +17,6 @@ class EmulatedEvent:
     ) -> None:
         self.enable_timing = enable_timing
         self._at: float | None = None
-
-    @property
-    def __class__(self) -> type:  # isinstance(event, torch.cuda.Event) holds
-        return torch.cuda.Event
 
     device = CUDA
 
@@ -45,6 +40,13 @@ class EmulatedEvent:
         return (end_event._at - self._at) * 1e3
 
 
+class GenericEvent(EmulatedEvent):
+    """`torch.Event`: names its device first, timing is keyword-only."""
+
+    def __init__(self, device: Any = None, *, enable_timing: bool = False, **_: Any) -> None:
+        super().__init__(enable_timing)
+
+
 class EmulatedStream:
     """A queue on which work has always finished."""
 
@@ -52,10 +54,6 @@ class EmulatedStream:
 
     def __init__(self, device: Any = None, priority: int = 0, **_: Any) -> None:
         self.priority = priority
-
-    @property
-    def __class__(self) -> type:  # isinstance(stream, torch.cuda.Stream) holds
-        return torch.cuda.Stream
 
     def __enter__(self) -> EmulatedStream:
         return self

@@ -1,5 +1,6 @@
 """Device-aware behaviour of tensors, storages, modules and factory functions under emulation."""
 
+# ruff: noqa: ARG001, ARG005 (the parameters are those of torch)
 from __future__ import annotations
 
 import functools
@@ -7,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _device
 
 from ampfix.emulate.patches import Patches
 from ampfix.emulate.placement import CPU, CUDA, DEVICE, Place, known_place, mark, place_of
+from ampfix.emulate.types import legacy_type
 
-_Base = torch._C.TensorBase
+_Base: Any = torch._C.TensorBase
 _native_device = _Base.device.__get__
 _native_to = _Base.to
 _plain_dispatch = torch.Tensor.__torch_dispatch__
@@ -39,8 +42,11 @@ def emulate_tensors(patches: Patches) -> None:
 
 
 def _plain(tensor: Any) -> bool:
-    """Whether `tensor` is an ordinary one; those with a dispatch of their own know their device better."""
-    return type(tensor).__torch_dispatch__ is _plain_dispatch and _native_device(tensor) == CPU
+    """Whether `tensor` is an ordinary one in host memory; those with a dispatch of their own know their device better.
+
+    Reading the native device would not do: under a torch function mode that getter leads back to the emulated one.
+    """
+    return type(tensor).__torch_dispatch__ is _plain_dispatch and not tensor.is_meta
 
 
 def tensor_place(tensor: torch.Tensor) -> Place | None:
@@ -119,9 +125,11 @@ def _type(self: torch.Tensor, dtype: Any = None, non_blocking: bool = False, **k
     if dtype is None:
         name = _Base.type(self)
         return name.replace("torch.", "torch.cuda.", 1) if _device_of(self).type == "cuda" else name
-    if isinstance(dtype, str):
-        dtype = dtype.replace("torch.cuda.", "torch.")
-    return _Base.type(self, dtype, non_blocking, **kwargs)
+    if isinstance(dtype, torch.dtype):
+        return _Base.type(self, dtype, non_blocking, **kwargs)
+    # A legacy tensor type, or its name, says the device as well: torch.FloatTensor, torch.cuda.FloatTensor.
+    place, wanted = legacy_type(dtype)
+    return _move(self, place, wanted, non_blocking)
 
 
 def _pin_memory(self: torch.Tensor, device: Any = None) -> torch.Tensor:
@@ -180,6 +188,7 @@ def _module_move(place: Place, native: Callable[..., Any]) -> Callable[..., Any]
 
 _MODULE_METHODS: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "to": _module_to,
+    "to_empty": _module_to,
     "cuda": functools.partial(_module_move, "cuda"),
     "cpu": functools.partial(_module_move, "cpu"),
 }
@@ -193,8 +202,11 @@ def _same_place(args: tuple[Any, ...]) -> Place | None:
 
 
 def _default_place(_args: tuple[Any, ...]) -> Place | None:
-    default = _device.CURRENT_DEVICE
-    return "cpu" if default is None else place_of(default)
+    if torch._C._len_torch_function_stack():
+        for mode in reversed(_get_current_function_mode_stack()):
+            if isinstance(mode, _device.DeviceContext):
+                return place_of(mode.device)
+    return "cpu"
 
 
 def _factory(native: Callable[..., Any], default: Callable[[tuple[Any, ...]], Place | None]) -> Callable[..., Any]:
@@ -209,8 +221,6 @@ def _factory(native: Callable[..., Any], default: Callable[[tuple[Any, ...]], Pl
         if kwargs.get("pin_memory"):
             kwargs["pin_memory"] = False
         made = native(*args, **kwargs)
-        if torch.compiler.is_compiling():
-            return made
         return mark(made, place) if place is not None and _plain(made) else made
 
     return factory
@@ -251,7 +261,7 @@ def _emulate_factories(patches: Patches) -> None:
 
 
 def _emulate_default_device(patches: Patches) -> None:
-    native = _device.DeviceContext.__torch_function__
+    native: Any = _device.DeviceContext.__torch_function__
 
     def torch_function(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.device.type == "cuda":
@@ -259,10 +269,18 @@ def _emulate_default_device(patches: Patches) -> None:
         return native(self, func, types, args, kwargs)
 
     patches.set(_device.DeviceContext, "__torch_function__", torch_function)
+
+    def set_default_tensor_type(t: Any) -> None:
+        place, dtype = legacy_type(t)
+        torch.set_default_device(None if place == "cpu" else "cuda")
+        torch.set_default_dtype(dtype)
+
+    patches.set(torch, "set_default_tensor_type", set_default_tensor_type)
     context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
 
-    def restore() -> None:
+    def restore(dtype: torch.dtype) -> None:
+        torch.set_default_dtype(dtype)
         if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not context:
             torch.set_default_device(None if context is None else context.device)
 
-    patches.on_undo(restore)
+    patches.on_undo(functools.partial(restore, torch.get_default_dtype()))

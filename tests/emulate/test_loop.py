@@ -39,7 +39,9 @@ def test_documented_loop_runs_in_half_precision_and_scales(fused):
 def test_forced_fp32_run_disables_regions_and_scaler():
     with cuda():
         with force_fp32():
-            output, _, scale, reference = train(lambda: torch.autocast("cuda"), torch.amp.GradScaler("cuda", init_scale=1024.0))
+            output, _, scale, reference = train(
+                lambda: torch.autocast("cuda"), torch.amp.GradScaler("cuda", init_scale=1024.0)
+            )
         _, _, _, mixed = train(lambda: torch.autocast("cuda"), torch.amp.GradScaler("cuda", init_scale=1024.0))
     assert output is torch.float32
     assert scale == 1.0

@@ -1,0 +1,35 @@
+"""Data parallelism under emulation: one device for DataParallel, no NCCL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.parallel.comm
+
+from ampfix.emulate.errors import UnsupportedCudaApi
+from ampfix.emulate.patches import Patches
+
+
+def emulate_parallel(patches: Patches) -> None:
+    """Let DataParallel feed its one device; refuse process groups over NCCL."""
+    patches.set(torch.nn.parallel.comm, "scatter", _scatter)
+    if torch.distributed.is_available():
+        native: Any = torch.distributed.init_process_group
+
+        def init_process_group(backend: Any = None, *args: Any, **kwargs: Any) -> Any:
+            if "nccl" in str(backend):
+                raise UnsupportedCudaApi(
+                    'torch.distributed.init_process_group("nccl"): the emulated GPU has no NCCL; use "gloo" there'
+                )
+            return native(backend, *args, **kwargs)
+
+        for module in (torch.distributed, torch.distributed.distributed_c10d):
+            patches.set(module, "init_process_group", init_process_group)
+
+
+def _scatter(tensor: torch.Tensor, devices: Any = None, *_args: Any, **_kwargs: Any) -> tuple[torch.Tensor, ...]:
+    """The one chunk that the one device gets."""
+    if devices is not None and len(devices) != 1:
+        raise UnsupportedCudaApi(f"scatter over {len(devices)} devices: the emulated machine has one GPU, cuda:0")
+    return (tensor.to("cuda"),)
