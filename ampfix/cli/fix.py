@@ -18,9 +18,9 @@ from ampfix.codemods.edits import split_lines
 from ampfix.codemods.files import WriteError, write_source
 from ampfix.codemods.fixpoint import Outcome, fix_text
 from ampfix.findings import Applicability, Finding
-from ampfix.lint import Settings, UnreadableError, check_bytes, check_source
+from ampfix.lint import Settings, UnreadableError, check_source
 from ampfix.lint.discover import discover
-from ampfix.lint.read import decode, read_bytes
+from ampfix.lint.read import decode, mentions_amp, read_bytes
 from ampfix.lint.settings import matches
 
 
@@ -78,17 +78,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repair(path: Path, args: argparse.Namespace, settings: Settings) -> Repaired | None:
-    """None for a file without findings, which is not even parsed where it does not mention AMP."""
+    """None for a file without findings."""
     name = str(path)
     data = read_bytes(path)
-    if not check_bytes(data, name, settings):
+    if not mentions_amp(data):
         return None
     before = decode(data)
     allowed = {Applicability.SAFE, Applicability.UNSAFE} if args.unsafe_fixes else {Applicability.SAFE}
-    outcome = fix_text(
-        before, lambda text: check_source(text, name, settings), allowed, lambda code: _wanted(code, args)
-    )
-    return Repaired(path, data, before, outcome)
+    check = partial(check_source, path=name, settings=settings)
+    outcome = fix_text(before, check, allowed, partial(_wanted, args=args))
+    return Repaired(path, data, before, outcome) if outcome.fixed or outcome.unfixed else None
 
 
 def _wanted(code: str, args: argparse.Namespace) -> bool:
