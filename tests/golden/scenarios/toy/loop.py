@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 def train(task):
     model = task.modules["model"].cuda()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scaler = torch.amp.GradScaler("cuda")
     for features, targets in task.batches:
         features, targets = features.cuda(), targets.cuda()
@@ -12,6 +12,6 @@ def train(task):
         with torch.autocast("cuda", dtype=torch.float16):
             loss = F.mse_loss(model(features), targets)
         scaler.scale(loss).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scaler.step(optimizer)
         scaler.update()

@@ -14,7 +14,7 @@ def build(seed: int) -> dict[str, nn.Module]:
 
 def data(seed: int) -> Data:
     generator = torch.Generator().manual_seed(seed)
-    mixing = torch.randn(FEATURES, TARGETS, generator=generator)
+    mixing = torch.randn(FEATURES, TARGETS, generator=generator) / FEATURES
 
     def batch() -> Batch:
         features = torch.randn(BATCH, FEATURES, generator=generator)
