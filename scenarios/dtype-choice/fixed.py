@@ -1,0 +1,28 @@
+import torch
+import torch.nn.functional as F
+from torch.amp import GradScaler, autocast
+
+POSITIVE_WEIGHT = 2.0
+
+
+def weighted_bce(logits, targets):
+    """Binary cross-entropy in which a missed tag costs more than a wrong one."""
+    weight = torch.tensor(POSITIVE_WEIGHT, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
+
+
+def train(task):
+    device = torch.device("cuda")
+    model = task.modules["model"].to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    scaler = GradScaler(device.type)
+
+    model.train()
+    for scans, tags in task.batches:
+        scans, tags = scans.to(device), tags.to(device)
+        optimizer.zero_grad(set_to_none=True)
+        with autocast(device.type):
+            loss = weighted_bce(model(scans), tags)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
