@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NOTHING = "-"
 
+# What the variants of recorded answers begin with.
+ANSWER = "answer:"
+
 # What a reader compares first; answers follow in the suite's own order.
 _ORDER = ("broken", "codemod", "gold", "reference")
 
@@ -31,6 +34,11 @@ class Row:
     status: str
     why: str
     trust: str
+
+    @property
+    def is_answer(self) -> bool:
+        """Not one of the scenario's own loops."""
+        return self.variant.startswith(ANSWER)
 
     @property
     def skipped_text(self) -> str:

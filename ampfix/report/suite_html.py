@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -11,11 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ampfix import __version__
-from ampfix.report.rows import NOTHING, Row, number, rows
+from ampfix.report.rows import ANSWER, NOTHING, Row, number, rows
 from ampfix.report.svg import Dots, dot_plot
 
 if TYPE_CHECKING:
     from ampfix.lab.suite import ScenarioReport, SuiteReport
+
+# Answers may diverge; a loss this many times the largest of the scenario's own loops is counted, not drawn.
+_FAR = 10.0
 
 _UNIT = "held-out loss (fp32, lower is better)"
 
@@ -54,9 +58,13 @@ def write(report: SuiteReport, path: Path) -> None:
 
 
 def _chart(scenario: ScenarioReport) -> Markup:
-    measured = [_dots(row) for row in rows(scenario) if row.losses]
-    return Markup(dot_plot(measured, _UNIT)) if measured else Markup("")
+    measured = [row for row in rows(scenario) if row.losses]
+    if not measured:
+        return Markup("")
+    usual = [loss for row in measured if not row.is_answer for loss in row.losses if math.isfinite(loss)]
+    limit = _FAR * max(map(abs, usual)) if usual else math.inf
+    return Markup(dot_plot([_dots(row) for row in measured], _UNIT, limit))
 
 
 def _dots(row: Row) -> Dots:
-    return Dots(row.variant.removeprefix("answer:"), row.losses, f"status-{row.status.replace(' ', '-')}")
+    return Dots(row.variant.removeprefix(ANSWER), row.losses, f"status-{row.status.replace(' ', '-')}")

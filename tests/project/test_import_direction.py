@@ -25,7 +25,8 @@ RANK = {package: rank for rank, row in enumerate(LAYERS) for package in row}
 # Inside a row: a repair is applied until check finds nothing more.
 SIDEWAYS = {("codemods", "lint")}
 
-GRADERS_MAY_IMPORT = {"protocol", "watch", "emulate"}
+# The package itself, for its folder and version.
+GRADERS_MAY_IMPORT = {"", "protocol", "watch", "emulate"}
 
 
 def package_of(module: str) -> str:
