@@ -132,7 +132,7 @@ def _trajectory(spec: checkspec.Trajectory, runs: Paired) -> Check:
 
 def _not_fp32(spec: checkspec.NotFp32, runs: Paired) -> Check:
     distance = median(run.fp32_distance for run in runs.answer)
-    if distance is None:
+    if distance is None or any(run.fp32_distance is None for run in runs.answer):
         return _not_measured(spec, Trust.ATTESTED, _NO_RUN)
     problem = (
         Problem(cause="amp_removed", detail="the weights are the fp32 run's") if distance <= spec.min_distance else None
