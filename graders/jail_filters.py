@@ -164,7 +164,7 @@ def install_landlock(readable: Iterable[str], writable: Iterable[str], devices: 
 def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # what cannot be reached need not be allowed
         return
     try:
         allowed = rights if Path(path).is_dir() else rights & _ONLY_FILES

@@ -221,6 +221,8 @@ def _set_rlimits(cell: Cell) -> None:
         resource.RLIMIT_NPROC: cell.process_limit,
     }
     if cell.address_space is not None:
+        if sys.platform == "linux":
+            linux.use_one_malloc_arena()  # each further one would reserve 128 MiB of address space
         wanted[resource.RLIMIT_AS] = cell.address_space
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]

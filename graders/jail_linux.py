@@ -133,6 +133,12 @@ def erase_environment_block() -> None:
         ctypes.memset(start, 0, end - start)
 
 
+def use_one_malloc_arena() -> None:
+    """Keep glibc from reserving address space for each thread; other C libraries do not."""
+    if hasattr(_libc, "mallopt"):
+        _libc.mallopt(ctypes.c_int(-8), ctypes.c_int(1))  # M_ARENA_MAX
+
+
 def machine() -> str:
     """x86_64, aarch64, ... as the running kernel calls it."""
     return platform.machine()

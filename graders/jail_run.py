@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -83,15 +84,15 @@ def _shield(level: IsolationLevel) -> None:
 
 
 def _new_scratch() -> str:
-    return str(Path(tempfile.gettempdir(), f"ampfix-jail-{secrets.token_hex(8)}"))
+    return str(Path(tempfile.gettempdir(), f"ampfix-jail-{os.getpid()}-{secrets.token_hex(8)}"))
 
 
 def _lease(groups: tuple[Group, ...], directories: tuple[Path, ...], limits: Limits) -> Lease:
     # Pages that the submission only writes to anew are charged to it, so what is warm comes on top.
-    return Lease(groups, directories, limits.memory_bytes + _own_memory("RssAnon"), limits.processes)
+    return Lease(groups, directories, limits.memory_bytes + own_memory("RssAnon"), limits.processes)
 
 
-def _own_memory(name: str) -> int:
+def own_memory(name: str) -> int:
     """A size from /proc/self/status, in bytes; 0 where there is none."""
     with contextlib.suppress(OSError), open("/proc/self/status") as file:  # noqa: PTH123
         for line in file:
@@ -114,10 +115,17 @@ def _cell(level: IsolationLevel, job: Job, scratch: str, lease: Lease) -> Cell:
         level=level,
         identity=identity,
         process_limit=job.limits.processes + _uncounted_tasks(level),
-        address_space=None if Feature.CGROUP_MEMORY in level else _own_memory("VmSize") + job.limits.memory_bytes,
+        address_space=None if Feature.CGROUP_MEMORY in level else _address_space(job.limits),
         located=located,
         cgroup_fds=lease.join_fds,
     )
+
+
+def _address_space(limits: Limits) -> int:
+    """RLIMIT_AS where nothing better is at hand: it bounds shared pages too, which RLIMIT_DATA does not."""
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    stacks = limits.processes * stack if stack != resource.RLIM_INFINITY else 0
+    return own_memory("VmSize") + limits.memory_bytes + stacks
 
 
 def _identity(level: IsolationLevel) -> Identity | None:
@@ -174,6 +182,7 @@ def _end(init: int, watch: Watch, level: IsolationLevel, cell: Cell, spared: fro
     if Feature.PID not in level:
         jail_tree.end_session(watch.submission)
         if Feature.SUBREAPER in level:
+            os.waitid(os.P_PID, init, os.WEXITED | os.WNOWAIT)  # from then on its children are this process's
             jail_tree.end_descendants(spared | {init})
         if Feature.UID in level and cell.identity is not None:
             jail_tree.remove_shared_memory(cell.identity.uid)

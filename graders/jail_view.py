@@ -59,7 +59,7 @@ def python_paths() -> tuple[Path, ...]:
     found |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     found |= {Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
     found |= {path.resolve() for path in found}
-    return _outermost(path for path in found if path.exists())
+    return _outermost(path for path in found if os.access(path, os.R_OK))
 
 
 def plan(view: View) -> tuple[Tree, ...]:
@@ -123,7 +123,7 @@ def _installation() -> tuple[Tree, ...]:
     return tuple(
         Tree(path, path.resolve(), str(path.readlink()) if path.is_symlink() else "")
         for path in _outermost((*map(Path, _SYSTEM), *python_paths()))
-        if path.exists()
+        if os.access(path, os.R_OK)
     )
 
 
