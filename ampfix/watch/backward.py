@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from ampfix.protocol import EventKind, Grad
 from ampfix.watch import gradients
@@ -48,6 +49,7 @@ class BackwardObserver:
         before = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
         mixed = self._passes_around_scale(outputs)
         half = not mixed and self._needs_scale() and _holds_float16(outputs)
+        by_hand = half and _is_multiple(outputs)
         self._scalers.seen_in_backward.clear()
         self._running = True
         try:
@@ -57,9 +59,17 @@ class BackwardObserver:
             after = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
             received = tuple(sorted(name for name in after if after[name] != before.get(name, (0, 0))))
             if received:
-                self._write(place, outputs, received, mixed, half)
+                self._write(place, outputs, received, mixed, half, by_hand)
 
-    def _write(self, place: tuple[str, int], outputs: Any, received: tuple[str, ...], mixed: bool, half: bool) -> None:
+    def _write(
+        self,
+        place: tuple[str, int],
+        outputs: Any,
+        received: tuple[str, ...],
+        mixed: bool,
+        half: bool,
+        by_hand: bool,
+    ) -> None:
         scalers: list[str] = sorted(self._scalers.seen_in_backward)
         if not scalers and len(outputs) == 1:
             self._journal.saw_loss(outputs[0])
@@ -68,8 +78,7 @@ class BackwardObserver:
         for scaler in scalers:
             self._journal.emit(EventKind.BACKWARD, place, scaler=scaler, optimizers=received)
         if mixed or not scalers:
-            manual = half and _is_multiple(outputs)
-            self._journal.emit(EventKind.BACKWARD, place, optimizers=received, manual_scale=manual)
+            self._journal.emit(EventKind.BACKWARD, place, optimizers=received, manual_scale=by_hand)
         self._oracle.forget(received)
 
     def _clear_by_hand(self, place: tuple[str, int]) -> None:
@@ -119,7 +128,8 @@ def _is_multiple(outputs: tuple[torch.Tensor, ...]) -> bool:
     ):
         return False
     factor = node._saved_other if node.next_functions[0][0] is not None else node._saved_self
-    return isinstance(factor, torch.Tensor) and factor.numel() == 1 and float(factor) > 1
+    with _disable_current_modes():  # a dispatch mode is handed a number where the graph saved one
+        return isinstance(factor, torch.Tensor) and factor.numel() == 1 and float(factor) > 1
 
 
 def _graph(outputs: Iterable[torch.Tensor], stop: Callable[[Any], bool]) -> Iterable[Any]:

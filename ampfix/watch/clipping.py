@@ -208,7 +208,7 @@ class ClipObserver:
         if not owners:
             return None
         scale = self._scale_of(owners)
-        follows = scale is not None and scale >= _LARGE_SCALE and limit >= scale / _PLAUSIBLE_THRESHOLD
+        follows = scale is not None and scale >= _LARGE_SCALE and scale / _PLAUSIBLE_THRESHOLD <= limit < math.inf
         place = self._journal.locate()
         self._journal.emit(kind, place, optimizers=owners, linear=follows)
         if scale is not None and kind is EventKind.CLIP and not follows:
