@@ -141,8 +141,8 @@ def _shared_pages(fd: int) -> None:
 
 
 def _slack(setting: Setting) -> int:
-    """What comes on top: the warm pages, free heap among them, and without control groups the threads' stacks."""
-    return own_memory("VmData") + 4 * MEGABYTE + (0 if setting is AS_ROOT else 24 * 8 * MEGABYTE)
+    """What comes on top: pages that are warm, or address space that is (malloc's arenas) and that of stacks."""
+    return own_memory("RssAnon") + 4 * MEGABYTE if setting is AS_ROOT else own_memory("VmSize") + 24 * 8 * MEGABYTE
 
 
 @pytest.mark.parametrize("setting", EVERY_LINUX_LEVEL, ids=str)
