@@ -154,11 +154,10 @@ def _isolation() -> Isolation:
 
 
 def _missing(packages: tuple[Package, ...], device: Device, isolation: Isolation) -> tuple[Missing, ...]:
-    rows = [
-        Missing(package.name, "suite and grade cannot run loops", remedy(package.name), blocks=True)
-        for package in packages
-        if package.version is None
-    ]
+    rows = []
+    if absent := [package.name for package in packages if package.version is None]:
+        what = ", ".join(absent)
+        rows.append(Missing(what, "suite and grade cannot run loops", remedy(absent[0]), blocks=True))
     if device.kind == "emulated":
         rows.append(
             Missing(

@@ -2,9 +2,9 @@
 
     python benchmarks/gpu/step_time.py [--width N] [--batch N] [--rounds N]
 
-A step is zero_grad, forward, backward, unscale, clip, optimizer and update. Arms alternate in blocks (A B C C B A), each
-step lies between two CUDA events, and the device is synchronised once per block. Prints JSON. Without CUDA it prints
-status "not_measured" and exits with 0: absence of a device is no failure.
+A step is zero_grad, forward, backward, unscale, clip, optimizer and update. Arms alternate in blocks (A B C C B A),
+each step lies between two CUDA events, and the device is synchronised once per block. Prints JSON. Without CUDA it
+prints status "not_measured" and exits with 0: absence of a device is no failure.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 # Below this lower end of the interval no speedup is claimed.
 CLAIM_FROM = 1.05
@@ -112,7 +113,7 @@ def measure(width: int, batch: int, rounds: int) -> dict[str, list[float]]:
             steps[arm]()
             mark.record()
         torch.cuda.synchronize()
-        times[arm] += [before.elapsed_time(after) for before, after in zip(marks, marks[1:])]  # noqa: B905, RUF007
+        times[arm] += [before.elapsed_time(after) for before, after in pairwise(marks)]
     return times
 
 
