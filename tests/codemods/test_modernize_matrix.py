@@ -47,7 +47,7 @@ CONTEXT = {
     "partial with positional": "from functools import partial\nwith partial({x}, False)(cache_enabled=False): pass",
     "variable": "ctx = {x}\nwith ctx(enabled=False): pass",
     "variable or nothing": "import contextlib\nc = {x} if True else contextlib.nullcontext\nwith c(): pass",
-    "attribute": "class M:\n    def __init__(self): self.ctx = {x}\n    def f(self):\n        with self.ctx(): pass\nM().f()",
+    "attribute": "class M:\n  def __init__(self): self.c = {x}\n  def f(self):\n    with self.c(): pass\nM().f()",
     "local import user": "def f():\n    with {x}(): return 1\nf()",
     "several lines": "with {x}(\n    True,  # on\n    cache_enabled=False,\n): pass",
     "two of them": "with {x}(), {x}(False): pass",
@@ -143,7 +143,7 @@ def calls_of(program: str, monkeypatch: pytest.MonkeyPatch, action: str) -> list
     return log
 
 
-@pytest.mark.parametrize(("program", "spelled"), cases())
+@pytest.mark.parametrize(("program", "spelled"), list(cases()))
 def test_repaired_program_calls_the_same_without_warnings(
     program: str, spelled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,177 @@
+"""Puts a float16 loop under a GradScaler: the whole protocol, since half of it would be another bug.
+
+Span: the `backward()` statement. Arguments: `optimizer`: source text; optional `floor`: the oldest torch release the
+project supports. The scaler is built where it outlives the steps: beside `self.optimizer`, else in front of the loop.
+Accumulation windows stay: `scaler.step` and `update` stand where `optimizer.step()` stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ampfix.codemods._imports import dotted, global_name
+from ampfix.codemods.changes import After, Before, Change, Guard, Replace, replace_by
+from ampfix.codemods.errors import CannotRepair
+from ampfix.codemods.insert_unscale import insertion_point
+from ampfix.codemods.tree import LOOPS, Statement, Tree
+from ampfix.findings import Repair
+
+
+def plan(tree: Tree, repair: Repair) -> list[Change]:
+    optimizer = repair.arguments["optimizer"]
+    backward = tree.statement(tree.at(repair.span))
+    region: cst.CSTNode = next(reversed(list(tree.enclosing(backward, LOOPS))), None) or _body(tree, backward)
+    steps = _steps(tree, region, optimizer)
+    scaler, built = _construction(tree, backward, optimizer, _call(tree, region, repair.arguments.get("floor", "")))
+    before = tree.fresh_name("scale_before")
+    schedulers = list(_schedulers(tree, region, steps, optimizer))
+    changes: list[Change] = [built, *_scaled_losses(tree, region, scaler)]
+    changes += _unscaled_clips(tree, region, steps, f"{scaler}.unscale_({optimizer})")
+    for step in steps:
+        changes.append(replace_by(step.value, f"{scaler}.step({optimizer})"))
+        if schedulers:
+            changes.append(After(step, f"{before} = {scaler}.get_scale()"))
+        changes.append(After(step, f"{scaler}.update()"))
+    changes += [Guard(scheduler, f"{scaler}.get_scale() >= {before}") for scheduler in schedulers]
+    return changes
+
+
+def _body(tree: Tree, node: cst.CSTNode) -> cst.CSTNode:
+    function = tree.function(node)
+    return function.body if isinstance(function, cst.FunctionDef) else function
+
+
+def _steps(tree: Tree, region: cst.CSTNode, optimizer: str) -> list[cst.Expr]:
+    steps: list[cst.Expr] = []
+    for call in tree.calls(region, f"{optimizer}.step"):
+        statement = tree.statement(call)
+        if call.args:
+            raise CannotRepair(f"{optimizer}.step takes a closure, which GradScaler does not support")
+        if not isinstance(statement, cst.Expr):
+            raise CannotRepair(f"{optimizer}.step() is part of a larger statement; put it in a statement of its own")
+        steps.append(statement)
+    if not steps:
+        raise CannotRepair(f"{optimizer}.step() does not stand in the loop of the backward pass")
+    return steps
+
+
+def _scaled_losses(tree: Tree, region: cst.CSTNode, scaler: str) -> Iterator[Change]:
+    """Every backward of the loop: one unscaled gradient among scaled ones could not be told apart afterwards."""
+    for call in tree.find(region, cst.Call):
+        if dotted(call.func)[-2:] == ["autograd", "backward"]:
+            raise CannotRepair("torch.autograd.backward starts a backward pass here; scale its tensors by hand")
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "backward":
+            yield _scaled(call.func.value, scaler)
+
+
+def _scaled(loss: cst.BaseExpression, scaler: str) -> Replace:
+    def build(node: cst.CSTNode) -> cst.CSTNode:
+        bare = cst.ensure_type(node, cst.BaseExpression).with_changes(lpar=(), rpar=())  # type: ignore[type-abstract]
+        return cst.Call(cst.parse_expression(f"{scaler}.scale"), args=[cst.Arg(bare)])
+
+    return Replace(loss, build, scaler)
+
+
+def _unscaled_clips(tree: Tree, region: cst.CSTNode, steps: list[cst.Expr], unscale: str) -> Iterator[Change]:
+    blocks: set[tuple[Statement, ...]] = set()
+    for call in tree.find(region, cst.Call):
+        if not (dotted(call.func)[-1:] and dotted(call.func)[-1].startswith("clip_grad")):
+            continue
+        clip = insertion_point(tree, call)
+        step = next((step for step in steps if _beside(tree, clip, step) is not None), None)
+        if step is None:
+            raise CannotRepair("gradients are clipped in another block than the optimizer steps, so not once a step")
+        if tree.block(step) not in blocks:
+            blocks.add(tree.block(step))
+            # in front of the clip's own `if`, so that a second clip behind it finds the gradients unscaled too
+            yield Before(_beside(tree, clip, step) or clip, unscale)
+
+
+def _beside(tree: Tree, statement: Statement, other: Statement) -> Statement | None:
+    """The statement around `statement`, or itself, that stands in the block of `other`."""
+    block = tree.block(other)
+    around = (statement, *tree.enclosing(statement, cst.BaseCompoundStatement))
+    return next((candidate for candidate in around if candidate in block), None)
+
+
+def _schedulers(tree: Tree, region: cst.CSTNode, steps: list[cst.Expr], optimizer: str) -> Iterator[cst.Expr]:
+    """Schedulers of this optimizer that advance once a step, which a skipped step must not advance."""
+    ours = set(_scheduler_names(tree, optimizer))
+    for call in tree.find(region, cst.Call):
+        statement = tree.statement(call)
+        names = dotted(call.func)
+        if names[-1:] != ["step"] or ".".join(names[:-1]) not in ours or call.args:
+            continue
+        if not any(list(tree.enclosing(statement, LOOPS)) == list(tree.enclosing(step, LOOPS)) for step in steps):
+            continue  # once an epoch
+        if not isinstance(statement, cst.Expr) or not any(_beside(tree, statement, step) for step in steps):
+            raise CannotRepair("the scheduler steps in another block than the optimizer; guard it by hand")
+        yield statement
+
+
+def _scheduler_names(tree: Tree, optimizer: str) -> Iterator[str]:
+    for node in tree.walk(tree.module):
+        if not isinstance(node, cst.Assign) or not isinstance(node.value, cst.Call):
+            continue
+        if any(tree.code(argument.value) == optimizer for argument in node.value.args):
+            yield from (tree.code(target.target) for target in node.targets)
+
+
+def _call(tree: Tree, region: cst.CSTNode, floor: str) -> str:
+    """`torch.amp.GradScaler("cuda")` as this file would write it, enabled as its autocast region is."""
+    young = bool(floor) and tuple(map(int, floor.split(".")[:2])) < (2, 3)  # torch.amp.GradScaler came with 2.3
+    home = "torch.cuda.amp" if young else "torch.amp"
+    name = global_name(tree, f"{home}.GradScaler")
+    if name is None:
+        raise CannotRepair("torch is not imported at module level; import it, so that a GradScaler can be built")
+    arguments = [] if young else [f"{tree.quote}cuda{tree.quote}"]
+    enabled = _enabled(tree, region)
+    return f"{name}({', '.join([*arguments, *([f'enabled={enabled}'] if enabled else [])])})"
+
+
+def _enabled(tree: Tree, region: cst.CSTNode) -> str:
+    """What enables autocast, where that is a name or attribute that the loop itself does not assign."""
+    assigned = {tree.code(target.target) for target in tree.find(region, cst.AssignTarget)}
+    for call in tree.find(region, cst.Call):
+        if dotted(call.func)[-1:] == ["autocast"]:
+            for argument in call.args:
+                if argument.keyword is not None and argument.keyword.value == "enabled" and dotted(argument.value):
+                    source = tree.code(argument.value)
+                    return "" if source in assigned or source == "True" else source
+    return ""
+
+
+def _construction(tree: Tree, backward: Statement, optimizer: str, call: str) -> tuple[str, Change]:
+    """The scaler's name, and the change that builds it."""
+    name = tree.fresh_name("scaler")
+    if optimizer.startswith("self."):
+        beside = _assignment_in_init(tree, backward, optimizer)
+        if beside is not None:
+            return f"self.{name}", After(beside, f"self.{name} = {call}")
+    loop = next(reversed(list(tree.enclosing(backward, LOOPS))), None)
+    function = tree.function(backward)
+    if loop is None or _runs_in_a_loop(tree, function):
+        where = function.name.value if isinstance(function, cst.FunctionDef) else "the step"
+        raise CannotRepair(f"{where} runs once an epoch or step; build the scaler beside the optimizer and hand it in")
+    return name, Before(loop, f"{name} = {call}")
+
+
+def _assignment_in_init(tree: Tree, node: cst.CSTNode, target: str) -> cst.Assign | None:
+    definition = next((a for a in tree.ancestors(node) if isinstance(a, cst.ClassDef)), None)
+    for function in tree.functions_of(definition) if definition is not None else ():
+        if function.name.value == "__init__":
+            for assign in tree.find(function.body, cst.Assign):
+                if any(tree.code(one.target) == target for one in assign.targets):
+                    return assign
+    return None
+
+
+def _runs_in_a_loop(tree: Tree, function: cst.CSTNode) -> bool:
+    if not isinstance(function, cst.FunctionDef):
+        return False
+    calls = (node for node in tree.walk(tree.module) if isinstance(node, cst.Call))
+    return any(
+        dotted(call.func)[-1:] == [function.name.value] and next(tree.enclosing(call, LOOPS), None) for call in calls
+    )
