@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +77,6 @@ def _internal_error(error: Exception) -> int:
         print_error(f"{missing} is not installed, and this command needs it: {remedy(missing)}")
         return Exit.ERROR
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
     print_error(f"internal error: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)")
     return Exit.ERROR

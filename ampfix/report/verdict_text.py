@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from ampfix.report.rows import NOTHING, number
+from ampfix.report.rows import number
 from ampfix.report.tables import STATUS_STYLES, Console, Text, console, new_table
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def _write_one(verdict: Verdict, out: Console) -> None:
     status = verdict.status.value
     reason = f" ({verdict.reason})" if verdict.reason else ""
     out.print(Text.assemble((status, f"bold {STATUS_STYLES[status]}"), f"{reason}  ", verdict.scenario_id))
-    if verdict.detail:
+    if verdict.detail not in ("", *(check.detail for check in verdict.checks)):
         out.print(Text(verdict.detail))
     if verdict.checks:
-        table = new_table("check", "status", "measured>", "required>", "source", "decisive", "why")
+        table = new_table("check", "status", "measured>", "required>", "unit", "source", "decisive", "why")
         for check in verdict.checks:
             table.add_row(*_cells(check))
         out.print(table)
@@ -38,16 +38,13 @@ def _cells(check: Check) -> list[str | Text]:
     return [
         check.name if check.required else f"{check.name} (optional)",
         Text(status.replace("_", " "), style=STATUS_STYLES.get(status, "dim")),
-        _with_unit(check.measured, check.unit),
-        _with_unit(check.threshold, check.unit),
+        number(check.measured),
+        number(check.threshold),
+        check.unit,
         check.source.value.replace("_", "-"),
         "yes" if check.decisive else "",
         check.detail or check.reason,
     ]
-
-
-def _with_unit(value: float | None, unit: str) -> str:
-    return NOTHING if value is None else f"{number(value)} {unit}".strip()
 
 
 def _circumstances(verdict: Verdict) -> str:

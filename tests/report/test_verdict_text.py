@@ -39,8 +39,14 @@ def test_what_was_not_measured_shows_no_number() -> None:
     assert line[:5] == ["speedup", "(optional)", "not", "measured", "-"]
 
 
-def test_units_follow_both_numbers() -> None:
-    assert " ".join(row(shown(samples.verdict()), "converges")[2:8]) == "0.01 of the gap 0.25 of"
+def test_the_unit_follows_both_numbers() -> None:
+    assert row(shown(samples.verdict()), "converges")[2:7] == ["0.01", "0.25", "of", "the", "gap"]
+
+
+def test_a_detail_that_the_table_shows_is_not_said_twice() -> None:
+    (check,) = samples.failed().checks
+    assert shown(samples.failed(detail=check.detail)).count("broken loop") == 1
+    assert "not in the table" in shown(samples.failed(detail="not in the table"))
 
 
 def test_an_invalid_answer_shows_the_detail_and_no_empty_table() -> None:
