@@ -1,0 +1,26 @@
+"""Fit the barometer network."""
+
+import torch
+from ampfix_task import task
+
+device = torch.device("cuda:0")
+
+net = task.modules["barometer"].to(device, torch.bfloat16)
+opt = torch.optim.AdamW(net.parameters(), lr=2e-3)
+
+
+def relative_error(pressure, target):
+    return ((pressure - target).abs() / target).mean()
+
+
+net.train()
+for readings, target in task.batches:
+    readings = readings.to(device, torch.bfloat16)
+    target = target.to(device)
+
+    opt.zero_grad()
+    pressure = net(readings) * 101325.0  # atmospheres to pascals
+    loss = relative_error(pressure, target)
+
+    loss.backward()
+    opt.step()
