@@ -141,6 +141,29 @@ def test_commands_of_a_document_exist(document: Path) -> None:
             assert words[1] in goals, line
 
 
+def sessions(document: Path) -> list[tuple[str, str]]:
+    """(command line, output) of everything a document's console blocks show."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output.rstrip("\n")))
+    return found
+
+
+def test_readme_shows_what_the_commands_really_print() -> None:
+    """Those whose output is the same on every machine; a suite's losses are not."""
+    shown = [
+        (command, output) for command, output in sessions(ROOT / "README.md") if not command.startswith("ampfix suite")
+    ]
+    assert len(shown) >= 2
+    for command, output in shown:
+        program, *arguments = shlex.split(command)
+        assert program == "ampfix"
+        done = subprocess.run([sys.executable, "-m", "ampfix", *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert done.stdout.rstrip("\n") == output, command
+
+
 def test_readme_shows_the_commands_there_are() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert not [name for name in COMMANDS if f"ampfix {name}" not in readme]
