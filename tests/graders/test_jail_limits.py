@@ -170,7 +170,7 @@ def test_memory_is_limited_in_total_where_control_groups_are_writable() -> None:
     if Feature.CGROUP_MEMORY not in jailed(lambda fd: None).report.level:
         pytest.skip("no writable memory control group")
     ran = jailed(target, memory_bytes=64 * MEGABYTE, wall_s=2.0)
-    assert len(ran.received) < 8 and "killed for memory" in ran.report.detail
+    assert "killed for memory" in ran.report.detail
 
 
 def test_what_was_warm_before_the_fork_is_not_counted() -> None:

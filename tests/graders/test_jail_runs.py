@@ -98,9 +98,10 @@ def test_wall_time_is_the_supervisors() -> None:
     def target(fd: int) -> None:
         for name in ("time", "monotonic", "perf_counter"):
             setattr(time, name, lambda: 0.0)
-        time.sleep(0.3)
+        time.sleep(1.0)
 
-    assert 0.3 <= jailed(target).report.wall_s < 10
+    # The clock starts when the supervisor reads that the target is about to: on a busy machine a little late.
+    assert jailed(target).report.wall_s > 0.5
 
 
 def test_threads_and_worker_processes_work() -> None:
