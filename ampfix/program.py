@@ -141,7 +141,6 @@ class Loop:
     orelse: Block
     targets: tuple[str, ...] = ()
     endless: bool = False
-    condition: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -212,10 +211,14 @@ Block = tuple[Node, ...]
 
 @dataclass(frozen=True)
 class Routine:
-    """One analysed function, method, or module body. owners: optimizer -> whose parameters it updates."""
+    """One analysed function, method, or module body. events: all of them in source order, whatever the path.
+
+    owners: optimizer -> whose parameters it updates.
+    """
 
     name: str
     body: Block
+    events: tuple[Do, ...] = ()
     owners: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     node: Any = field(default=None, compare=False, hash=False)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Frame, Namer
@@ -17,7 +16,6 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.usage import dotted
 from ampfix.program import (
-    Always,
     Assign,
     Atom,
     Binding,
@@ -124,11 +122,11 @@ class Lowering:
         elif isinstance(node.iter, ast.Call) and isinstance(node.target, ast.Tuple):
             self._bind_zipped(node.iter, node.target, frame, inner)
         targets = tuple(self._paths([node.target], inner))
-        loop = _loop(self._block(node.body, inner), self._block(node.orelse, frame), targets)
+        loop = Loop(self._block(node.body, inner), self._block(node.orelse, frame), targets)
         # Two loops over the same things are both empty or both not.
         text = path or ast.unparse(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
-        return (*self._expression(node.iter, frame), *(Branch(filled, (item,), ()) for item in loop))
+        return (*self._expression(node.iter, frame), Branch(filled, (loop,), ()))
 
     _AsyncFor = _For
 
@@ -149,9 +147,9 @@ class Lowering:
 
     def _While(self, node: ast.While, frame: Frame) -> Block:
         inner = replace(frame, loops=(*frame.loops, node.lineno))
-        condition = self._namer.condition(node.test, frame)
         body = (*self._expression(node.test, frame), *self._block(node.body, inner))
-        return _loop(body, self._block(node.orelse, frame), (), condition)
+        endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        return (Loop(body, self._block(node.orelse, frame), endless=endless),)
 
     def _With(self, node: ast.With | ast.AsyncWith, frame: Frame) -> Block:
         return self._with(list(node.items), node.body, frame)
@@ -325,41 +323,3 @@ def _closures(frame: Frame | None) -> Iterable[Frame]:
 def _branch(condition: Condition, then: Block, orelse: Block) -> Block:
     """A branch, unless neither side does anything."""
     return (Branch(condition, then, orelse),) if then or orelse else ()
-
-
-def _matters(block: Block) -> bool:
-    """Whether a loop's body does more than assign names and go round."""
-    for node in block:
-        if isinstance(node, Jump):
-            if node.kind in (JumpKind.RETURN, JumpKind.RAISE):
-                return True
-        elif not isinstance(node, Assign):
-            inner: tuple[Any, ...] = ()
-            if isinstance(node, Branch):
-                inner = (node.then, node.orelse)
-            elif isinstance(node, (Loop, Call)):
-                inner = (node.body,)
-            elif isinstance(node, Protected):
-                inner = (node.body, *node.handlers, node.orelse, node.final)
-            if not inner or any(_matters(part) for part in inner):
-                return True
-    return False
-
-
-def _loop(body: Block, orelse: Block, targets: tuple[str, ...], condition: Condition | None = None) -> Block:
-    if not _matters(body):
-        return (*((Assign(_assigned_names(body)),) if _assigned_names(body) else ()), *orelse)
-    endless = condition == Always(True)
-    return (Loop(body, orelse, targets, endless, condition),)
-
-
-def _assigned_names(block: Block) -> tuple[str, ...]:
-    names: list[str] = []
-    for node in block:
-        if isinstance(node, Assign):
-            names.extend(node.names)
-        elif isinstance(node, Branch):
-            names.extend((*_assigned_names(node.then), *_assigned_names(node.orelse)))
-        elif isinstance(node, (Loop, Call, Protected)):
-            names.extend(_assigned_names(node.body))
-    return tuple(dict.fromkeys(names))

@@ -10,8 +10,9 @@ from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Namer
 from ampfix.lint.interest import interesting_functions
-from ampfix.lint.interpret import interpret
+from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lower import Lowering
+from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles
@@ -42,9 +43,11 @@ class SourceModule:
         found = []
         for node, scope in self._scopes.scope_of.items():
             if node in interesting and not scope.is_class:
-                body = lowering.routine(node, scope)
+                body = prune(lowering.routine(node, scope))
                 if body:
-                    found.append(Routine(scope.qualname or "<module>", body, dict(reader.owners), node))
+                    found.append(
+                        Routine(scope.qualname or "<module>", body, tuple(flatten(body)), dict(reader.owners), node)
+                    )
         return tuple(found)
 
     @cached_property

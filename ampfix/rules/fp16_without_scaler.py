@@ -113,8 +113,7 @@ def train(model, loader, optimizer, criterion):
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only where the gradients reach an optimizer and no scaler is about."""
-        events = (*occurrence.before, occurrence.do, *occurrence.after)
-        return _raw_steps(occurrence) != [] and not any(do.event.scaler for do in events)
+        return _raw_steps(occurrence) != [] and not any(do.event.scaler for do in occurrence.routine.events)
 
     def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
         return "the loss of a float16 forward runs backward unscaled"
@@ -141,8 +140,7 @@ def train(model, loader, optimizer, criterion):
 
 
 def _raw_steps(occurrence: Occurrence) -> list[Do]:
-    events = (*occurrence.before, *occurrence.after)
-    return [do for do in events if do.event.kind is EventKind.OPTIMIZER_STEP]
+    return [do for do in occurrence.routine.events if do.event.kind is EventKind.OPTIMIZER_STEP]
 
 
 def _own_loops(do: Do) -> tuple[int, ...]:
