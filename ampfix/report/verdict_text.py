@@ -48,9 +48,9 @@ def _cells(check: Check) -> list[str | Text]:
 
 
 def _circumstances(verdict: Verdict) -> str:
-    trust = verdict.trust.value.replace("_", "-") if verdict.trust else "nothing measured"
+    trust = verdict.trust.value.replace("_", "-") if verdict.trust else "none, since nothing was measured"
     parts = [
-        f"trust {trust}" + ("" if verdict.complete else ", not all checks can be measured here"),
+        f"trust {trust}" + ("" if verdict.complete or not verdict.trust else ", not all checks can be measured here"),
         f"{verdict.device}, {verdict.policy} policy",
         f"isolation {verdict.isolation.level}",
         f"{len(verdict.seeds)} seeds",

@@ -53,7 +53,7 @@ def test_an_invalid_answer_shows_the_detail_and_no_empty_table() -> None:
     text = shown(
         samples.verdict(Status.INVALID_ANSWER, reason="no_code", detail="no code block", checks=(), trust=None)
     )
-    assert "no code block" in text and "decisive" not in text and "trust nothing measured" in text
+    assert "no code block" in text and "decisive" not in text and "trust none, since nothing was measured ·" in text
 
 
 def test_markup_in_an_answers_own_words_is_not_interpreted() -> None:
