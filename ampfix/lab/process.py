@@ -29,10 +29,9 @@ class ProcessRunner(Runner):
         self.policy = "cuda" if device == "cpu" else "native"
         self._submissions = Server("submission")
         self._judge = Server("judge")
-        for server in (self._submissions, self._judge):
-            server.start()
 
     def prepare(self, spec: ScenarioSpec, seed: int, folder: Path) -> Inputs:
+        self._submissions.start()  # warms up while the judge prepares
         shown, hidden = folder / "shown", folder / "hidden"
         for path in (folder, shown):
             path.mkdir(mode=0o755)

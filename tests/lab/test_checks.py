@@ -28,6 +28,7 @@ from ampfix.lab.verdict import CheckStatus, Isolation, Trust
 
 Make = Callable[..., Measurement]
 CODES = {"clip_while_scaled": "AMP101"}
+CLIPPED = Breach(violation="clip_while_scaled", path="loop.py", line=3, first_step=0, count=2)
 
 
 def pair(run: Make, answer: Sequence[Measurement]) -> Paired:
@@ -51,8 +52,7 @@ def pair(run: Make, answer: Sequence[Measurement]) -> Paired:
         (NotFp32(), {"fp32_distance": 0.0}, "amp_removed"),
         (HalfPrecision(), {"half_share": 0.0}, "amp_removed"),
         (HalfPrecision(), {"half_share": 0.2}, "too_little_half"),
-        (Protocol(), {"breaches": (Breach(violation="clip_while_scaled", path="loop.py", line=3, first_step=0, count=2),)},
-         "protocol_broken"),
+        (Protocol(), {"breaches": (CLIPPED,)}, "protocol_broken"),
         (Protocol(), {"events": Problem(cause="malformed_events")}, "malformed_events"),
         (SkippedSteps(), {"skipped": 50}, "too_many_skips"),
         (SkippedSteps(), {"attempts": 0}, "no_steps"),
