@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ampfix.protocol import INITIAL, Broken, Event, EventKind, Outcome, advance
+from ampfix.protocol import Broken, Event, EventKind, Outcome, State
 from ampfix.watch.facts import Range, StepFacts, Thinned
+from ampfix.watch.judge import Judge
 from ampfix.watch.names import Names
 from ampfix.watch.position import Locator
 
@@ -53,7 +54,7 @@ class Journal:
         self.locate = locate
         self.optimizers = Names()
         self.scalers = Names()
-        self.state = INITIAL
+        self._judge = Judge()
         self.attempts = self.applied = self.skipped = 0
         self.first_skip: int | None = None
         self.saw_float16_region = False
@@ -70,6 +71,11 @@ class Journal:
         self._broken: dict[tuple[Any, ...], Occurrence] = {}
         self.events = 0
 
+    @property
+    def state(self) -> State:
+        """What the protocol knows after the events so far."""
+        return self._judge.state
+
     def emit(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
         """Write one event. `place` saves looking for the user's frame again."""
         step = self.scaler_step
@@ -82,8 +88,7 @@ class Journal:
     def _write(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
         path, line = place or self.locate()
         event = Event(kind, path=path, line=line, step=self.attempts, **fields)
-        self.state, broken = advance(self.state, event)
-        for item in broken:
+        for item in self._judge(event):
             self._remember(item)
         self.events += 1
         self._on_event(event)
