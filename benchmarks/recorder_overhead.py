@@ -32,7 +32,10 @@ def mlp() -> tuple[nn.Module, torch.Tensor]:
 
 
 def train(build: Callable[[], tuple[nn.Module, torch.Tensor]], steps: int, recorded: bool) -> float:
-    """CPU seconds a step (on one thread they are the wall's, less disturbed by neighbours), with autocast in bfloat16, a scaler, unscale_ and a clip."""
+    """CPU seconds a step, with autocast in bfloat16, a scaler, unscale_ and a clip.
+
+    On one thread they are the clock's, and less disturbed by neighbours.
+    """
     net, inputs = build()
     with Recorder() if recorded else contextlib.nullcontext():
         optimizer, scaler = torch.optim.AdamW(net.parameters(), lr=1e-4), torch.amp.GradScaler("cpu")
