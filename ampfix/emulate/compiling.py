@@ -17,6 +17,8 @@ from torch._dynamo import OptimizedModule
 from ampfix.emulate.errors import UnsupportedCudaApi
 from ampfix.emulate.patches import Patches
 
+_disable: Any = torch._dynamo.disable
+
 
 def emulate_compilers(patches: Patches) -> None:
     """Make torch.compile run eagerly, and scripting see through the emulation's wrappers."""
@@ -40,10 +42,10 @@ def _optimize(*_args: Any, **_options: Any) -> Callable[[Any], Any]:
 def _eager(model: Any) -> Any:
     """What torch.compile returns, without a compiler inside: modules keep the wrapper that renames their state."""
     if not isinstance(model, torch.nn.Module):
-        return torch._dynamo.disable(model)
+        return _disable(model)
     if isinstance(model, OptimizedModule):
         return model
-    return OptimizedModule(model, torch._dynamo.disable())
+    return OptimizedModule(model, _disable())
 
 
 def _refuse_export(*_args: Any, **_kwargs: Any) -> Any:

@@ -22,6 +22,9 @@ _CUDA_VERSION = "12.6"  # code gates bfloat16 on torch.version.cuda; any release
 # Names in torch.cuda that need no device: classes of errors, and context managers built on the functions below.
 _DEVICE_FREE = frozenset({"CudaError", "DeferredCudaCallError", "cudaStatus", "check_error", "device", "device_of"})
 
+# Private names that programs call all the same.
+_PRIVATE = {"_sleep", "_compile_kernel", "_record_memory_history", "_dump_snapshot", "_snapshot"}
+
 _ADVICE = "the emulated GPU cannot stand in for it; guard it, or run on a GPU"
 
 
@@ -29,11 +32,15 @@ def emulate_cuda_module(patches: Patches, profile: DeviceProfile) -> None:
     """Make `torch.cuda` answer for `profile`; what has no answer raises `UnsupportedCudaApi` when called."""
     cuda = torch.cuda
     answers = {**_queries(profile), **_random(), **_order(), **memory.api(profile)}
-    submodules = [module for module in vars(cuda).values() if isinstance(module, types.ModuleType)]
+    submodules = [
+        module
+        for module in vars(cuda).values()
+        if isinstance(module, types.ModuleType) and module.__name__.startswith("torch.cuda.")
+    ]
     for name, answer in answers.items():
         _replace(patches, cuda, submodules, name, answer)
-    for name in sorted(set(cuda.__all__) | {"_sleep", "_compile_kernel"}):
-        current = vars(cuda).get(name)
+    for name in sorted(set(cuda.__all__) | _PRIVATE):
+        current = vars(cuda).get(name) or vars(cuda.memory).get(name)
         if name in answers or name in _DEVICE_FREE or not callable(current):
             continue
         if not name.endswith(("Tensor", "Storage")):
@@ -52,11 +59,11 @@ def emulate_cuda_module(patches: Patches, profile: DeviceProfile) -> None:
 
 def _replace(patches: Patches, cuda: Any, submodules: list[types.ModuleType], name: str, value: Any) -> None:
     """Set `name` in torch.cuda and in those of its submodules that hold the same object (memory, random, ...)."""
-    current = vars(cuda).get(name)
-    for module in submodules:
-        if current is not None and vars(module).get(name) is current:
-            patches.set(module, name, value)
-    patches.set(cuda, name, value)
+    owners = [cuda, *submodules]
+    current = next((vars(owner)[name] for owner in owners if name in vars(owner)), None)
+    for owner in owners:
+        if current is not None and vars(owner).get(name) is current:
+            patches.set(owner, name, value)
 
 
 def _refusal(name: str, current: Any) -> Any:

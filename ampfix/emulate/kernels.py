@@ -63,7 +63,8 @@ class AutocastKernels:
 
     def install(self) -> None:
         """Give AutocastCPU the policy of AutocastCUDA."""
-        library: Any = torch.library.Library("aten", "IMPL", "AutocastCPU")
+        new_library: Any = torch.library.Library
+        library = new_library("aten", "IMPL", "AutocastCPU")
         self._library = library
         with warnings.catch_warnings():  # overriding torch's kernels is what this is for
             warnings.filterwarnings("ignore", message=".*\\n?.*Overriding a previously registered kernel")

@@ -13,7 +13,10 @@ from ampfix.emulate.patches import Patches
 
 def emulate_parallel(patches: Patches) -> None:
     """Let DataParallel feed its one device; refuse process groups over NCCL."""
-    patches.set(torch.nn.parallel.comm, "scatter", _scatter)
+    comm = torch.nn.parallel.comm
+    for name in ("broadcast", "broadcast_coalesced", "reduce_add", "reduce_add_coalesced", "gather"):
+        patches.set(comm, name, _refusal(name))
+    patches.set(comm, "scatter", _scatter)
     if torch.distributed.is_available():
         native: Any = torch.distributed.init_process_group
 
@@ -26,6 +29,15 @@ def emulate_parallel(patches: Patches) -> None:
 
         for module in (torch.distributed, torch.distributed.distributed_c10d):
             patches.set(module, "init_process_group", init_process_group)
+
+
+def _refusal(name: str) -> Any:
+    def refuse(*_args: Any, **_kwargs: Any) -> Any:
+        raise UnsupportedCudaApi(
+            f"torch.cuda.comm.{name}(): the emulated machine has one GPU and no links between GPUs"
+        )
+
+    return refuse
 
 
 def _scatter(tensor: torch.Tensor, devices: Any = None, *_args: Any, **_kwargs: Any) -> tuple[torch.Tensor, ...]:

@@ -65,3 +65,19 @@ def _checked(index: int) -> Place:
             f"cuda:{index}: the emulated machine has one GPU, cuda:0; use it or run where there are more"
         )
     return "cuda"
+
+
+_plain_dispatch = torch.Tensor.__torch_dispatch__
+
+
+def is_plain(tensor: Any) -> bool:
+    """Whether `tensor` is an ordinary one in host memory; those with a dispatch of their own know their device better.
+
+    Reading the native device would not do: under a torch function mode that getter leads back to the emulated one.
+    """
+    return type(tensor).__torch_dispatch__ is _plain_dispatch and not tensor.is_meta
+
+
+def tensor_place(tensor: torch.Tensor) -> Place | None:
+    """The emulated place of a tensor, None where it lives elsewhere (meta, fake)."""
+    return known_place(tensor) or ("cuda" if is_plain(tensor) else None)

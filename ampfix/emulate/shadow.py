@@ -22,6 +22,14 @@ def _never_enabled() -> property:
     return property(lambda _self: False, forget)
 
 
+_forced = 0
+
+
+def fp32_is_forced() -> bool:
+    """Whether `force_fp32` is in effect."""
+    return _forced > 0
+
+
 @contextmanager
 def force_fp32() -> Iterator[None]:
     """Disable autocast and loss scaling in every spelling, on a real device or an emulated one.
@@ -30,16 +38,19 @@ def force_fp32() -> Iterator[None]:
     whoever records their methods sees disabled objects, whichever of the two was installed first. Objects made before
     are disabled inside and themselves again afterwards. Explicit casts (`.half()`) stay what they are.
     """
+    global _forced
     patches = Patches()
     set_enabled: Any = torch.set_autocast_enabled
 
     def set_disabled(*args: Any) -> None:
         set_enabled(*args[:-1], False)
 
+    _forced += 1
     try:
         patches.set(autocast, "_enabled", _never_enabled())
         patches.set(GradScaler, "_enabled", _never_enabled())
         patches.set(torch, "set_autocast_enabled", set_disabled)
         yield
     finally:
+        _forced -= 1
         patches.undo()

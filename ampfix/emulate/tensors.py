@@ -1,4 +1,4 @@
-"""Device-aware behaviour of tensors, storages, modules and factory functions under emulation."""
+"""How tensors and modules move and where they say they are, under emulation."""
 
 # ruff: noqa: ARG001, ARG005 (the parameters are those of torch)
 from __future__ import annotations
@@ -8,73 +8,44 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.overrides import _get_current_function_mode_stack
-from torch.utils import _device
 
+from ampfix.emulate.native_types import legacy_type
 from ampfix.emulate.patches import Patches
-from ampfix.emulate.placement import CPU, CUDA, DEVICE, Place, known_place, mark, place_of
-from ampfix.emulate.types import legacy_type
+from ampfix.emulate.placement import CPU, CUDA, DEVICE, Place, is_plain, known_place, mark, place_of, tensor_place
 
 _Base: Any = torch._C.TensorBase
-_native_device = _Base.device.__get__
-_native_to = _Base.to
-_plain_dispatch = torch.Tensor.__torch_dispatch__
-
-_LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randint_like", "randn_like", "zeros_like")
-_OTHERS = ("normal", "from_numpy", "frombuffer", "from_file")
-_NEW = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
-_OWNERS = (torch, torch.fft, torch.nested)
+_native_to: Callable[..., torch.Tensor] = _Base.to
 
 
 def emulate_tensors(patches: Patches) -> None:
-    """Make tensors, modules and factories take and report emulated devices."""
+    """Make tensors and modules take and report emulated devices."""
     for name, method in _TENSOR_METHODS.items():
         patches.set(torch.Tensor, name, method)
-    for name in _NEW:
-        patches.set(torch.Tensor, name, _factory(getattr(_Base, name), _same_place))
     for name, wrapper in _MODULE_METHODS.items():
         patches.set(torch.nn.Module, name, wrapper(torch.nn.Module.__dict__[name]))
-    _emulate_factories(patches)
-    _emulate_default_device(patches)
-
-
-# -- tensors ---------------------------------------------------------------------------------------------------------
-
-
-def _plain(tensor: Any) -> bool:
-    """Whether `tensor` is an ordinary one in host memory; those with a dispatch of their own know their device better.
-
-    Reading the native device would not do: under a torch function mode that getter leads back to the emulated one.
-    """
-    return type(tensor).__torch_dispatch__ is _plain_dispatch and not tensor.is_meta
-
-
-def tensor_place(tensor: torch.Tensor) -> Place | None:
-    """The emulated place of a tensor, None where it lives elsewhere (meta, fake)."""
-    return known_place(tensor) or ("cuda" if _plain(tensor) else None)
 
 
 def _device_of(self: torch.Tensor) -> torch.device:
-    if not _plain(self):
-        return _native_device(self)
+    if not is_plain(self):
+        return _Base.device.__get__(self)  # type: ignore[no-any-return]
     place = known_place(self)
     return CPU if place == "cpu" else CUDA
 
 
 def _is_on(place: Place, native: Any) -> property:
     def is_on(self: torch.Tensor) -> bool:
-        return _device_of(self).type == place if _plain(self) else bool(native(self))
+        return _device_of(self).type == place if is_plain(self) else bool(native(self))
 
     return property(is_on)
 
 
 def _move(tensor: torch.Tensor, place: Place, *args: Any, **kwargs: Any) -> torch.Tensor:
     """`tensor.to(place)`: a copy whenever the tensor would have come from the other device."""
-    moved: torch.Tensor = _native_to(tensor, CPU, *args, **kwargs)
-    if not _plain(tensor):
+    moved = _native_to(tensor, CPU, *args, **kwargs)
+    if not is_plain(tensor):
         return moved
     if moved is tensor and _comes_from_elsewhere(tensor, place):
-        moved = _native_to(tensor, CPU, *args, **{**kwargs, "copy": True})
+        moved = _native_to(tensor, CPU, copy=True)
     mark(moved, place)
     return moved
 
@@ -150,12 +121,9 @@ _TENSOR_METHODS: dict[str, Any] = {
 }
 
 
-# -- modules ---------------------------------------------------------------------------------------------------------
-
-
 def _mark_module(module: torch.nn.Module, place: Place) -> torch.nn.Module:
     for tensor in (*module.parameters(), *module.buffers()):
-        if _plain(tensor):
+        if is_plain(tensor):
             mark(tensor, place)
     return module
 
@@ -192,95 +160,3 @@ _MODULE_METHODS: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "cuda": functools.partial(_module_move, "cuda"),
     "cpu": functools.partial(_module_move, "cpu"),
 }
-
-
-# -- factories -------------------------------------------------------------------------------------------------------
-
-
-def _same_place(args: tuple[Any, ...]) -> Place | None:
-    return tensor_place(args[0]) if args and isinstance(args[0], torch.Tensor) else _default_place(args)
-
-
-def _default_place(_args: tuple[Any, ...]) -> Place | None:
-    if torch._C._len_torch_function_stack():
-        for mode in reversed(_get_current_function_mode_stack()):
-            if isinstance(mode, _device.DeviceContext):
-                return place_of(mode.device)
-    return "cpu"
-
-
-def _factory(native: Callable[..., Any], default: Callable[[tuple[Any, ...]], Place | None]) -> Callable[..., Any]:
-    """`native`, taking CUDA devices and pinned memory, and remembering where its result was put."""
-
-    @functools.wraps(native)
-    def factory(*args: Any, **kwargs: Any) -> Any:
-        device = kwargs.get("device")
-        place = default(args) if device is None else place_of(device)
-        if device is not None and place is not None:
-            kwargs["device"] = CPU
-        if kwargs.get("pin_memory"):
-            kwargs["pin_memory"] = False
-        made = native(*args, **kwargs)
-        return mark(made, place) if place is not None and _plain(made) else made
-
-    return factory
-
-
-def _as_tensor(native: Callable[..., Any]) -> Callable[..., Any]:
-    """torch.as_tensor and torch.asarray return the tensor they are given when nothing changes."""
-
-    @functools.wraps(native)
-    def as_tensor(data: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Any:
-        if dtype is not None:
-            kwargs["dtype"] = dtype
-        place = place_of(device)
-        if place is None:
-            made = native(data, **kwargs) if device is None else native(data, device=device, **kwargs)
-            return (
-                made if isinstance(data, torch.Tensor) or not _plain(made) else mark(made, _default_place(()) or "cpu")
-            )
-        made = native(data, **kwargs)
-        return made.to(DEVICE[place])
-
-    return as_tensor
-
-
-def _emulate_factories(patches: Patches) -> None:
-    # torch's own list of the functions that take a device. It is cached on first use, so fill it before patching.
-    constructors = _device._device_constructors()
-    for owner in _OWNERS:
-        for name, native in list(vars(owner).items()):
-            if not callable(native) or isinstance(native, type):
-                continue
-            if name in ("as_tensor", "asarray") and owner is torch:
-                patches.set(owner, name, _as_tensor(native))
-            elif native in constructors or (owner is torch and name in _OTHERS):
-                patches.set(owner, name, _factory(native, _default_place))
-            elif owner is torch and name in _LIKE:
-                patches.set(owner, name, _factory(native, _same_place))
-
-
-def _emulate_default_device(patches: Patches) -> None:
-    native: Any = _device.DeviceContext.__torch_function__
-
-    def torch_function(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.device.type == "cuda":
-            return func(*args, **(kwargs or {}))
-        return native(self, func, types, args, kwargs)
-
-    patches.set(_device.DeviceContext, "__torch_function__", torch_function)
-
-    def set_default_tensor_type(t: Any) -> None:
-        place, dtype = legacy_type(t)
-        torch.set_default_device(None if place == "cpu" else "cuda")
-        torch.set_default_dtype(dtype)
-
-    patches.set(torch, "set_default_tensor_type", set_default_tensor_type)
-    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
-
-    def restore(dtype: torch.dtype) -> None:
-        torch.set_default_dtype(dtype)
-        if getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not context:
-            torch.set_default_device(None if context is None else context.device)
-
-    patches.on_undo(functools.partial(restore, torch.get_default_dtype()))

@@ -68,23 +68,30 @@ def cell(gates):
     return lambda m: ((m.f(2, 3), m.f(2, 3), m.f(gates * 3, 3), m.f(gates * 3, 3), m.f(gates * 3), m.f(gates * 3)), {})
 
 
+UNARY = (
+    "acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal",
+    "rsqrt", "sinh", "softplus", "tan",
+)  # fmt: skip
+BINARY = (
+    "atan2", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "cosine_similarity", "dist",
+    "huber_loss", "kl_div", "l1_loss", "linalg_vecdot", "mse_loss", "pow.Tensor_Tensor", "smooth_l1_loss",
+)  # fmt: skip
 _UNIT = ([1, 1], [0, 0], [1, 1])
 
 PROBES = {
-    **{key: value for name in ["acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal", "rsqrt", "sinh", "softplus", "tan"] for key, value in unary(name).items()},
+    **{key: value for name in UNARY for key, value in unary(name).items()},
     **unary("cumprod", 0), **unary("cumsum", 0), **unary("frobenius_norm.dim", [0]), **unary("logsumexp", [1]),
     **unary("log_softmax.int", 1), **unary("softmax.int", 1), **unary("norm.Scalar", 2),
     **unary("norm.ScalarOpt_dim", 2, [1]), **unary("nuclear_norm"), **unary("nuclear_norm.dim", [0, 1]),
     **unary("pdist"), **unary("pow.Tensor_Scalar", 2), **unary("prod"), **unary("prod.dim_int", 0),
     **unary("renorm", 2, 0, 1.0), **unary("sum"), **unary("sum.dim_IntList", [0]), **unary("linalg_vector_norm"),
     **unary("linalg_matrix_norm", 2), **unary("linalg_matrix_norm.str_ord"),
-    **unary("multilabel_margin_loss"),
     "pow.Scalar": lambda m: ((2.0, m.f(2, 4)), {}),
     "rms_norm": lambda m: ((m.f(2, 4), [4], m.f(4)), {}),
     "layer_norm": lambda m: ((m.f(2, 4), [4], m.f(4), m.f(4)), {}),
     "native_layer_norm": lambda m: ((m.f(2, 4), [4], m.f(4), m.f(4), 1e-5), {}),
     "group_norm": lambda m: ((m.f(2, 4), 2, m.f(4), m.f(4)), {}),
-    **{key: value for name in ["atan2", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "cosine_similarity", "dist", "huber_loss", "kl_div", "l1_loss", "mse_loss", "pow.Tensor_Tensor", "smooth_l1_loss", "linalg_vecdot"] for key, value in binary(name).items()},
+    **{key: value for name in BINARY for key, value in binary(name).items()},
     **binary("poisson_nll_loss", True, False, 1e-8, 1), **binary("tensordot", [1], [1]),
     "cosine_embedding_loss": lambda m: ((m.f(2, 4), m.f(2, 4), m.s(2)), {}),
     "margin_ranking_loss": lambda m: ((m.f(4), m.f(4), m.s(4)), {}),

@@ -14,7 +14,6 @@ import torch
 from ampfix.emulate.patches import Patches
 from ampfix.emulate.placement import CUDA, Place, known_place, mark, place_of
 
-
 _LEGACY = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
 
 
