@@ -41,7 +41,7 @@ from ampfix.protocol import (
     advance,
 )
 
-_MAX_PATHS = 128
+_MAX_PATHS = 64
 _TURNS = 2
 _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 

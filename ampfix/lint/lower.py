@@ -48,6 +48,7 @@ class Lowering:
 
     def routine(self, node: ast.AST, scope: Scope) -> Block:
         self._inlined, self._open = 0, [node]
+        self._reader.owners = {}
         return self._function_body(node, Frame(scope))
 
     def _function_body(self, node: ast.AST, frame: Frame) -> Block:

@@ -9,6 +9,7 @@ from functools import cached_property
 from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Namer
+from ampfix.lint.halves import HalfWalker
 from ampfix.lint.interest import interesting_functions
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lower import Lowering
@@ -19,7 +20,7 @@ from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
-from ampfix.program import Binding, Occurrence, Routine
+from ampfix.program import Binding, HalfOperation, Occurrence, Routine
 
 
 class SourceModule:
@@ -31,30 +32,40 @@ class SourceModule:
         self._scopes = ScopeBuilder(self.tree)
         self._spans = SpanIndex(text)
         self._resolver = Resolver(self._scopes)
+        namer = Namer(self._resolver)
+        self._reader = CallReader(self._resolver, Roles(self._resolver, Usage(self._scopes)), namer, self._spans)
+        self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._enclosing = {node: scope for root, scope in self._scopes.scope_of.items() for node in own_nodes(root)}
 
     @cached_property
     def routines(self) -> tuple[Routine, ...]:
         """A step program for each function that reaches an event, and for the module itself."""
         interesting = interesting_functions(self._scopes)
-        namer = Namer(self._resolver)
-        reader = CallReader(self._resolver, Roles(self._resolver, Usage(self._scopes)), namer, self._spans)
-        lowering = Lowering(self._resolver, reader, RegionReader(self._resolver, namer, reader.site), interesting)
+        lowering = Lowering(self._resolver, self._reader, self._regions, interesting)
         found = []
         for node, scope in self._scopes.scope_of.items():
             if node in interesting and not scope.is_class:
                 body = prune(lowering.routine(node, scope))
-                if body:
-                    found.append(
-                        Routine(scope.qualname or "<module>", body, tuple(flatten(body)), dict(reader.owners), node)
-                    )
-        return tuple(found)
+                events = tuple(flatten(body))
+                if events:
+                    found.append(Routine(scope.qualname or "<module>", body, events, dict(self._reader.owners), node))
+        return tuple(_without_wrappers(found))
 
     @cached_property
     def occurrences(self) -> tuple[Occurrence, ...]:
         """Violations in every routine; those seen from their own function come before those seen from its callers."""
         found = [occurrence for routine in self.routines for occurrence in interpret(routine)]
         return tuple(sorted(found, key=lambda occurrence: len(list(occurrence.do.site.frames()))))
+
+    @cached_property
+    def half_operations(self) -> tuple[HalfOperation, ...]:
+        """Arithmetic between half tensors and numbers, in float16 regions and what they call."""
+        walker = HalfWalker(self._resolver)
+        for node in self.nodes((ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)):
+            inside = self._scopes.scope_of.get(node, self.scope_at(node))
+            for region in self._regions.half_regions(node, self.scope_at(node)):
+                walker.walk(region, getattr(node, "body", []), inside)
+        return walker.found()
 
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
         return self._resolver.resolve(node, self.scope_at(node))
@@ -97,6 +108,17 @@ class SourceModule:
 
     def segment(self, node: ast.AST) -> str:
         return ast.get_source_segment(self.text, node) or ast.unparse(node)
+
+
+def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:
+    """Routines that do more than call one other that shows the same events when it is analysed by itself."""
+    sizes = {routine.name: len(routine.events) for routine in routines}
+    for routine in routines:
+        ways = [list(event.site.frames())[::-1] for event in routine.events]
+        called = {(way[0].span, way[1].function) for way in ways if len(way) > 1}
+        is_wrapper = len(called) == 1 and all(len(way) > 1 for way in ways)
+        if not is_wrapper or sizes.get(next(iter(called))[1], 0) < len(routine.events):
+            yield routine
 
 
 def own_nodes(root: ast.AST) -> list[ast.AST]:

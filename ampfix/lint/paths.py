@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Not
 from ampfix.protocol import State
@@ -83,13 +84,16 @@ def _split_all(operands: tuple[Condition, ...], path: Path, *, stop_at: bool) ->
             yield from _split_all(operands[1:], decided, stop_at=stop_at)
 
 
-def forget(path: Path, names: Iterable[str]) -> Path:
+def forget(path: Path, names: tuple[str, ...]) -> Path:
     """The path without what it assumed about names that change."""
-    gone = tuple(names)
-    if not gone:
-        return path
-    kept = frozenset(item for item in path.assumed if not any(_concerns(item[0], name) for name in gone))
-    return path if len(kept) == len(path.assumed) else replace(path, assumed=kept)
+    kept = _kept(path.assumed, names)
+    return path if kept is path.assumed else replace(path, assumed=kept)
+
+
+@lru_cache(maxsize=4096)
+def _kept(assumed: frozenset[tuple[Atom, bool]], names: tuple[str, ...]) -> frozenset[tuple[Atom, bool]]:
+    kept = frozenset(item for item in assumed if not any(_concerns(item[0], name) for name in names))
+    return assumed if len(kept) == len(assumed) else kept
 
 
 def _concerns(atom: Atom, name: str) -> bool:

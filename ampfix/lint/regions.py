@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ampfix.lint.frames import Frame, Namer, negate
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
+from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
@@ -60,6 +61,17 @@ class RegionReader:
         off: Block = (do(EventKind.AUTOCAST_ENTER),)
         enter = on if enabled == Always(True) else off if enabled == Always(False) else (Branch(enabled, on, off),)
         return Region(enter, (do(EventKind.FORWARD), do(EventKind.AUTOCAST_EXIT)))
+
+    def half_regions(self, node: ast.AST, scope: Scope) -> Iterator[ast.expr]:
+        """The expressions by which a `with` statement or a decorated function opens a float16 region."""
+        opening = [item.context_expr for item in getattr(node, "items", [])] + getattr(node, "decorator_list", [])
+        for expression in opening:
+            for binding in self._resolver.resolve(expression, scope):
+                if self._resolver.role(binding) is Role.AUTOCAST:
+                    setting = self.setting(binding, Frame(scope))
+                    if setting.dtype == "float16" and setting.proven and setting.enabled != Always(False):
+                        yield expression
+                        break
 
     def setting(self, binding: Binding, frame: Frame) -> Setting:
         """dtype and switch of an autocast call, in the terms of this frame."""

@@ -18,7 +18,12 @@ UNKNOWN = Binding(Form.UNKNOWN)
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
 _PARTIAL = frozenset({"functools.partial", "functools.partialmethod"})
 # Calls that return (a wrapped form of) their first argument, as far as roles go.
-_TRANSPARENT = frozenset({"copy.copy", "copy.deepcopy", "typing.cast", "contextlib.nullcontext"})
+_TRANSPARENT = frozenset(
+    {"copy.copy", "copy.deepcopy", "typing.cast", "torch.compile", "torch.nn.DataParallel"}
+    | {"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"}
+)
+# Methods of modules that return the module.
+_SELF_RETURNING = frozenset({"cuda", "cpu", "to", "train", "eval", "requires_grad_", "apply"})
 
 
 class Resolver:
@@ -172,6 +177,11 @@ class Resolver:
                     yield from self.attribute_of_class(self.scope_of(binding.node), name, depth + 1)
 
     def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _SELF_RETURNING:
+            held = [b for b in self.resolve(node.func.value, scope) if b.form in (Form.INSTANCE, Form.OBJECT)]
+            if held:
+                yield from held
+                return
         for function in self.resolve(node.func, scope):
             if function.form is Form.SYMBOL and function.symbol in _PARTIAL and node.args:
                 for inner in self.resolve(node.args[0], scope):

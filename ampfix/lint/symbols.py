@@ -50,6 +50,25 @@ _OPTIMIZER_SYMBOLS = frozenset({"transformers.AdamW", "lion_pytorch.Lion", "torc
 _NOT_OPTIMIZERS = ("lr_scheduler", "swa_utils", "SWALR")
 _SCHEDULER_WORDS = ("lr_scheduler.", "_schedule_with_warmup", "_schedule", "get_scheduler", "SWALR")
 
+# CUDA's autocast policy (torch's op reference): which ops return half, and which float32, whatever comes in.
+CAST_TO_HALF = frozenset(
+    {
+        "matmul", "mm", "bmm", "mv", "addmm", "addbmm", "baddbmm", "addmv", "chain_matmul", "multi_dot", "einsum",
+        "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+        "conv_transpose3d", "scaled_dot_product_attention", "prelu",
+    }
+)  # fmt: skip
+CAST_TO_FLOAT = frozenset(
+    {
+        "acos", "asin", "cosh", "cumprod", "cumsum", "dist", "erfinv", "exp", "expm1", "group_norm", "layer_norm",
+        "log", "log10", "log1p", "log2", "log_softmax", "logsumexp", "norm", "normalize", "pdist", "pow", "prod",
+        "reciprocal", "renorm", "rsqrt", "sinh", "softmax", "softmin", "softplus", "sum", "tan", "cdist",
+        "cosine_similarity",
+    }
+)  # fmt: skip
+_CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
+HALF_LAYERS = frozenset({"Linear", "LazyLinear", "PReLU", *_CONVOLUTIONS})
+
 
 def role_of_instance(symbol: str) -> Role:
     """What calling this symbol returns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, Span, TracePoint
@@ -61,9 +61,16 @@ class Rule(ABC):
             self.severity if proven else Severity.NOTE,
             symbol,
             trace,
-            repair if isinstance(repair, Repair) else None,
+            _with_floor(repair, source) if isinstance(repair, Repair) else None,
             "" if isinstance(repair, Repair) else repair,
         )
+
+
+def _with_floor(repair: Repair, source: Source) -> Repair:
+    """The repair, told the oldest torch it may write for."""
+    if not source.torch_floor:
+        return repair
+    return replace(repair, arguments={**repair.arguments, "floor": source.torch_floor})
 
 
 class NodeRule(Rule):

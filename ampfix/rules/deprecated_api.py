@@ -158,14 +158,13 @@ dtype = th.get_autocast_dtype("cuda")
         if _is_for_old_torch(node, source):
             return
         symbol = min(symbols)
-        arguments = {"symbol": symbol, **({"floor": source.torch_floor} if source.torch_floor else {})}
         yield self.finding(
             source,
             source.span(node),
             f"{symbol} is deprecated; use {DEPRECATED[symbol]}",
             symbol=symbol,
             repair=Repair(
-                "modernize_api", Applicability.SAFE, f"Use {DEPRECATED[symbol]}", source.span(node), arguments
+                "modernize_api", Applicability.SAFE, f"Use {DEPRECATED[symbol]}", source.span(node), {"symbol": symbol}
             ),
         )
 
