@@ -77,6 +77,7 @@ _TABLE = (
     _infra("unsupported_cuda_api", "the loop calls for something of CUDA that cannot be emulated", retry=False),
     _infra("server_died", "a server process of the lab ended"),
     _infra("server_timeout", "a server process of the lab did not answer"),
+    _infra("closed", "the runner was closed while the job was waiting", retry=False),
     _infra("job_died", "a job's own process ended without a reply"),
     _infra("job_failed", "the scenario's task or the lab's own code raised"),
     _infra("jail_setup", "the jail could not be set up"),

@@ -14,6 +14,8 @@ from ampfix.lab.verdict import Isolation
 
 _HALF = frozenset({"float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"})
 
+_ALLOCATION_FAILED = "can't allocate memory"  # torch's CPU allocator raises RuntimeError, not MemoryError
+
 _ENDINGS = {
     "timeout": "timeout",
     "memory": "memory",
@@ -86,7 +88,8 @@ def _ending(spec: ScenarioSpec, execution: Execution) -> tuple[Account | None, P
     if account.failure is not None:
         failure = account.failure
         place = f" ({failure.place})" if failure.place else ""
-        return account, Problem(cause="crashed", detail=f"{failure.type}: {failure.message}{place}")
+        cause = "memory" if failure.type == "MemoryError" or _ALLOCATION_FAILED in failure.message else "crashed"
+        return account, Problem(cause=cause, detail=f"{failure.type}: {failure.message}{place}")
     if not account.completed or execution.exit_code != 0:
         return account, Problem(cause="ended_early", detail=execution.detail)
     if account.batches < spec.steps:

@@ -36,7 +36,8 @@ class Server:
         self._lock = threading.Lock()
         self._ids = itertools.count()
         self._process: subprocess.Popen[str] | None = None
-        self._waiting: dict[int, Future[int]] = {}
+        self._waiting: dict[int, tuple[subprocess.Popen[str], Future[int]]] = {}
+        self._closed = False
 
     def start(self) -> None:
         """Begin to warm up, without waiting for it."""
@@ -60,8 +61,9 @@ class Server:
             return _result(Path(folder, _REPLY), status, f"{job} on the {self._role} server")
 
     def close(self) -> None:
-        """End the server and whatever it has running."""
+        """End the server and whatever it has running. Calls that wait, and later ones, raise InfraError."""
         with self._lock:
+            self._closed = True
             process, self._process = self._process, None
         if process is None:
             return
@@ -84,7 +86,8 @@ class Server:
         with self._lock:
             process = self._ensure_process()
             number = next(self._ids)
-            future = self._waiting[number] = Future()
+            future: Future[int] = Future()
+            self._waiting[number] = (process, future)
             line = json.dumps({"id": number, **request}) + "\n"
             try:
                 assert process.stdin is not None
@@ -96,6 +99,8 @@ class Server:
             return future
 
     def _ensure_process(self) -> subprocess.Popen[str]:
+        if self._closed:
+            raise InfraError("closed", f"the {self._role} server was closed")
         if self._process is None or self._process.poll() is not None:
             self._process = _launch(self._role)
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
@@ -107,15 +112,13 @@ class Server:
             message = json.loads(line)
             if "id" in message:
                 with self._lock:
-                    future = self._waiting.pop(message["id"], None)
-                if future is not None:
-                    future.set_result(message["exit"])
+                    _, future = self._waiting.pop(message["id"])
+                future.set_result(message["exit"])
         code = process.wait()
         with self._lock:
-            if self._process is not process and self._process is not None:
-                return
-            orphans, self._waiting = list(self._waiting.values()), {}
-        for future in orphans:
+            orphans = [number for number, (owner, _) in self._waiting.items() if owner is process]
+            futures = [self._waiting.pop(number)[1] for number in orphans]
+        for future in futures:
             future.set_exception(InfraError("server_died", f"the {self._role} server ended with code {code}"))
 
 
