@@ -27,9 +27,9 @@ class CheckpointObserver:
         patches.function(torch, "save", self._save)
         patches.function(torch, "load", self._load)
 
-    def _save(self, original: Callable[..., Any], thing: Any, *args: Any, **kwargs: Any) -> Any:
-        self._write(EventKind.CHECKPOINT_SAVE, thing)
-        return original(thing, *args, **kwargs)
+    def _save(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._write(EventKind.CHECKPOINT_SAVE, args[0] if args else kwargs.get("obj"))
+        return original(*args, **kwargs)
 
     def _load(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         thing = original(*args, **kwargs)

@@ -39,11 +39,16 @@ def norm(gradients: list[torch.Tensor], norm_type: float = 2.0) -> float:
     """The norm of all gradients taken as one vector, in float32 (0.0 where there are none)."""
     if not gradients:
         return 0.0
-    values = [gradient.coalesce()._values() if gradient.is_sparse else gradient for gradient in gradients]
+    values = [_values(gradient) for gradient in gradients]
     if any(value.dtype in (torch.float16, torch.bfloat16) for value in values):
         values = [value.float() for value in values]  # a half norm overflows where its elements do not
     norms = torch._foreach_norm(values, norm_type)
-    return float(torch.linalg.vector_norm(torch.stack([item.to(norms[0].device) for item in norms]), norm_type))
+    together = torch.stack([item.to(norms[0].device, torch.float32) for item in norms])
+    return float(torch.linalg.vector_norm(together, norm_type))
+
+
+def _values(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.coalesce()._values() if gradient.is_sparse else gradient
 
 
 def none(optimizer: Any) -> bool:
@@ -54,4 +59,4 @@ def none(optimizer: Any) -> bool:
 @torch.no_grad()
 def zero(optimizer: Any) -> bool:
     """Whether every gradient of the optimizer is None or zero; usually the first one tells."""
-    return not any(bool(gradient.any()) for gradient in gradients_of(parameters_of(optimizer)))
+    return not any(bool(_values(gradient).any()) for gradient in gradients_of(parameters_of(optimizer)))

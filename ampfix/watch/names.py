@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,7 +32,11 @@ class Names:
     def alias(self, thing: object, name: str) -> None:
         """Give `thing` a name that another object may carry too: a wrapper and what it wraps."""
         key = id(thing)
-        self._known[key] = (weakref.ref(thing, lambda _: self._known.pop(key, None)), name)
+        try:
+            reference: Callable[[], Any] = weakref.ref(thing, lambda _: self._known.pop(key, None))
+        except TypeError:  # a class with __slots__: keep the object
+            reference = functools.partial(_same, thing)
+        self._known[key] = (reference, name)
 
     def live(self) -> Iterator[tuple[str, Any]]:
         """(name, object) of every object still alive."""
@@ -44,3 +49,7 @@ class Names:
     def count(self) -> int:
         """How many names were given."""
         return self._count
+
+
+def _same(thing: Any) -> Any:
+    return thing

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+import torch
+
 Replacement = Callable[..., Any]
 """Called as replacement(original, *args, **kwargs)."""
 
@@ -29,14 +31,20 @@ class Patches:
             self._set(owner, name, original, self._wrapper(original, replacement))
 
     def function(self, module: Any, name: str, replacement: Replacement) -> None:
-        """Wrap a function where callers look it up as `module.name`."""
+        """Wrap a function where callers look it up as `module.name`. Raises RuntimeError where there is none."""
         original = vars(module).get(name)
-        if callable(original):
-            self._set(module, name, original, self._wrapper(original, replacement))
+        if not callable(original):
+            raise RuntimeError(f"torch {torch.__version__} has no {module.__name__}.{name}: it cannot be recorded")
+        self._set(module, name, original, self._wrapper(original, replacement))
 
     def decorated(self, module: Any, name: str, replacement: Replacement) -> None:
-        """Wrap the function inside a decorator's closure: this reaches `from module import name` of long ago."""
+        """Wrap the function inside a decorator's closure: this reaches `from module import name` of long ago.
+
+        Does nothing where this version of torch has no such function.
+        """
         function = vars(module).get(name)
+        if function is None:
+            return
         for cell in getattr(function, "__closure__", None) or ():
             original = cell.cell_contents
             if isinstance(original, FunctionType) and original.__name__ == name:

@@ -16,7 +16,7 @@ from torch.amp.grad_scaler import GradScaler
 from ampfix.protocol import EventKind
 from ampfix.watch.journal import Journal, ScalerStep
 from ampfix.watch.optimizers import name_optimizer
-from ampfix.watch.patches import Patches, subclasses
+from ampfix.watch.patches import Patches, Replacement, subclasses
 
 MARK = "ampfix_scaler"
 """Key of a graph node's metadata that names the scaler whose `scale()` made it."""
@@ -32,7 +32,12 @@ class ScalerObserver:
         self.seen_in_backward: set[str] = set()
 
     def install(self, patches: Patches) -> None:
-        methods = {"scale": self._scale, "unscale_": self._unscale, "step": self._step, "update": self._update}
+        methods: dict[str, Replacement] = {
+            "scale": self._scale,
+            "unscale_": self._unscale,
+            "step": self._step,
+            "update": self._update,
+        }
         for owner in subclasses(GradScaler):
             for name, replacement in methods.items():
                 patches.method(owner, name, replacement)
@@ -56,13 +61,13 @@ class ScalerObserver:
             metadata[MARK] = name
             tensor.register_hook(lambda _: self.seen_in_backward.add(name))  # type: ignore[no-untyped-call]
 
-    def _unscale(self, original: Callable[..., Any], scaler: Any, optimizer: Any) -> Any:
+    def _unscale(self, original: Callable[..., Any], scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         if self._idle(scaler, "unscale_", "step"):  # step() unscales by itself
-            return original(scaler, optimizer)
+            return original(scaler, optimizer, *args, **kwargs)
         name = name_optimizer(self._journal, optimizer)
         self._journal.emit(EventKind.UNSCALE, scaler=self._journal.scalers.of(scaler), optimizers=(name,))
         with self._inside("unscale_"):
-            return original(scaler, optimizer)
+            return original(scaler, optimizer, *args, **kwargs)
 
     def _step(self, original: Callable[..., Any], scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         if self._idle(scaler, "step"):
@@ -80,13 +85,14 @@ class ScalerObserver:
             journal.close_scaler_step(applied)
         return result
 
-    def _update(self, original: Callable[..., Any], scaler: Any, new_scale: Any = None) -> Any:
+    def _update(self, original: Callable[..., Any], scaler: Any, *args: Any, **kwargs: Any) -> Any:
         if self._idle(scaler, "update"):
-            return original(scaler, new_scale)
+            return original(scaler, *args, **kwargs)
+        new_scale = kwargs.get("new_scale", args[0] if args else None)
         name = self._journal.scalers.of(scaler)
         self._journal.emit(EventKind.UPDATE, scaler=name, forced=new_scale is not None)
         with self._inside("update"):
-            result = original(scaler, new_scale)
+            result = original(scaler, *args, **kwargs)
         self._journal.final_scale = scaler._get_scale_async()
         return result
 

@@ -593,3 +593,59 @@ def test_checkpoints_tell_which_states_they_hold(tmp_path: Any) -> None:
     (loaded,) = recorded.of(EventKind.CHECKPOINT_LOAD)
     assert (without.scaler, without.optimizers) == (None, ("optimizer",))
     assert (complete.scaler, complete.optimizers) == (loaded.scaler, loaded.optimizers) == ("amp", ("optimizer",))
+
+
+def test_sparse_double_and_missing_gradients_do_no_harm() -> None:
+    def loop() -> None:
+        embedding, wide, unused = nn.Embedding(5, 3, sparse=True), nn.Linear(3, 1).double(), nn.Linear(2, 2)
+        parameters = [*embedding.parameters(), *wide.parameters(), *unused.parameters()]
+        optimizer, scaling = torch.optim.SGD(parameters, lr=0.1), scaler()
+        for _ in range(3):
+            loss = wide(embedding(torch.tensor([0, 1, 1])).double()).sum()
+            scaling.scale(loss.float()).backward()
+            scaling.unscale_(optimizer)
+            clip_grad_value_(wide.parameters(), 0.1)
+            scaling.step(optimizer)
+            scaling.update()
+            for parameter in parameters:
+                parameter.grad = None
+
+    recorded = record(loop)
+    assert recorded.violations == []
+    assert recorded.summary["clip"]["mismatched"] == 0
+
+
+class _Extended(torch.amp.GradScaler):
+    """Methods with signatures of their own."""
+
+    def unscale_(self, optimizer: Any, clear: bool = False) -> None:  # type: ignore[override]
+        super().unscale_(optimizer)
+
+    def update(self) -> None:  # type: ignore[override]
+        super().update()
+
+
+def test_calls_reach_torch_as_they_were_written(tmp_path: Path) -> None:
+    def loop() -> None:
+        net = model()
+        optimizer, scaling = torch.optim.SGD(params=net.parameters(), lr=0.1), _Extended(device="cpu")
+        torch.autograd.backward(tensors=scaling.scale(outputs=half_loss(net)))
+        scaling.unscale_(optimizer=optimizer, clear=True)
+        clip_grad_norm_(parameters=net.parameters(), max_norm=0.1, error_if_nonfinite=True)
+        clip_grad_value_(parameters=net.parameters(), clip_value=1.0)
+        scaling.step(optimizer=optimizer)
+        scaling.update()
+        torch.save(obj=scaling.state_dict(), f=tmp_path / "scaler.pt")
+
+    recorded = record(loop)
+    assert recorded.kinds == [
+        "scale",
+        "backward",
+        "unscale",
+        "clip",
+        "clip",
+        "scaler_step",
+        "update",
+        "checkpoint_save",
+    ]
+    assert recorded.violations == []
