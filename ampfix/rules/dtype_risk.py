@@ -98,9 +98,9 @@ PASCALS = 101325.0
 layer = torch.nn.Linear(4, 1).cuda()
 
 def train(loader):
-    dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    amp_dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     for x, y in loader:
-        with torch.autocast("cuda", dtype=dtype):
+        with torch.autocast("cuda", dtype=amp_dtype):
             pressure = layer(x) * PASCALS
 """,
             (9,),
