@@ -22,23 +22,30 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-# check exits with 1 where it finds something, and so does fix --diff where it shows a change: here that is the point.
+# Show a command, then run it. check exits with 1 where it finds something, and so does fix --diff where it shows a
+# change: in a demonstration that is the point.
+run = @echo; echo '$$ ampfix $(1)'; $(BIN)/ampfix $(1)
+show = $(run) || test $$? -eq 1
+
 demo: env
 	@mkdir -p $(OUT)
-	$(BIN)/ampfix doctor
-	$(BIN)/ampfix check examples || test $$? -eq 1
-	$(BIN)/ampfix fix --diff examples || test $$? -eq 1
+	$(call run,doctor)
+	$(call show,check examples)
+	$(call show,fix --diff examples)
 	@$(MAKE) --no-print-directory demo-recbole
-	$(BIN)/ampfix suite --html $(OUT)/suite.html
+	$(call run,suite --html $(OUT)/suite.html)
 	@echo "the same as a page: $(OUT)/suite.html"
 
 # A published trainer that clips its gradients before unscaling them.
+demo-recbole: TRAINER := $(OUT)/recbole/recbole/trainer/trainer.py
 demo-recbole: env
-	@if $(BIN)/python -m pip download --quiet --no-deps --dest $(OUT)/recbole $(RECBOLE); then \
-	  $(BIN)/python -m zipfile -e $(OUT)/recbole/recbole-*.whl $(OUT)/recbole && set -x && \
-	  { $(BIN)/ampfix check $(OUT)/recbole/recbole/trainer/trainer.py || test $$? -eq 1; } && \
-	  { $(BIN)/ampfix fix --diff $(OUT)/recbole/recbole/trainer/trainer.py || test $$? -eq 1; }; \
-	else echo "skipped: $(RECBOLE) could not be downloaded (is this machine offline?)"; fi
+	@rm -rf $(OUT)/recbole
+	@if $(BIN)/python -m pip download --quiet --no-deps --dest $(OUT)/recbole $(RECBOLE) && \
+	  $(BIN)/python -m zipfile -e $(OUT)/recbole/recbole-*.whl $(OUT)/recbole; then \
+	  for command in "check" "fix --diff"; do \
+	    echo; echo "$$ ampfix $$command $(TRAINER)"; $(BIN)/ampfix $$command $(TRAINER) || test $$? -eq 1 || exit 2; \
+	  done; \
+	else echo; echo "skipped: $(RECBOLE) could not be downloaded; is this machine offline?"; fi
 
 lint: env
 	$(BIN)/ruff check .
