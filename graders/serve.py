@@ -1,8 +1,8 @@
 """A warm process that forks one child per job, so that a job starts in milliseconds with torch imported.
 
 Two are started: one for submissions, whose jobs end in a jail, and one for the judge, which never runs submitted code.
-Neither holds a secret. A job is one JSON line on stdin: {id, job, folder, arguments}. Its child writes
-FOLDER/reply.json, and {id, exit} on stdout says that it has ended. End of input ends the server and its children.
+Neither holds a secret. A job is one JSON line on stdin: {id, job, reply, arguments}. Its child writes the file
+`reply`, and {id, exit} on stdout says that it has ended. End of input ends the server and its children.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-REPLY = "reply.json"
 
 Job = Callable[..., dict[str, Any]]
 
@@ -114,12 +112,11 @@ class Server:
             os.dup2(null, 1)
             for end in (self._alarm, self._wake, null):
                 os.close(end)
-            folder = Path(request["folder"])
             try:
                 reply = {"ok": True, "result": self._jobs[request["job"]](**request["arguments"])}
             except Exception as error:
                 reply = {"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-            (folder / REPLY).write_text(json.dumps(reply), encoding="utf-8")
+            Path(request["reply"]).write_text(json.dumps(reply), encoding="utf-8")
             code = 0
         finally:
             os._exit(code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import TypeVar
 from ampfix.lab.causes import InfraError
 from ampfix.lab.measurement import Measurement, measure
 from ampfix.lab.runner import Execution, Inputs, Precision, Runner
+from ampfix.lab.scratch import scratch_folder
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.submission import sha256_of
 
@@ -40,8 +40,8 @@ class Bench:
     def __init__(self, runner: Runner, workers: int | None = None) -> None:
         self.runner = runner
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="bench")
-        self._folder = Path(tempfile.mkdtemp(prefix="ampfix-lab-"))
-        self._folder.chmod(0o755)
+        self._scratch = scratch_folder()
+        self._folder = self._scratch.__enter__()
         self._names = itertools.count()
         self._lock = threading.Lock()
         self._grounds: dict[tuple[str, int], Future[Ground]] = {}
@@ -56,7 +56,7 @@ class Bench:
         if error is not None:
             self.runner.close()  # or the pool would wait for jobs that nobody wants any more
         self._pool.shutdown(cancel_futures=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.__exit__(None, None, None)
 
     def ground(self, spec: ScenarioSpec, seed: int) -> Future[Ground]:
         """Inputs and reference of one seed, made once."""

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -18,13 +17,13 @@ from typing import Any, Literal
 import ampfix
 from ampfix import assets
 from ampfix.lab.causes import InfraError
+from ampfix.lab.scratch import scratch_folder
 
 Role = Literal["submission", "judge"]
 
-_REPLY = "reply.json"
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 5.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 _BOOT = "import sys; sys.path[:0] = {paths!r}; from graders import serve; serve.main()"
 
 
@@ -38,6 +37,8 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
         self._waiting: dict[int, tuple[subprocess.Popen[str], Future[int]]] = {}
         self._closed = False
+        self._owned = contextlib.ExitStack()
+        self._folder = self._owned.enter_context(scratch_folder())
 
     def start(self) -> None:
         """Begin to warm up, without waiting for it."""
@@ -49,32 +50,28 @@ class Server:
 
         Raises InfraError where the server died, the job broke, or no answer came within `timeout_s` seconds.
         """
-        with tempfile.TemporaryDirectory(prefix="ampfix-job-") as folder:
-            future = self._send({"job": job, "folder": folder, "arguments": arguments})
-            try:
-                status = future.result(timeout=timeout_s)
-            except FutureTimeoutError:
-                self.kill()
-                raise InfraError(
-                    "server_timeout", f"the {self._role} server did not answer in {timeout_s:.0f} s"
-                ) from None
-            return _result(Path(folder, _REPLY), status, f"{job} on the {self._role} server")
+        number = next(self._ids)
+        reply = self._folder / f"{number}.json"
+        future = self._send({"id": number, "job": job, "reply": str(reply), "arguments": arguments})
+        try:
+            status = future.result(timeout=timeout_s)
+        except FutureTimeoutError:
+            self.kill()
+            detail = f"the {self._role} server did not answer in {timeout_s:.0f} s"
+            raise InfraError("server_timeout", detail) from None
+        try:
+            return _result(reply, status, f"{job} on the {self._role} server")
+        finally:
+            reply.unlink(missing_ok=True)
 
     def close(self) -> None:
         """End the server and whatever it has running. Calls that wait, and later ones, raise InfraError."""
         with self._lock:
             self._closed = True
             process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(OSError):
-            assert process.stdin is not None
-            process.stdin.close()
-        try:
-            process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with self._owned:
+            if process is not None:
+                _end(process)
 
     def kill(self) -> None:
         """End the server at once; its jobs raise InfraError."""
@@ -85,10 +82,10 @@ class Server:
     def _send(self, request: dict[str, Any]) -> Future[int]:
         with self._lock:
             process = self._ensure_process()
-            number = next(self._ids)
+            number = request["id"]
             future: Future[int] = Future()
             self._waiting[number] = (process, future)
-            line = json.dumps({"id": number, **request}) + "\n"
+            line = json.dumps(request) + "\n"
             try:
                 assert process.stdin is not None
                 process.stdin.write(line)
@@ -102,7 +99,7 @@ class Server:
         if self._closed:
             raise InfraError("closed", f"the {self._role} server was closed")
         if self._process is None or self._process.poll() is not None:
-            self._process = _launch(self._role)
+            self._process = _launch(self._role, self._folder)
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         return self._process
 
@@ -122,9 +119,22 @@ class Server:
             future.set_exception(InfraError("server_died", f"the {self._role} server ended with code {code}"))
 
 
-def _launch(role: Role) -> subprocess.Popen[str]:
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(OSError):
+        assert process.stdin is not None
+        process.stdin.close()
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _launch(role: Role, folder: Path) -> subprocess.Popen[str]:
+    """Start a server whose temporary files go to `folder`."""
     paths = [str(Path(ampfix.__file__).resolve().parent.parent), str(assets.path("graders").parent)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["TMPDIR"] = str(folder)
     environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] = os.environ["PYTHONPATH"]

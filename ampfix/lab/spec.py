@@ -28,6 +28,8 @@ TASK_FILE = "task.py"
 GOLD_FILE = "fixed.py"
 CALIBRATION_FILE = "calibration.json"
 
+_HOW_A_LOOP_RUNS = {"id", "entry", "style", "steps", "snapshot_step", "device", "limits"}
+
 
 class SpecError(ValueError):
     """A scenario that cannot be used; the message is one line and names the file."""
@@ -155,9 +157,9 @@ class ScenarioSpec(Model):
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over every file that a run's result depends on: a cache key."""
-        digest = hashlib.sha256()
-        named = {SPEC_FILE: self._read(SPEC_FILE), TASK_FILE: self._read(TASK_FILE), GOLD_FILE: self._read(GOLD_FILE)}
+        """SHA-256 over all that a run's result depends on: the files, and how they are run. A cache key."""
+        digest = hashlib.sha256(self.model_dump_json(include=_HOW_A_LOOP_RUNS).encode())
+        named = {TASK_FILE: self._read(TASK_FILE), GOLD_FILE: self._read(GOLD_FILE)}
         for name, text in sorted((self.loop_files() | named).items()):
             digest.update(f"{name}\0{len(text)}\0{text}".encode())
         return digest.hexdigest()

@@ -1,0 +1,49 @@
+"""Temporary folders that do not outlive the program for long, even where it was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"ampfix-lab-(?P<pid>\d+)-\w+")
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new folder that others may enter, removed on exit. Its name carries this process's id."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"ampfix-lab-{os.getpid()}-"))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the folders of this user's programs that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob("ampfix-lab-*"):
+        match = _NAME.fullmatch(folder.name)
+        if match and not _alive(int(match["pid"])) and _is_ours(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+    return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True

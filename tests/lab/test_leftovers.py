@@ -1,0 +1,66 @@
+"""Whatever ends the program, nothing of it stays: no process, no file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ampfix.lab.scratch import scratch_folder, sweep
+
+from .conftest import SCENARIOS
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def processes_with(marker: str) -> list[int]:
+    """The processes whose environment holds the marker."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_suite_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "ampfix", "suite", "toy", "--scenarios-dir", str(SCENARIOS), "--repeats", "50"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    suite = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    marker = f"TMPDIR={tmp_path}/"
+    until(lambda: any(tmp_path.glob("ampfix-lab-*/*/weights.safetensors")))
+    suite.send_signal(number)
+    output, errors = suite.communicate(timeout=60)
+    until(lambda: not processes_with(marker))
+    assert output == ""
+    if number == signal.SIGINT:
+        assert (suite.returncode, errors) == (130, "ampfix: error: interrupted\n")
+        assert list(tmp_path.iterdir()) == []
+
+
+def until(condition: object) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_folders_of_a_killed_program_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    (tmp_path / f"ampfix-lab-{child.pid}-abc").mkdir()
+    (tmp_path / "ampfix-lab-of-somebody").mkdir()
+    with scratch_folder() as mine:
+        sweep()
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine.name, "ampfix-lab-of-somebody"])
+    assert not mine.exists()
