@@ -105,6 +105,7 @@ def _move_names(tree: Tree, binding: Binding, floor: str) -> list[Change]:
 def _adapt_uses(tree: Tree, binding: Binding, floor: str) -> list[Change]:
     if is_exported(tree, binding.name):
         raise CannotRepair(f"{binding.name} is listed in __all__, so other files may use it as it is")
+    _require(SUCCESSORS[binding.prefix], floor)  # an import without uses has to work too
     new_name = binding.name
     old, new = _last(binding.prefix), _last(SUCCESSORS[binding.prefix].name)
     if new != old and binding.alias.asname is None:
@@ -146,10 +147,14 @@ def _successor(binding: Binding, use: Dotted, floor: str) -> Successor:
     successor = SUCCESSORS.get(qualified)
     if successor is None:
         raise CannotRepair(f"{qualified} has no successor that this repair knows")
+    _require(successor, floor)
+    return successor
+
+
+def _require(successor: Successor, floor: str) -> None:
     if floor and _version(floor) < successor.since:
         since = ".".join(map(str, successor.since))
         raise CannotRepair(f"torch.{successor.name} needs torch {since}, and the project supports torch {floor}")
-    return successor
 
 
 def _version(text: str) -> tuple[int, ...]:
