@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -117,7 +116,7 @@ class ScenarioSpec(Model):
             raise ValueError("snapshot_step is larger than steps")
         return self
 
-    @cached_property
+    @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """The checks in order; `runs` always leads, since nothing can be measured of a loop that did not end."""
         rest = tuple(check for check in self.checks if not isinstance(check, Runs))
@@ -155,7 +154,7 @@ class ScenarioSpec(Model):
         except OSError as error:
             raise SpecError(f"{self.root / answer.file}: {error.strerror or error}") from error
 
-    @cached_property
+    @property
     def content_hash(self) -> str:
         """SHA-256 over all that a run's result depends on: the files, and how they are run. A cache key."""
         digest = hashlib.sha256(self.model_dump_json(include=_HOW_A_LOOP_RUNS).encode())
