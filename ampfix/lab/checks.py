@@ -143,8 +143,12 @@ def _not_fp32(spec: checkspec.NotFp32, runs: Paired) -> Check:
 def _half_precision(spec: checkspec.HalfPrecision, runs: Paired) -> Check:
     share = median(run.half_share for run in runs.answer)
     unit = "of FLOPs"
+    if any(run.half_share is None and not run.ended for run in runs.answer):
+        # Withholding the figure must not be worth more than reporting it: unmeasured, a pass would count as attested.
+        silent = Problem(cause="amp_removed", detail="no matmul or convolution was recorded")
+        return _result(spec, Trust.SELF_REPORTED, problem=silent, threshold=spec.min_share, unit=unit)
     if share is None:
-        return _not_measured(spec, Trust.SELF_REPORTED, "no matmul or convolution was recorded", unit)
+        return _not_measured(spec, Trust.SELF_REPORTED, _NO_RUN, unit)
     problem = Problem(cause="too_little_half" if share > 0 else "amp_removed") if share < spec.min_share else None
     return _result(spec, Trust.SELF_REPORTED, problem=problem, measured=share, threshold=spec.min_share, unit=unit)
 
