@@ -1,7 +1,8 @@
 """Puts a float16 loop under a GradScaler: the whole protocol, since half of it would be another bug.
 
 Span: the `backward()` statement. Arguments: `optimizer`: source text; optional `floor`: the oldest torch release the
-project supports. The scaler is built where it outlives the steps: beside `self.optimizer`, else in front of the loop.
+project supports. The scaler is built where it outlives the steps: beside `self.optimizer`, else in front of the loop,
+else in front of the loop that calls the function, which then takes it as a parameter.
 Accumulation windows stay: `scaler.step` and `update` stand where `optimizer.step()` stood.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from ampfix.codemods._handover import calls_in_loops, hand_over
 from ampfix.codemods._imports import dotted, global_name
 from ampfix.codemods.changes import After, Before, Change, Guard, Replace, replace_by
 from ampfix.codemods.errors import CannotRepair
@@ -27,7 +29,7 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
     scaler, built = _construction(tree, backward, optimizer, _call(tree, region, repair.arguments.get("floor", "")))
     before = tree.fresh_name("scale_before")
     schedulers = list(_schedulers(tree, region, steps, optimizer))
-    changes: list[Change] = [built, *_scaled_losses(tree, region, scaler)]
+    changes: list[Change] = [*built, *_scaled_losses(tree, region, scaler)]
     changes += _unscaled_clips(tree, region, steps, f"{scaler}.unscale_({optimizer})")
     for step in steps:
         changes.append(replace_by(step.value, f"{scaler}.step({optimizer})"))
@@ -143,19 +145,22 @@ def _enabled(tree: Tree, region: cst.CSTNode) -> str:
     return ""
 
 
-def _construction(tree: Tree, backward: Statement, optimizer: str, call: str) -> tuple[str, Change]:
-    """The scaler's name, and the change that builds it."""
+def _construction(tree: Tree, backward: Statement, optimizer: str, call: str) -> tuple[str, list[Change]]:
+    """The scaler's name, and the changes that build it where it outlives the steps."""
     name = tree.fresh_name("scaler")
     if optimizer.startswith("self."):
         beside = _assignment_in_init(tree, backward, optimizer)
         if beside is not None:
-            return f"self.{name}", After(beside, f"self.{name} = {call}")
+            return f"self.{name}", [After(beside, f"self.{name} = {call}")]
     loop = next(reversed(list(tree.enclosing(backward, LOOPS))), None)
     function = tree.function(backward)
-    if loop is None or _runs_in_a_loop(tree, function):
-        where = function.name.value if isinstance(function, cst.FunctionDef) else "the step"
-        raise CannotRepair(f"{where} runs once an epoch or step; build the scaler beside the optimizer and hand it in")
-    return name, Before(loop, f"{name} = {call}")
+    if isinstance(function, cst.FunctionDef) and calls_in_loops(tree, function):
+        if "enabled=" in call:
+            raise CannotRepair(f"what enables autocast in {function.name.value} is not known where the scaler belongs")
+        return name, hand_over(tree, function, name, call)
+    if loop is None:
+        raise CannotRepair("no loop stands in this function; build the scaler beside the optimizer and hand it in")
+    return name, [Before(loop, f"{name} = {call}")]
 
 
 def _assignment_in_init(tree: Tree, node: cst.CSTNode, target: str) -> cst.Assign | None:
@@ -166,12 +171,3 @@ def _assignment_in_init(tree: Tree, node: cst.CSTNode, target: str) -> cst.Assig
                 if any(tree.code(one.target) == target for one in assign.targets):
                     return assign
     return None
-
-
-def _runs_in_a_loop(tree: Tree, function: cst.CSTNode) -> bool:
-    if not isinstance(function, cst.FunctionDef):
-        return False
-    calls = (node for node in tree.walk(tree.module) if isinstance(node, cst.Call))
-    return any(
-        dotted(call.func)[-1:] == [function.name.value] and next(tree.enclosing(call, LOOPS), None) for call in calls
-    )

@@ -106,15 +106,72 @@ def test_an_old_torch_gets_the_scaler_it_has() -> None:
     assert "scaler = torch.cuda.amp.GradScaler()\n" in after
 
 
+EPOCHS = """\
+import torch
+
+def train_one_epoch(model, loader, opt):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = model(x)
+        loss.backward()
+        opt.step()
+
+def main(model, loader, opt):
+    for epoch in range(9):
+        train_one_epoch(model, loader, opt)
+        evaluate(model)
+"""
+
+
+def test_a_function_that_runs_once_an_epoch_is_handed_the_scaler() -> None:
+    assert (
+        scaled(EPOCHS)
+        == """\
+import torch
+
+def train_one_epoch(model, loader, opt, scaler):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = model(x)
+        scaler.scale(loss).backward()
+        scaler.step(opt)
+        scaler.update()
+
+def main(model, loader, opt):
+    scaler = torch.amp.GradScaler("cuda")
+    for epoch in range(9):
+        train_one_epoch(model, loader, opt, scaler=scaler)
+        evaluate(model)
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("model, loader, opt", "model, loader, opt, scaler"),
+        ("model, loader, opt, log=None", "model, loader, opt, log=None, *, scaler"),
+        ("model, loader, opt, **more", "model, loader, opt, *, scaler, **more"),
+        ("model, loader, *, opt", "model, loader, *, opt, scaler"),
+        ("\n    model,\n    loader,\n    opt,\n", "\n    model,\n    loader,\n    opt,\n    scaler,\n"),
+    ],
+)
+def test_the_parameter_goes_where_no_call_changes_its_meaning(old: str, new: str) -> None:
+    text = EPOCHS.replace("epoch(model, loader, opt):", f"epoch({old}):")
+    assert f"def train_one_epoch({new}):" in scaled(text)
+
+
+def test_a_function_that_is_used_otherwise_is_not_changed() -> None:
+    with pytest.raises(CannotRepair, match="hand it in"):
+        scaled(EPOCHS + "register(train_one_epoch)\n")
+    with pytest.raises(CannotRepair, match="hand the scaler in"):
+        scaled(EPOCHS + "train_one_epoch(1, 2, 3)\n")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("import torch\ndef f():\n    loss.backward()\n    opt.step()\n", "hand it in"),
-        (
-            "import torch\ndef f():\n    for x in d:\n        loss.backward()\n        opt.step()\n"
-            "for e in range(9):\n    f()\n",
-            "hand it in",
-        ),
         ("import torch\nfor x in d:\n    loss.backward()\n    opt.step(closure)\n", "closure"),
         ("import torch\nfor x in d:\n    loss.backward()\n", "does not stand in the loop"),
         (
