@@ -39,10 +39,12 @@ class Names:
         self._known[key] = (reference, name)
 
     def live(self) -> Iterator[tuple[str, Any]]:
-        """(name, object) of every object still alive."""
+        """(name, object) of what is still alive, one object for each name."""
+        told: set[str] = set()
         for reference, name in list(self._known.values()):
             thing = reference()
-            if thing is not None:
+            if thing is not None and name not in told:
+                told.add(name)
                 yield name, thing
 
     @property

@@ -24,16 +24,21 @@ from ampfix.watch.patches import Patches, subclasses
 
 
 def name_optimizer(journal: Journal, optimizer: Any) -> str:
-    """The optimizer's name. An object that wraps a known optimizer (it holds the same parameters) shares its name."""
+    """The optimizer's name. One that holds the same parameters as a known one, as a wrapper does, shares its name:
+    they have the same gradients."""
     known = journal.optimizers.find(optimizer)
-    if known is not None:
-        return known
-    first = next(gradients.parameters_of(optimizer), None)
+    if known is None:
+        journal.met_strangers = True
+        known = _give_name(journal, optimizer)
+    return known
+
+
+def _give_name(journal: Journal, optimizer: Any) -> str:
+    held = {id(parameter) for parameter in gradients.parameters_of(optimizer)}
     for name, other in journal.optimizers.live():
-        if first is not None and any(first is parameter for parameter in gradients.parameters_of(other)):
+        if held and held == {id(parameter) for parameter in gradients.parameters_of(other)}:
             journal.optimizers.alias(optimizer, name)
             return name
-    journal.met_strangers = True
     return journal.optimizers.of(optimizer)
 
 
@@ -69,7 +74,7 @@ class OptimizerObserver:
 
     def _created(self, original: Callable[..., Any], optimizer: Any, *args: Any, **kwargs: Any) -> None:
         original(optimizer, *args, **kwargs)
-        self._journal.optimizers.of(optimizer)
+        _give_name(self._journal, optimizer)
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._nested():

@@ -42,4 +42,5 @@ def test_drawn_sequences_are_long_and_clean_often_enough_to_mean_something() -> 
 
     collect()
     share = sum(length >= LONG for length in lengths) / len(lengths)
-    assert share > 0.2, f"only {share:.0%} of the sequences are clean and have {LONG} operations or more"
+    # Of 1500 drawn sequences 0.51 were clean and had 8 operations or more, 0.26 had 16 or more.
+    assert share > 0.35, f"only {share:.0%} of the sequences are clean and have {LONG} operations or more"

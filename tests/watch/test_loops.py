@@ -649,3 +649,73 @@ def test_calls_reach_torch_as_they_were_written(tmp_path: Path) -> None:
         "checkpoint_save",
     ]
     assert recorded.violations == []
+
+
+class _Fragile(torch.optim.SGD):
+    """Fails once, as a step that runs out of memory does."""
+
+    failed = False
+
+    def step(self, closure: Any = None) -> Any:
+        if not self.failed:
+            self.failed = True
+            raise MemoryError
+        return super().step(closure)
+
+
+def test_a_step_that_raised_and_was_caught_hides_no_later_one() -> None:
+    def loop() -> None:
+        net = model()
+        optimizer = _Fragile(net.parameters(), lr=0.1)
+        for step in range(3):
+            nn.functional.cross_entropy(net(batch(step)[0]), batch(step)[1]).backward()
+            try:
+                optimizer.step()
+            except MemoryError:
+                optimizer.zero_grad()
+
+    recorded = record(loop)
+    assert recorded.kinds.count("optimizer_step") == 3
+    assert recorded.attempts == [(0, True), (1, True)]
+
+
+def test_a_scaler_for_each_step_is_counted_and_no_violation() -> None:
+    def loop() -> None:
+        net = model()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for step in range(5):
+            scaling = scaler()
+            scaling.scale(half_loss(net, step)).backward()
+            scaling.step(optimizer)
+            scaling.update()
+            optimizer.zero_grad()
+
+    recorded = record(loop)
+    assert recorded.violations == []
+    assert recorded.summary["scalers"] == 5
+
+
+def test_an_optimizer_around_another_is_one_step() -> None:
+    class Lookahead(torch.optim.Optimizer):
+        def __init__(self, inner: torch.optim.Optimizer) -> None:
+            super().__init__(inner.param_groups, {})
+            self.inner = inner
+
+        def step(self, closure: Any = None) -> Any:
+            return self.inner.step(closure)
+
+    def loop(scaled: bool) -> None:
+        net = model()
+        optimizer, scaling = Lookahead(torch.optim.SGD(net.parameters(), lr=0.1)), scaler(enabled=scaled)
+        for step in range(2):
+            scaling.scale(half_loss(net, step, torch.bfloat16)).backward()
+            scaling.unscale_(optimizer)
+            clip_grad_norm_(net.parameters(), 0.1)
+            scaling.step(optimizer)
+            scaling.update()
+            optimizer.zero_grad()
+
+    for scaled in (True, False):
+        recorded = record(loop, scaled)
+        assert recorded.violations == []
+        assert recorded.attempts == [(0, True), (1, True)]
