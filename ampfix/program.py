@@ -225,14 +225,33 @@ class Routine:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A violation on some path of a routine. before: the events on that path, oldest first; after: those that follow
-    anywhere in the routine. proven: every name involved is bound to what it seems to be."""
+    """A violation on some path of a routine.
+
+    before: the events on that path, oldest first. after: those that follow anywhere in the routine. proven: every name
+    involved is bound to what it seems to be. unscale: of a clip, an `unscale_` of the same gradients that runs behind
+    it, or before it on other paths; a second one beside it would raise.
+    """
 
     broken: Broken
     do: Do
     routine: Routine
     before: tuple[Do, ...]
     after: tuple[Do, ...]
+    proven: bool
+    unscale: Do | None = None
+
+
+@dataclass(frozen=True)
+class HalfOperation:
+    """A half tensor meets a number: `tensor sign value`. region: the expression that opens the float16 region.
+
+    proven: the tensor is half for sure, not by a network's name.
+    """
+
+    node: Any
+    sign: str
+    value: float
+    region: ast.expr
     proven: bool
 
 
@@ -249,6 +268,8 @@ class Source(Protocol):
     def routines(self) -> tuple[Routine, ...]: ...
     @property
     def occurrences(self) -> tuple[Occurrence, ...]: ...
+    @property
+    def half_operations(self) -> tuple[HalfOperation, ...]: ...
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
         """What the expression may hold."""
 

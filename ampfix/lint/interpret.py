@@ -7,9 +7,10 @@ the surplus is dropped: a bug may be missed, none is invented.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from ampfix.findings import Span
 from ampfix.lint.paths import Past, Path, assign, forget, split
 from ampfix.lint.prune import every_node
 from ampfix.program import (
@@ -50,10 +51,19 @@ _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
 
-def interpret(routine: Routine) -> tuple[Occurrence, ...]:
-    """Every violation on some path of the routine, once per place and kind."""
+@dataclass(frozen=True)
+class Interpretation:
+    """occurrences: every violation on some path, once per place and kind. unscales: clip -> an unscale_ of the same
+    gradients that runs before it on some path, or behind it."""
+
+    occurrences: tuple[Occurrence, ...] = ()
+    unscales: Mapping[Span, Do] = field(default_factory=dict)
+
+
+def interpret(routine: Routine) -> Interpretation:
+    """Follow every path of a routine."""
     if not any(do.event.kind is EventKind.BACKWARD or do.event.scaler for do in flatten(routine.body)):
-        return ()  # nothing here is scaled, nor has a gradient that could be
+        return Interpretation()  # nothing here is scaled, nor has a gradient that could be
     return _Interpreter(routine).run()
 
 
@@ -71,14 +81,15 @@ class _Interpreter:
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
         self._events: dict[tuple[int, object], Event] = {}
         self._found: dict[tuple[object, ...], Occurrence] = {}
+        self._unscales: dict[Span, Do] = {}  # clip -> an unscale_ behind it, or before it on some path
 
-    def run(self) -> tuple[Occurrence, ...]:
+    def run(self) -> Interpretation:
         names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
         state = ENTRY
         for name in names or (_UNNAMED,):
             state = state.with_optimizer(name)
         self._block(self._routine.body, [Path(self._interned(state))])
-        return tuple(self._found.values())
+        return Interpretation(tuple(self._found.values()), self._unscales)
 
     # control flow
 
@@ -179,6 +190,8 @@ class _Interpreter:
         state, broken = self._advanced[key]
         for one in broken:
             self._report(one, do, path)
+        if event.kind in (EventKind.CLIP, EventKind.UNSCALE):
+            self._pair_with_unscale(replace(do, event=event), path)
         doubt = path.doubt and event.kind is not EventKind.BACKWARD
         done = do if event is do.event else replace(do, event=event)
         return replace(path, state=state, doubt=doubt, past=Past(done, path.past))
@@ -209,6 +222,16 @@ class _Interpreter:
         if (known is None or (proven and not known.proven)) and not self._chosen_elements(broken, do):
             before, after = tuple(path.events())[::-1], tuple(self._order[self._index[id(do)] + 1 :])
             self._found[key] = Occurrence(broken, do, self._routine, before, after, proven)
+
+    def _pair_with_unscale(self, do: Do, path: Path) -> None:
+        """Note which clips and unscales of the same gradients meet on a path."""
+        other = EventKind.UNSCALE if do.event.kind is EventKind.CLIP else EventKind.CLIP
+        for earlier in path.events():
+            if earlier.event.kind in (EventKind.BACKWARD, EventKind.UPDATE, EventKind.SCALER_STEP):
+                return
+            if earlier.event.kind is other and set(earlier.event.optimizers) & set(do.event.optimizers):
+                clip, unscale = (do, earlier) if other is EventKind.UNSCALE else (earlier, do)
+                self._unscales.setdefault(clip.site.span, unscale)
 
     def _chosen_elements(self, broken: Broken, do: Do) -> bool:
         """Whether a loop over several optimizers unscaled some before this: which ones is not known."""

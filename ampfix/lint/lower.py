@@ -123,11 +123,12 @@ class Lowering:
         elif isinstance(node.iter, ast.Call) and isinstance(node.target, ast.Tuple):
             self._bind_zipped(node.iter, node.target, frame, inner)
         targets = tuple(self._paths([node.target], inner))
-        loop = Loop(self._block(node.body, inner), self._block(node.orelse, frame), targets)
+        orelse = self._block(node.orelse, frame)
+        loop = Loop(self._block(node.body, inner), orelse, targets)
         # Two loops over the same things are both empty or both not.
         text = path or ast.unparse(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
-        return (*self._expression(node.iter, frame), Branch(filled, (loop,), ()))
+        return (*self._expression(node.iter, frame), Branch(filled, (loop,), orelse))
 
     _AsyncFor = _For
 

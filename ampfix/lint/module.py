@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from ampfix.findings import Span
@@ -54,7 +55,13 @@ class SourceModule:
     @cached_property
     def occurrences(self) -> tuple[Occurrence, ...]:
         """Violations in every routine; those seen from their own function come before those seen from its callers."""
-        found = [occurrence for routine in self.routines for occurrence in interpret(routine)]
+        seen = [interpret(routine) for routine in self.routines]
+        unscales = {clip: unscale for one in seen for clip, unscale in one.unscales.items()}
+        found = [
+            replace(occurrence, unscale=unscales.get(occurrence.do.site.span))
+            for one in seen
+            for occurrence in one.occurrences
+        ]
         return tuple(sorted(found, key=lambda occurrence: len(list(occurrence.do.site.frames()))))
 
     @cached_property

@@ -47,7 +47,9 @@ def decode(data: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return data.decode(encoding)
     except SyntaxError as error:
-        raise UnreadableError(f"{error.msg or 'unknown encoding'}; declare its encoding or save it as UTF-8") from None
+        declared = (error.msg or "").partition(" for ")[0]
+        said = declared if declared.startswith(("unknown", "encoding problem")) else "is not valid UTF-8"
+        raise UnreadableError(f"{said}; declare its encoding or save it as UTF-8") from None
     except UnicodeDecodeError as error:
         name = error.encoding.upper()
         raise UnreadableError(

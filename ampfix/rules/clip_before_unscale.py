@@ -137,9 +137,13 @@ def train(model, loader, optimizer):
             names = local_name(at, scaler), local_name(at, optimizer)
             if names[0] is not None and names[1] is not None:
                 arguments = {"scaler": names[0], "optimizer": names[1], **_condition(site, occurrence)}
-                later = _later_unscale(occurrence, optimizer, site)
-                if later is not None:
-                    arguments["existing"] = later
+                if occurrence.unscale is not None:
+                    elsewhere = occurrence.unscale.site
+                    if elsewhere.function != site.function:
+                        return (
+                            f"{elsewhere.function} (line {elsewhere.span.start.line}) unscales these gradients as well"
+                        )
+                    arguments["existing"] = _place(elsewhere.statement)
                 message = f"Insert `{names[0]}.unscale_({names[1]})` before the clip"
                 return Repair("insert_unscale", Applicability.SAFE, message, site.statement, arguments)
         return f"no function on the way to this clip can name both {scaler} and {optimizer}"
@@ -171,16 +175,6 @@ def _condition(site: Site, occurrence: Occurrence) -> dict[str, str]:
     there = next((frame for frame in backward.site.frames() if frame.function == site.function), None)
     tests = [test for test in (there.tests if there is not None else ()) if test not in site.tests]
     return {"condition": " and ".join(f"({test})" if len(tests) > 1 else test for test in tests)} if tests else {}
-
-
-def _later_unscale(occurrence: Occurrence, optimizer: str, site: Site) -> str | None:
-    """Where this function unscales after all, but too late: that call has to go, since torch forbids two."""
-    for do in occurrence.after:
-        if do.event.kind is EventKind.UPDATE:
-            return None
-        if do.event.kind is EventKind.UNSCALE and optimizer in do.event.optimizers:
-            return _place(do.site.statement) if do.site.function == site.function else None
-    return None
 
 
 def _place(span: Span) -> str:

@@ -1,4 +1,4 @@
-"""Whole files that must stay silent, and files whose `# expect: CODE` comments say where a rule fires and nothing else."""
+"""Whole files that must stay silent, and files whose `# expect: CODE` comments say where rules fire, and only there."""
 
 from __future__ import annotations
 

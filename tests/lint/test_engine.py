@@ -1,0 +1,205 @@
+"""Files in, findings and errors out: discovery, bad input, suppression, settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ampfix.lint import Settings, SettingsError, UnreadableError, check_bytes, check_paths, check_source
+from ampfix.lint.discover import discover
+from ampfix.lint.read import MAX_BYTES, mentions_amp
+from ampfix.lint.settings import load, torch_floor, validated
+
+BUG = """\
+import torch
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        scaler.scale(model(x, y)).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+"""
+CLIP_LINE = "        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)"
+
+
+def write(folder: Path, name: str, content: str | bytes = BUG) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"import torch.amp\ndef f(:\n", "is not valid Python: line 2"),
+        (b"# torch.amp\nx = '\xff'\n", "is not valid UTF-8"),
+        (b"# -*- coding: nonsense -*-\n# torch.amp\n", "unknown encoding"),
+        (b"# torch.amp\x00\n", "is not valid Python"),
+        (b"# torch.amp\n" + b"#" * MAX_BYTES, "exclude the file"),
+        (b"# torch.amp\nx = " + b"-" * 5000 + b"1\n", "nested too deeply"),
+        (b"# torch.amp\nx = " + b"(" * 300 + b")" * 300 + b"\n", "is not valid Python"),
+    ],
+    ids=["syntax", "not-utf8", "cookie", "nul", "large", "deep", "parentheses"],
+)
+def test_unreadable_files_are_named_in_one_line_and_others_still_checked(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    bad, good = write(tmp_path, "bad.py", content), write(tmp_path, "good.py")
+    report = check_paths([str(bad), str(good)])
+    assert [error.path for error in report.errors] == [str(bad)]
+    assert said in report.errors[0].message
+    assert "\n" not in report.errors[0].message
+    assert [finding.path for finding in report.findings] == [str(good)]
+    assert report.files_checked == 1
+
+
+def test_what_is_not_a_file_is_an_error(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.py"
+    loop.symlink_to(loop)
+    notebook = write(tmp_path, "notebook.ipynb", "{}")
+    report = check_paths([str(tmp_path / "missing.py"), str(loop), str(notebook)])
+    messages = [error.message for error in report.errors]
+    assert ["no such file" in messages[0], "symbolic link" in messages[1], "notebooks" in messages[2]] == [True] * 3
+
+
+def test_an_empty_file_is_clean(tmp_path: Path) -> None:
+    report = check_paths([str(write(tmp_path, "empty.py", b""))])
+    assert (report.findings, report.errors, report.files_checked) == ((), (), 1)
+
+
+def test_directories_are_walked_without_what_git_ignores(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    write(tmp_path, ".gitignore", "/out/\n*.gen.py\n!keep.gen.py\ndeep/**/skip.py\n# comment\n")
+    for name in (
+        "a.py",
+        "out/b.py",
+        "sub/out/c.py",
+        "d.gen.py",
+        "keep.gen.py",
+        "deep/x/y/skip.py",
+        "venv/e.py",
+        "f.txt",
+    ):
+        write(tmp_path, name)
+    (tmp_path / "sub" / "again").symlink_to(tmp_path, target_is_directory=True)
+    names = [candidate.path.relative_to(tmp_path).as_posix() for candidate in discover([str(tmp_path)])]
+    assert names == ["a.py", "keep.gen.py", "sub/out/c.py"]
+
+
+def test_a_named_file_is_checked_once_whatever_its_name(tmp_path: Path) -> None:
+    script = write(tmp_path, "script")
+    assert len(list(discover([str(script), str(script), os.path.relpath(script)]))) == 1
+
+
+def test_exclude_patterns(tmp_path: Path) -> None:
+    for name in ("a.py", "legacy/b.py", "sub/legacy/c.py"):
+        write(tmp_path, name)
+    assert [c.path.name for c in discover([str(tmp_path)], ("legacy",))] == ["a.py"]
+
+
+def test_files_without_amp_are_not_parsed() -> None:
+    assert check_bytes(b"def broken(:\n", "x.py") == []
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_checked_or_refused(data: bytes) -> None:
+    try:
+        check_bytes(b"# torch.amp\n" + data, "x.py")
+    except UnreadableError as error:
+        assert "\n" not in str(error)
+
+
+@given(st.text(max_size=60))
+def test_the_prefilter_passes_every_file_with_a_finding(comment: str) -> None:
+    text = "# " + "".join(comment.split()) + "\n" + BUG
+    assert mentions_amp(text.encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    ("comment", "silenced"),
+    [
+        ("  # noqa", True),
+        ("  # noqa: AMP101", True),
+        ("  # NOQA:AMP114,AMP101", True),
+        ("  # noqa: E501 AMP101", True),
+        ("  # noqa: AMP1", True),
+        ("  # noqa: AMP114", False),
+        ("  # noqa: E501", False),
+        ("  # a comment", False),
+    ],
+)
+def test_noqa_comments(comment: str, silenced: bool) -> None:
+    assert (check_source(BUG.replace(CLIP_LINE, CLIP_LINE + comment)) == []) is silenced
+
+
+def test_noqa_inside_a_string_is_no_comment() -> None:
+    text = BUG.replace(CLIP_LINE, CLIP_LINE + "; '# noqa'")
+    assert len(check_source(text)) == 1
+
+
+@given(st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["", "\ufeff"]))
+def test_positions_do_not_depend_on_line_ends_or_a_bom(ending: str, bom: str) -> None:
+    data = (bom + "# é\n" + BUG).replace("\n", ending).encode("utf-8")
+    (finding,) = check_bytes(data, "x.py")
+    assert (finding.span.start.line, finding.span.start.column) == (8, 9)
+
+
+def test_columns_count_characters() -> None:
+    text = BUG.replace(CLIP_LINE, '        s = "äöü"; torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)')
+    (finding,) = check_source(text)
+    assert finding.span.start.column == 9 + len('s = "äöü"; ')
+
+
+def test_selection_the_longest_selector_decides() -> None:
+    def codes(**lists: tuple[str, ...]) -> set[str]:
+        return {rule.code for rule in Settings(**lists).rules()}  # type: ignore[arg-type]
+
+    assert codes(select=("AMP1",)) == {code for code in codes() if code.startswith("AMP1")}
+    assert codes(ignore=("AMP1",)) == {code for code in codes() if not code.startswith("AMP1")}
+    assert "AMP101" in codes(select=("AMP101",), ignore=("AMP1",))
+    assert "AMP101" not in codes(ignore=("AMP101",))
+    assert "AMP601" in codes(select=("AMP1",), extend_select=("AMP6",))
+
+
+def test_a_selector_for_no_rule_is_refused() -> None:
+    with pytest.raises(SettingsError, match="XYZ9"):
+        validated(Settings(ignore=("XYZ9",)))
+
+
+def test_settings_come_from_the_nearest_pyproject_that_has_any(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "pyproject.toml",
+        '[project]\nname = "x"\ndependencies = ["torch>=2.1,<3", "numpy"]\n'
+        '[tool.ampfix]\nignore = ["AMP6"]\nexclude = ["old"]\n[tool.ampfix.per-file-ignores]\n"tests/*" = ["AMP101"]\n',
+    )
+    write(tmp_path, "pkg/pyproject.toml", "[tool.other]\nx = 1\n")
+    settings = load(tmp_path / "pkg")
+    assert (settings.ignore, settings.exclude) == (("AMP6",), ("old",))
+    assert settings.ignored_in(str(tmp_path / "tests" / "x.py")) == ("AMP101",)
+    assert settings.ignored_in(str(tmp_path / "src" / "x.py")) == ()
+    assert torch_floor(tmp_path / "src") == "2.1"
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [("[tool.ampfix]\nslect = []", "slect"), ("[tool.ampfix]\nselect = 'AMP1'", "select"), ("[tool.ampfix", "TOML")],
+)
+def test_wrong_settings_are_named(tmp_path: Path, table: str, named: str) -> None:
+    write(tmp_path, "pyproject.toml", table)
+    with pytest.raises(SettingsError, match=named):
+        load(tmp_path)
+
+
+def test_a_repair_knows_the_oldest_supported_torch() -> None:
+    (finding,) = check_source("import torch\ntorch.cuda.amp.GradScaler()\n", settings=Settings(torch_floor="2.1"))
+    assert finding.repair is not None
+    assert finding.repair.arguments["floor"] == "2.1"
