@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from ampfix.protocol import EventKind
+from ampfix.protocol import EventKind, Grad
+from ampfix.watch import gradients
 from ampfix.watch.journal import Journal, ScalerStep
 from ampfix.watch.optimizers import name_optimizer
 from ampfix.watch.patches import Patches, Replacement, subclasses
@@ -65,6 +66,7 @@ class ScalerObserver:
         if self._idle(scaler, "unscale_", "step"):  # step() unscales by itself
             return original(scaler, optimizer, *args, **kwargs)
         name = name_optimizer(self._journal, optimizer)
+        self._note_unseen_gradients(scaler, optimizer, name)
         self._journal.emit(EventKind.UNSCALE, scaler=self._journal.scalers.of(scaler), optimizers=(name,))
         with self._inside("unscale_"):
             return original(scaler, optimizer, *args, **kwargs)
@@ -74,6 +76,7 @@ class ScalerObserver:
             return original(scaler, optimizer, *args, **kwargs)
         journal = self._journal
         name = name_optimizer(journal, optimizer)
+        self._note_unseen_gradients(scaler, optimizer, name)
         scale = scaler.get_scale()  # no wait of its own on a GPU: torch reads the inf checks next
         step = journal.open_scaler_step(ScalerStep(journal.scalers.of(scaler), name, scale))
         applied: bool | None = None
@@ -95,6 +98,11 @@ class ScalerObserver:
             result = original(scaler, *args, **kwargs)
         self._journal.final_scale = scaler._get_scale_async()
         return result
+
+    def _note_unseen_gradients(self, scaler: Any, optimizer: Any, name: str) -> None:
+        """Gradients may be put in place without a backward, as `p.grad = g`. They are taken for scaled ones."""
+        if self._journal.state.of(name).grad is Grad.NONE and not gradients.zero(optimizer):
+            self._journal.emit(EventKind.BACKWARD, scaler=self._journal.scalers.of(scaler), optimizers=(name,))
 
     def _idle(self, scaler: Any, *methods: str) -> bool:
         """Whether a call is none of the user's, since torch or a subclass makes it inside one of these methods, or

@@ -719,3 +719,37 @@ def test_an_optimizer_around_another_is_one_step() -> None:
         recorded = record(loop, scaled)
         assert recorded.violations == []
         assert recorded.attempts == [(0, True), (1, True)]
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_gradients_put_in_place_by_hand_are_gradients(explicit: bool) -> None:
+    def loop() -> None:
+        net = model()
+        optimizer, scaling = torch.optim.SGD(net.parameters(), lr=0.1), scaler()
+        for step in range(2):
+            optimizer.zero_grad()
+            parameters = list(net.parameters())
+            for parameter, gradient in zip(
+                parameters, torch.autograd.grad(scaling.scale(half_loss(net, step)), parameters), strict=True
+            ):
+                parameter.grad = gradient
+            if explicit:
+                scaling.unscale_(optimizer)
+            scaling.step(optimizer)
+            scaling.update()
+
+    assert record(loop).violations == []
+
+
+def test_a_step_without_gradients_is_reported() -> None:
+    def loop(set_to_none: bool) -> None:
+        net = model()
+        optimizer, scaling = torch.optim.SGD(net.parameters(), lr=0.1), scaler()
+        scaling.scale(half_loss(net)).backward()
+        optimizer.zero_grad(set_to_none=set_to_none)
+        scaling.step(optimizer)
+        scaling.update()
+
+    assert record(loop, False).violations == ["step_without_gradients"]
+    with pytest.raises(AssertionError, match="No inf checks"):
+        record(loop, True)
