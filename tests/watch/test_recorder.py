@@ -6,7 +6,6 @@ import gc
 import json
 import threading
 import weakref
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,54 +13,18 @@ import pytest
 import torch
 from torch import nn
 from torch.amp.autocast_mode import autocast
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import lr_scheduler
 from torch.optim.optimizer import Optimizer, _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 from torch.utils.checkpoint import checkpoint
-from torch.utils.flop_counter import FlopCounterMode
 
 from ampfix import emulate
 from ampfix.protocol import EventKind
 from ampfix.watch import Recorder
-from ampfix.watch.facts import CURVE_POINTS, Range, Thinned
-from ampfix.watch.flops import SAMPLED
-from tests.watch.toy import batch, half_loss, model, record, scaler
+from ampfix.watch.facts import CURVE_POINTS
+from tests.watch.toy import attention, batch, half_loss, model, record, scaler, train
 
 
-class Attention(nn.Module):
-    """Linear, attention, normalisation and convolution: every op whose work is counted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Linear(8, 48)
-        self.out = nn.Linear(16, 4)
-        self.mix = nn.Conv1d(6, 6, 1)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        query, key, value = self.embed(inputs.unsqueeze(0)).chunk(3, dim=-1)
-        attended = nn.functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
-        return self.out(self.mix(attended)[0])
-
-
-def train(net: nn.Module, steps: int = 10, rounds: int = 1) -> list[torch.Tensor]:
-    optimizer, scaling = torch.optim.AdamW(net.parameters(), lr=1e-2), scaler(init_scale=2.0**20)
-    for step in range(steps):
-        for part in range(rounds):
-            scaling.scale(half_loss(net, step * rounds + part) / rounds).backward()
-        scaling.unscale_(optimizer)
-        clip_grad_norm_(net.parameters(), 0.1)
-        scaling.step(optimizer)
-        scaling.update()
-        optimizer.zero_grad()
-    return [parameter.detach().clone() for parameter in net.parameters()]
-
-
-def _attention() -> nn.Module:
-    torch.manual_seed(0)
-    return Attention()
-
-
-@pytest.mark.parametrize("build", [model, _attention])
+@pytest.mark.parametrize("build", [model, attention])
 def test_results_are_bit_identical_under_the_recorder(build: Any) -> None:
     plain = train(build())
     recorded: list[list[torch.Tensor]] = []
@@ -196,61 +159,6 @@ def test_regions_of_other_threads_are_not_ours() -> None:
     assert record(loop).events == []
 
 
-@pytest.mark.parametrize("build", [model, _attention])
-def test_work_is_counted_by_the_dtype_it_ran_in(build: Any) -> None:
-    recorded = record(train, build(), 3)
-    counter = FlopCounterMode(display=False)
-    net = build()
-    with counter:
-        half_loss(net).backward()
-    counted = recorded.summary["flops"]
-    assert recorded.summary["flop_steps"] == len(SAMPLED & {1, 2})
-    attention = 0 if build is model else _attention_work()
-    assert counted["float16"] == recorded.summary["flop_steps"] * (counter.get_total_flops() + attention)
-    assert set(counted) == {"float16"}
-
-
-def _attention_work() -> int:
-    """Two products forward; torch's counter knows no CPU kernel of attention. Backward: five, the scores once more."""
-    tokens, width = 6, 16
-    return 7 * 2 * tokens * tokens * width
-
-
-def test_a_loop_without_autocast_works_in_float32() -> None:
-    def loop() -> None:
-        net = model()
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-        for step in range(3):
-            nn.functional.cross_entropy(net(batch(step)[0]), batch(step)[1]).backward()
-            optimizer.step()
-
-    assert set(record(loop).summary["flops"]) == {"float32"}
-
-
-def test_an_accumulation_window_is_counted_whole() -> None:
-    one, four = record(train, model(), 3, 1), record(train, model(), 3, 4)
-    assert four.summary["flops"]["float16"] == 4 * one.summary["flops"]["float16"]
-
-
-def test_counting_leaves_the_loops_own_dispatch_modes_alone() -> None:
-    own = FlopCounterMode(display=False)
-
-    def loop() -> None:
-        with ExitStack() as stack:
-            net = model()
-            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-            for step in range(6):
-                nn.functional.cross_entropy(net(batch(step)[0]), batch(step)[1]).backward()
-                if step == 2:  # inside a counted step
-                    stack.enter_context(own)
-                optimizer.step()
-
-    recorded = record(loop)
-    assert own.get_total_flops() > 0
-    assert recorded.summary["flops"]["float32"] > 0
-    assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
-
-
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_checkpointed_and_undifferentiated_forwards_make_no_difference(reentrant: bool) -> None:
     def loop() -> None:
@@ -330,23 +238,3 @@ def test_the_summary_is_json_and_bounded_however_long_the_run(tmp_path: Path) ->
     assert summary["skipped"] == sum(step % 7 == 3 for step in range(1200))
     assert len(recorded.recorder.steps) <= CURVE_POINTS
     assert all(item.applied is (item.attempt % 7 != 3) for item in recorded.recorder.steps)
-
-
-def test_a_thinned_curve_keeps_even_spacing_and_its_beginning() -> None:
-    curve: Thinned[int] = Thinned(8)
-    for value in range(1000):
-        curve.append(value)
-    spacing = {after - before for before, after in zip(curve.points, curve.points[1:], strict=False)}
-    assert curve.points[0] == 0
-    assert len(spacing) == 1
-    assert 4 <= len(curve.points) <= 8
-    assert len(curve) == 1000
-
-
-def test_extremes_are_those_of_finite_values() -> None:
-    seen = Range()
-    for step, value in enumerate([1.0, float("nan"), 3.0, float("inf"), 2.0]):
-        seen.add(step, value)
-    summary = seen.summary()
-    assert (summary["min"], summary["max"], summary["last"], summary["first_nonfinite_step"]) == (1.0, 3.0, 2.0, 1)
-    assert summary["curve"] == [[0, 1.0], [1, None], [2, 3.0], [3, None], [4, 2.0]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from ampfix.protocol import Event, EventKind
 from ampfix.watch import Recorder
@@ -68,3 +69,36 @@ def record(loop: Callable[..., object], *args: Any, root: Path | None = None) ->
     with recorded.recorder:
         loop(*args)
     return recorded
+
+
+class Attention(nn.Module):
+    """Linear, attention, normalisation and convolution: every op whose work is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, 48)
+        self.out = nn.Linear(16, 4)
+        self.mix = nn.Conv1d(6, 6, 1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        query, key, value = self.embed(inputs.unsqueeze(0)).chunk(3, dim=-1)
+        attended = nn.functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+        return self.out(self.mix(attended)[0])
+
+
+def attention() -> nn.Module:
+    torch.manual_seed(0)
+    return Attention()
+
+
+def train(net: nn.Module, steps: int = 10, rounds: int = 1) -> list[torch.Tensor]:
+    optimizer, scaling = torch.optim.AdamW(net.parameters(), lr=1e-2), scaler(init_scale=2.0**20)
+    for step in range(steps):
+        for part in range(rounds):
+            scaling.scale(half_loss(net, step * rounds + part) / rounds).backward()
+        scaling.unscale_(optimizer)
+        clip_grad_norm_(net.parameters(), 0.1)
+        scaling.step(optimizer)
+        scaling.update()
+        optimizer.zero_grad()
+    return [parameter.detach().clone() for parameter in net.parameters()]
