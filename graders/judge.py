@@ -41,8 +41,8 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
 
     inputs, hidden: folders of `prepare`. run: folder with weights.safetensors and perhaps snapshot.safetensors.
     reference: the fp32 reference's folder of the same kind; None where this run is the reference itself.
-    Returns loss (may be nan or inf), problem ("", "malformed_weights", "half_weights" or "not_finite") with detail, and the
-    distances of CONTRIBUTING's checks: trajectory, fp32_distance, travelled (each None where it cannot be had).
+    Returns loss (may be nan or inf), problem ("", "malformed_weights", "half_weights" or "not_finite") with a detail,
+    and distances: trajectory, fp32_distance, travelled (each None where it cannot be had).
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -109,7 +109,9 @@ def _optional(path: Path, initial: State) -> State | None:
     return state
 
 
-def _relative(a: State | None, b: State | None, origin: State, names: list[str], unit: State | None = None) -> float | None:
+def _relative(
+    a: State | None, b: State | None, origin: State, names: list[str], unit: State | None = None
+) -> float | None:
     """|a - b| / |unit - origin| over the parameters, unit being b unless given. None where it is undefined."""
     reference = b if unit is None else unit
     if a is None or b is None or reference is None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import ampfix
-
 from graders import jail, run_loop
 from graders.exchange import Collector
 from graders.jail import IsolationLevel, Limits, View

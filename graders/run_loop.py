@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from ampfix.emulate import UnsupportedCudaApi, cuda, force_fp32
 from ampfix.protocol import Event
 from ampfix.watch import Recorder
 from ampfix.watch.records import to_json
-
 from graders import ampfix_task, tensors
 from graders.exchange import Kind, Sender
 from graders.jail import resolve
@@ -40,7 +40,10 @@ _MESSAGE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class LoopJob:
-    """What to run. entry: the loop's path below ANSWER. device: "emulated" or "cuda". precision: "as_written" or "fp32"."""
+    """What to run.
+
+    entry: the loop's path below ANSWER. device: "emulated" or "cuda". precision: "as_written" or "fp32".
+    """
 
     entry: str
     style: str
@@ -133,7 +136,7 @@ def _run_function(path: Path, task: ampfix_task.Task) -> None:
     load_module(path.stem, path).train(task)
 
 
-def _run_script(path: Path, task: ampfix_task.Task) -> None:
+def _run_script(path: Path, _task: ampfix_task.Task) -> None:
     try:
         runpy.run_path(str(path), run_name="__main__")
     except SystemExit as leaving:

@@ -54,7 +54,9 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 
 
 def dump_batches(batches: list[Batch]) -> bytes:
-    return dump({f"{i:06d}.{j:02d}": tensor.contiguous() for i, batch in enumerate(batches) for j, tensor in enumerate(batch)})
+    return dump(
+        {f"{i:06d}.{j:02d}": tensor.contiguous() for i, batch in enumerate(batches) for j, tensor in enumerate(batch)}
+    )
 
 
 def read_batches(path: Path) -> list[Batch]:
