@@ -17,6 +17,7 @@ from ampfix.report.svg import Dots, dot_plot
 
 if TYPE_CHECKING:
     from ampfix.lab.suite import ScenarioReport, SuiteReport
+    from ampfix.lab.verdict import Check, Verdict
 
 # Answers may diverge; a loss this many times the largest of the scenario's own loops is counted, not drawn.
 _FAR = 10.0
@@ -39,6 +40,8 @@ def render(report: SuiteReport) -> str:
         runs=sum(len(scenario.runs) for scenario in report.scenarios),
         version=__version__,
         nothing=NOTHING,
+        columns=_columns,
+        cells=_cells,
     )
 
 
@@ -55,6 +58,22 @@ def write(report: SuiteReport, path: Path) -> None:
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise
+
+
+def _columns(scenario: ScenarioReport) -> list[Check]:
+    """One check of each name, for the table's head: thresholds and units are the scenario's, the same for all."""
+    found: dict[str, Check] = {}
+    for judged in scenario.verdicts:
+        for check in judged.verdict.checks:
+            if check.name not in found or found[check.name].threshold is None:
+                found[check.name] = check
+    return list(found.values())
+
+
+def _cells(scenario: ScenarioReport, verdict: Verdict) -> list[Check | None]:
+    """A verdict's checks in the order of the columns; None where it was not asked for."""
+    checks = {check.name: check for check in verdict.checks}
+    return [checks.get(column.name) for column in _columns(scenario)]
 
 
 def _chart(scenario: ScenarioReport) -> Markup:

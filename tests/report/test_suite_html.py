@@ -80,9 +80,16 @@ def test_every_loss_is_drawn_or_counted(page: str) -> None:
     assert "2 not finite" in page
 
 
-def test_every_check_and_its_source_is_told(page: str) -> None:
-    assert "self-reported, decisive" in page and "attested, decisive" in page
-    assert "not measured" in page
+def test_every_check_is_a_column_with_its_source_and_requirement(page: str) -> None:
+    assert re.search(r'title="attested">converges<br>0.25 of the gap<', page)
+    assert re.search(r'title="self-reported">half_precision<br>0.4 <', page)
+    assert '<td class="n status-not_measured">not measured</td>' in page
+
+
+def test_what_a_verdict_rests_on_stands_out_and_a_failure_says_why(page: str) -> None:
+    why = "held-out loss is nearer to the broken loop&#39;s"
+    assert f'<td class="n status-fail decisive" title="{why}">0.9</td>' in page
+    assert '<td class="n status-pass decisive">0.01</td>' in page
 
 
 def test_a_large_suite_stays_small() -> None:
