@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -73,8 +73,9 @@ def output(args: argparse.Namespace) -> Iterator[TextIO]:
         raise CommandError(f"{args.output_file}: cannot be written: {error.strerror}") from error
 
 
-def progress() -> Callable[[str], None]:
-    """Something to tell a person how far it is: a line on stderr, on a terminal alone."""
-    if not sys.stderr.isatty():
-        return lambda _message: None
-    return lambda message: print(message, file=sys.stderr, flush=True)  # noqa: T201
+def show_progress(done: int, total: int) -> None:
+    """How many runs are done: one line on stderr that is written over, on a terminal alone."""
+    if sys.stderr.isatty():
+        end = "\r\x1b[K" if done == total else "\r"
+        sys.stderr.write(f"{done} of {total} runs{end}")
+        sys.stderr.flush()

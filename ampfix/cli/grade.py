@@ -27,7 +27,11 @@ def add_parser(subparsers: Any) -> None:
         "could not be judged.",
     )
     parser.add_argument(
-        "answers", nargs="+", type=Path, metavar="ANSWER", help="a .py file, or Markdown with a code block"
+        "answers",
+        nargs="+",
+        type=Path,
+        metavar="ANSWER",
+        help="a .py file, Markdown with a code block, or a .jsonl file of {scenario_id, answer} lines",
     )
     parser.add_argument(
         "--scenario",
@@ -46,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from ampfix.lab.session import Session
 
     secret = checked_secret(args) or new_secret()
-    answers = [_read(path, args) for path in args.answers]
+    answers = [answer for path in args.answers for answer in _read(path, args)]
     with new_runner(args) as runner, Bench(runner) as bench:
         verdicts = tuple(grade_on(Session(bench, spec, secret), answer) for answer, spec in answers)
     with output(args) as stream:
@@ -59,7 +63,22 @@ def run(args: argparse.Namespace) -> int:
     return _exit_code(verdicts)
 
 
-def _read(path: Path, args: argparse.Namespace) -> Answer:
+def _read(path: Path, args: argparse.Namespace) -> list[Answer]:
+    """The answers in a file. Raises CommandError."""
+    from ampfix.lab import predictions
+    from ampfix.lab.spec import SpecError, find
+
+    try:
+        if path.suffix != predictions.SUFFIX:
+            return [_read_one(path, args)]
+        return [(answer, find(name, args.scenarios_dir)) for name, answer in predictions.read(path)]
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SpecError, predictions.PredictionError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _read_one(path: Path, args: argparse.Namespace) -> Answer:
     from ampfix.lab.submission import InvalidAnswer, read
 
     answer: Submission | InvalidAnswer
@@ -67,22 +86,17 @@ def _read(path: Path, args: argparse.Namespace) -> Answer:
         answer = read(path)
     except InvalidAnswer as invalid:
         answer = invalid
-    except OSError as error:
-        raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
     return answer, _scenario(path, answer, args)
 
 
 def _scenario(path: Path, answer: Submission | InvalidAnswer, args: argparse.Namespace) -> ScenarioSpec:
     """Which scenario an answer is for: --scenario, its header comment, or the folder it lies in."""
-    from ampfix.lab.spec import SpecError, find, owner_of
+    from ampfix.lab.spec import find, owner_of
 
-    try:
-        named = args.scenario or getattr(answer, "scenario_id", None) or owner_of(path, args.scenarios_dir)
-        if named is None:
-            raise CommandError(f"{path}: which scenario does it answer? Name it with --scenario ID")
-        return find(named, args.scenarios_dir)
-    except SpecError as error:
-        raise CommandError(str(error)) from error
+    named = args.scenario or getattr(answer, "scenario_id", None) or owner_of(path, args.scenarios_dir)
+    if named is None:
+        raise CommandError(f"{path}: which scenario does it answer? Name it with --scenario ID")
+    return find(named, args.scenarios_dir)
 
 
 def _exit_code(verdicts: tuple[Verdict, ...]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampfix.cli._common import CommandError, Exit
-from ampfix.cli._lab import add_options, checked_secret, new_runner, output
+from ampfix.cli._lab import add_options, checked_secret, new_runner, output, show_progress
 
 if TYPE_CHECKING:
     from ampfix.lab.spec import ScenarioSpec
@@ -56,7 +56,14 @@ def _run(args: argparse.Namespace, specs: list[ScenarioSpec], secret: str | None
 
     with new_runner(args) as runner:
         validate = [spec.id for spec in specs] if args.validate else []
-        report = run_suite(specs, runner=runner, validate=validate, repeats=args.repeats, secret=secret)
+        report = run_suite(
+            specs,
+            runner=runner,
+            validate=validate,
+            repeats=args.repeats,
+            secret=secret,
+            on_progress=show_progress,
+        )
     _write(args, report)
     return Exit.OK if report.ok else Exit.FINDINGS
 

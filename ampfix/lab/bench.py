@@ -23,6 +23,8 @@ from ampfix.lab.submission import sha256_of
 T = TypeVar("T")
 Files = Mapping[str, str]
 """A loop's files: text by path."""
+Progress = Callable[[int, int], None]
+"""Told after each run how many are done, and how many were asked for so far."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,15 @@ class Ground:
 class Bench:
     """A runner with a queue. Jobs start in the order they were submitted, `workers` at a time."""
 
-    def __init__(self, runner: Runner, workers: int | None = None) -> None:
+    def __init__(self, runner: Runner, workers: int | None = None, on_progress: Progress | None = None) -> None:
         self.runner = runner
+        self._on_progress = on_progress
+        self._done = 0
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="bench")
         self._scratch = scratch_folder()
         self._folder = self._scratch.__enter__()
         self._names = itertools.count()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a run that is done already tells its progress at once
         self._grounds: dict[tuple[str, int], Future[Ground]] = {}
         self._runs: dict[tuple[str, int, Precision, str], Future[Measurement]] = {}
 
@@ -78,7 +82,14 @@ class Bench:
         with self._lock:
             if key not in self._runs:
                 self._runs[key] = self._pool.submit(_retried, lambda: self._measure(spec, files, ground, precision))
+                self._runs[key].add_done_callback(self._tell)
             return self._runs[key]
+
+    def _tell(self, run: Future[Measurement]) -> None:
+        if self._on_progress is not None and not run.cancelled():
+            with self._lock:
+                self._done += 1
+                self._on_progress(self._done, len(self._runs))
 
     def _make_ground(self, spec: ScenarioSpec, seed: int) -> Ground:
         inputs = self.runner.prepare(spec, seed, self._fresh())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ampfix.findings import Applicability
 from ampfix.lab import assembly, validity, witness
-from ampfix.lab.bench import Bench, Files
+from ampfix.lab.bench import Bench, Files, Progress
 from ampfix.lab.causes import InfraError
 from ampfix.lab.checks import Paired
 from ampfix.lab.models import Document, Model
@@ -68,13 +68,14 @@ def run_suite(
     validate: Sequence[str] = (),
     repeats: int = 1,
     secret: str | None = None,
+    on_progress: Progress | None = None,
 ) -> SuiteReport:
     """Run reference, broken, gold and codemod of every scenario and judge its validity.
 
     validate: ids of the scenarios whose answers run too. repeats: how often everything runs, each time on a fresh
     secret (on `secret` where given).
     """
-    with Bench(runner) as bench:
+    with Bench(runner, on_progress=on_progress) as bench:
         started = [
             [
                 _start(Session(bench, spec, secret or new_secret()), spec.answers if spec.id in validate else ())

@@ -262,3 +262,13 @@ def test_a_bench_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
         bench.run(spec, spec.gold_files(), 3).result()
         assert list(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_predictions_are_graded_line_by_line(tmp_path: Path) -> None:
+    answers = [(TOY / "answers" / "bfloat16.py").read_text(), "It is correct as it is."]
+    lines = [json.dumps({"scenario_id": "toy", "model_name_or_path": "m", "answer": answer}) for answer in answers]
+    (tmp_path / "predictions.jsonl").write_text("\n".join(lines))
+    options = ("--scenarios-dir", str(SCENARIOS), "--output-format", "json")
+    done = ampfix("grade", str(tmp_path / "predictions.jsonl"), *options)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [verdict["status"] for verdict in json.loads(done.stdout)["verdicts"]] == ["pass", "invalid_answer"]
