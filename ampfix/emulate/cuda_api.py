@@ -45,7 +45,7 @@ def emulate_cuda_module(patches: Patches, profile: DeviceProfile) -> None:
             continue
         if not name.endswith(("Tensor", "Storage")):
             _replace(patches, cuda, submodules, name, _refusal(f"torch.cuda.{name}", current))
-    _annotations(patches)
+    _profiling(patches)
     _refuse_submodules(patches)
     patches.set(torch.version, "cuda", _CUDA_VERSION)
     patches.set(torch.backends.cuda, "is_built", lambda: True)
@@ -201,8 +201,8 @@ def _emulate_accelerator(patches: Patches, answers: dict[str, Any]) -> None:
             patches.set(accelerator, name, answer)
 
 
-def _annotations(patches: Patches) -> None:
-    """Profiler ranges mark time on a timeline and change nothing."""
+def _profiling(patches: Patches) -> None:
+    """Profiler ranges mark time on a timeline and change nothing; the profiler sees the host alone."""
     nvtx = torch.cuda.nvtx
     quiet: dict[str, Any] = {
         "range_push": lambda msg: 0,
@@ -216,6 +216,12 @@ def _annotations(patches: Patches) -> None:
         patches.set(nvtx, name, function)
     for name in ("start", "stop"):
         patches.set(torch.cuda.profiler, name, lambda: None)
+    native: Any = torch.autograd.profiler.profile.__init__
+
+    def host_only(self: Any, *args: Any, **options: Any) -> None:
+        native(self, *args, **{**options, "use_device": None, "use_cuda": False})
+
+    patches.set(torch.autograd.profiler.profile, "__init__", host_only)
 
 
 def _refuse_submodules(patches: Patches) -> None:

@@ -14,6 +14,7 @@ class UnsupportedCudaApi(RuntimeError):
 _TORCH_SAYS = re.compile(
     r"not implemented for '(Half|BFloat16)'"
     r"|Torch not compiled with CUDA"
+    r"|Found no NVIDIA driver"
     r"|not linked with support for cuda"
     r"|with arguments from the 'CUDA' backend"
     r"|Cannot access accelerator device"

@@ -26,8 +26,7 @@ _OWNERS = (torch, torch.fft, torch.nested)
 
 def emulate_factories(patches: Patches) -> None:
     """Make the functions that take a device take the emulated ones, and remember where their results were put."""
-    # torch's own list of such functions. It is cached on first use, so it is filled before anything is patched.
-    constructors = _device._device_constructors()
+    constructors = _device._device_constructors()  # torch's own list of such functions
     for owner in _OWNERS:
         for name, native in list(vars(owner).items()):
             if not callable(native) or isinstance(native, type):

@@ -33,6 +33,7 @@ CUDNN_RNN = tuple(
 _APPENDS_DTYPE = {  # at::autocast calls the overload that takes a dtype
     "aten::norm.Scalar": "ScalarOpt_dtype",
     "aten::norm.ScalarOpt_dim": "ScalarOpt_dim_dtype",
+    "aten::norm.names_ScalarOpt_dim": "names_ScalarOpt_dim_dtype",
 }
 
 
@@ -74,7 +75,7 @@ class AutocastKernels:
     def _register(self, library: Any) -> None:
         native, wanted = op_policy("cpu"), op_policy("cuda")
         for op, category in wanted.items():
-            if category is not native.get(op):
+            if category is Category.UNKNOWN or category is not native.get(op):
                 library.impl(op.partition("::")[2], self._kernel(op, category))
         for op in CUDNN_RNN:
             library.impl(op.partition("::")[2], self._lower(_overload(op)))

@@ -6,7 +6,28 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import torch.overrides
+from torch.utils import _device
+
 _ABSENT = object()
+
+_TABLES = (
+    "get_ignored_functions",
+    "get_default_nowrap_functions",
+    "get_testing_overrides",
+    "_get_overridable_functions",
+    "_get_tensor_methods",
+)
+
+
+def _fill_torchs_tables() -> None:
+    """Have torch build the tables of its own functions that it keeps for good, before any of them is patched."""
+    _device._device_constructors()
+    for name in _TABLES:
+        getattr(torch.overrides, name, lambda: None)()
+
+
+_fill_torchs_tables()
 
 
 class Patches:

@@ -116,6 +116,7 @@ PROBES = {
     "matmul": lambda m: ((m.f(2, 4), m.f(4, 2)), {}),
     "mm": lambda m: ((m.f(2, 4), m.f(4, 2)), {}),
     "mv": lambda m: ((m.f(2, 4), m.f(4)), {}),
+    "linalg_matrix_sqrth": lambda m: ((m.f(2, 2),), {}),  # since 2.15
     "bmm": lambda m: ((m.f(1, 2, 4), m.f(1, 4, 2)), {}),
     "addmm": lambda m: ((m.f(2), m.f(2, 4), m.f(4, 2)), {}),
     "addmv": lambda m: ((m.f(2), m.f(2, 4), m.f(4)), {}),
@@ -185,6 +186,12 @@ def short(dtype):
     return str(dtype).removeprefix("torch.")
 
 
+def exists(name):
+    """Whether this torch has the operator."""
+    packet, _, rest = name.partition(".")
+    return hasattr(torch.ops.aten, packet) and hasattr(getattr(torch.ops.aten, packet), rest or "default")
+
+
 def outcome(name, maker):
     """What autocast does to the operator's arguments, or the error's type and first line."""
     args, kwargs = PROBES[name](maker)
@@ -207,6 +214,7 @@ def survey(device, enter_region):
             found[region] = {
                 name: {pattern: outcome(name, Maker(device, pattern, region)) for pattern in PATTERNS}
                 for name in sorted(PROBES)
+                if exists(name)
             }
     return found
 

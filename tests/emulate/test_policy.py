@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ampfix.emulate import cuda
+from ampfix.emulate import UnsupportedCudaApi, cuda
 from ampfix.emulate.policy import Category, op_policy
 from tests.emulate import probes
 
@@ -17,6 +17,7 @@ from tests.emulate import probes
 DIFFERS = {
     "softmax.int": "half in, float32 out: fused into CUDA's kernel, a separate cast on a CPU",
     "log_softmax.int": "half in, float32 out: fused into CUDA's kernel, a separate cast on a CPU",
+    "rms_norm": "newer torch has a fused kernel for CUDA",
     "scaled_dot_product_attention": "each device chooses its own attention kernel",
     "lstm_cell": "with a float64 among the inputs, which fails anyway, the first operator is another one",
 }
@@ -36,9 +37,17 @@ def emulation_says():
         return probes.survey("cuda", lambda dtype: torch.autocast("cuda", dtype=dtype))
 
 
+# Overloads of named tensors, which older torch registers, and what only a CUDA build has.
+NOT_PROBED = ("imname", "names_", "_cudnn_rnn")
+
+
+def probed(policy):
+    return {op: category for op, category in policy.items() if not any(word in op for word in NOT_PROBED)}
+
+
 def test_every_intercepted_operator_is_probed_and_known():
     policy = op_policy("cuda")
-    assert {f"aten::{name}" for name in probes.PROBES} == set(policy)
+    assert set(probed(policy)) <= {f"aten::{name}" for name in probes.PROBES}
     assert Category.UNKNOWN not in {*policy.values(), *op_policy("cpu").values()}
 
 
@@ -67,22 +76,22 @@ def test_native_cpu_policy_disagrees_with_cuda():
     native = probes.survey("cpu", lambda dtype: torch.autocast("cpu", dtype=dtype))["float16"]
     with cuda():
         emulated = probes.survey("cuda", lambda dtype: torch.autocast("cuda", dtype=dtype))["float16"]
-    assert sum(native[name] != emulated[name] for name in probes.PROBES) > 60
+    assert sum(native[name] != emulated[name] for name in native) > 60
 
 
 def test_categories_of_the_cpu_are_what_its_kernels_do():
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
-        seen = {op: probes.category_seen(op) for op in op_policy("cpu")}
-    assert seen == {op: category.value for op, category in op_policy("cpu").items()}
+        seen = {op: probes.category_seen(op) for op in probed(op_policy("cpu"))}
+    assert seen == {op: category.value for op, category in probed(op_policy("cpu")).items()}
 
 
 def test_categories_of_cuda_are_what_the_emulation_does():
     with cuda(), torch.autocast("cuda", dtype=torch.bfloat16), torch.no_grad():
-        seen = {op: probes.category_seen(op) for op in op_policy("cuda")}
+        seen = {op: probes.category_seen(op) for op in probed(op_policy("cuda"))}
     for softmax in ("aten::softmax.int", "aten::log_softmax.int"):  # a CPU kernel casts before, not inside
         assert seen.pop(softmax) == "fp32"
         seen[softmax] = "set_dtype"
-    assert seen == {op: category.value for op, category in op_policy("cuda").items()}
+    assert seen == {op: category.value for op, category in probed(op_policy("cuda")).items()}
 
 
 @pytest.mark.parametrize("method", ["exp_", "pow_", "addmm_", "mul_"])
@@ -122,9 +131,11 @@ def test_recurrent_layers_run_as_cudnn_would(layer):
     assert {item.dtype for item in (output, *states)} == {torch.float16}
 
 
-def test_op_policy_of_an_older_table_marks_new_operators_unknown(monkeypatch):
+def test_an_operator_that_newer_torch_autocasts_is_refused_rather_than_guessed(monkeypatch):
     known = torch._C._dispatch_get_registrations_for_dispatch_key
     monkeypatch.setattr(
-        torch._C, "_dispatch_get_registrations_for_dispatch_key", lambda key: [*known(key), "aten::from_the_future"]
+        torch._C, "_dispatch_get_registrations_for_dispatch_key", lambda key: [*known(key), "aten::sqrt"]
     )
-    assert op_policy("cuda")["aten::from_the_future"] is Category.UNKNOWN
+    assert op_policy("cuda")["aten::sqrt"] is Category.UNKNOWN
+    with cuda(), torch.autocast("cuda"), pytest.raises(UnsupportedCudaApi, match=r"aten::sqrt.*update ampfix"):
+        torch.ones(2).sqrt()
