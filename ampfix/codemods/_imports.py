@@ -98,13 +98,18 @@ def siblings(tree: Tree, binding: Binding) -> Iterator[Binding]:
 
 def uses(tree: Tree, binding: Binding) -> Iterator[Dotted]:
     """Every use of a binding in the tree, as the longest dotted expression around it. String annotations are no use."""
-    for access in binding.assignment.references:
+    # `import a.b` makes an assignment of "a" and one of "a.b", and a use belongs to the longest that it spells
+    scope, below = binding.assignment.scope, f"{binding.name}."
+    assignments = [a for a in scope.assignments if a.name == binding.name or a.name.startswith(below)]
+    roots: set[cst.CSTNode] = set()
+    for access in (access for assignment in assignments for access in assignment.references):
         node: cst.CSTNode = access.node
         while isinstance(node, cst.Attribute):
             node = node.value
         parent = tree.parent(node)
-        if parent is None or not isinstance(node, cst.Name):
+        if parent is None or not isinstance(node, cst.Name) or node in roots:
             continue
+        roots.add(node)
         while isinstance(parent, cst.Attribute) and parent.value is node:
             node, parent = parent, tree.parent(parent)
         assert isinstance(node, (cst.Name, cst.Attribute))

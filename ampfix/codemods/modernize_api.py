@@ -47,7 +47,31 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
         return _move_module(tree, binding, floor)
     if binding.prefix in SUCCESSORS:
         return _move_names(tree, binding, floor)
-    return _respell(tree, binding, expression, floor)
+    return _move_submodule(tree, binding, expression, floor) or _respell(tree, binding, expression, floor)
+
+
+def _move_submodule(tree: Tree, binding: Binding, expression: Dotted, floor: str) -> list[Change]:
+    """`import torch.cuda.amp` binds torch: it becomes `import torch.amp` where all that it serves can follow."""
+    module = ".".join((binding.prefix, *dotted(expression)[1:-1]))
+    if binding.prefix != "torch" or module not in _DEPRECATED_MODULES:
+        return []
+    imports = [
+        alias.name
+        for statement in tree.walk(tree.module)
+        if isinstance(statement, cst.Import)
+        for alias in statement.names
+        if alias.asname is None and get_full_name_for_node(alias.name) == module
+    ]
+    served = [use for use in uses(tree, binding) if ".".join(("torch", *dotted(use)[1:])).startswith(f"{module}.")]
+    if not imports or expression not in served:
+        return []
+    changes: list[Change] = [replace_by(name, "torch.amp") for name in imports]
+    try:
+        for use in served:
+            changes += _respell(tree, binding, use, floor)
+    except CannotRepair:
+        return []
+    return changes
 
 
 def _respell(tree: Tree, binding: Binding, expression: Dotted, floor: str) -> list[Change]:

@@ -143,3 +143,24 @@ def test_single_quotes_and_layout_are_kept() -> None:
         "import torch\na = 'x'\ns = torch.amp.GradScaler(\n    'cuda',\n    init_scale=1024.,  # low\n"
         "    enabled=True,\n)\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "import torch.cuda.amp\ntorch.cuda.amp.autocast(False)\ns = torch.cuda.amp.GradScaler()\n",
+            'import torch.amp\ntorch.amp.autocast("cuda", enabled=False)\ns = torch.amp.GradScaler("cuda")\n',
+        ),
+        (
+            "import torch\nimport os, torch.cuda.amp\ntorch.cuda.amp.autocast(False)\n",
+            'import torch\nimport os, torch.amp\ntorch.amp.autocast("cuda", enabled=False)\n',
+        ),
+        (
+            "import torch.cuda.amp\ntorch.cuda.amp.autocast(False)\nf(torch.cuda.amp.GradScaler)\n",
+            'import torch.cuda.amp\ntorch.amp.autocast("cuda", enabled=False)\nf(torch.cuda.amp.GradScaler)\n',
+        ),
+    ],
+)
+def test_an_imported_submodule_moves_once_nothing_needs_it(before: str, after: str) -> None:
+    assert modernized(before, "torch.cuda.amp.autocast(False)") == after
