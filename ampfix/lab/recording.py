@@ -5,6 +5,7 @@ Both were written by an untrusted process, so every value is checked.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -12,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.lab.models import Model
-from ampfix.protocol import Event, replay
+from ampfix.protocol import Event, EventKind, replay
 from ampfix.watch import records
 
 EVENTS, SUMMARY = "events.jsonl", "summary.json"
 
 _LONGEST_LINE = 1 << 16
-_MOST_EVENTS = 1_000_000
+_MOST_OPTIMIZERS = 64  # a real loop has a handful
+_MOST_SCALERS = 4096  # a loop with the bug of making one each iteration has many
+_DEEPEST_AUTOCAST = 64
+_MOST_WORK = 500_000  # optimizers touched, summed over events: some seconds of replaying
 _LARGEST_COUNT = 1 << 53
 
 
@@ -97,17 +101,41 @@ def read_breaches(path: Path) -> tuple[Breach, ...]:
 def _events(path: Path) -> Iterator[Event]:
     if not path.is_file():
         return
+    bounds = _Bounds()
     with path.open("rb") as lines:
-        for number in range(_MOST_EVENTS + 1):
+        for number in itertools.count(1):
             line = lines.readline(_LONGEST_LINE)
             if not line:
                 return
-            if number == _MOST_EVENTS or len(line) == _LONGEST_LINE:
-                raise Malformed(f"event {number + 1} is more, or longer, than a recorder writes")
             try:
-                yield records.loads(line.decode("utf-8"))
+                event = records.loads(line.decode("utf-8"))
+                bounds.admit(event)
             except ValueError as error:
-                raise Malformed(f"event {number + 1}: {error}") from None
+                raise Malformed(f"event {number}: {error}") from None
+            yield event
+
+
+class _Bounds:
+    """Keeps the replay's cost linear and small, whatever was written: its state grows with names and open regions."""
+
+    def __init__(self) -> None:
+        self._optimizers: set[str] = set()
+        self._scalers: set[str | None] = set()
+        self._depth = 0
+        self._work = 0
+
+    def admit(self, event: Event) -> None:
+        """Raise ValueError for an event that no training loop gets to."""
+        self._optimizers.update(event.optimizers)
+        self._scalers.add(event.scaler)
+        self._depth += {EventKind.AUTOCAST_ENTER: 1, EventKind.AUTOCAST_EXIT: -1}.get(event.kind, 0)
+        self._work += max(1, len(event.optimizers), len(self._optimizers))
+        if len(self._optimizers) > _MOST_OPTIMIZERS or len(self._scalers) > _MOST_SCALERS:
+            raise ValueError(f"more than {_MOST_OPTIMIZERS} optimizers or {_MOST_SCALERS} scalers")
+        if self._depth > _DEEPEST_AUTOCAST:
+            raise ValueError(f"more than {_DEEPEST_AUTOCAST} autocast regions inside one another")
+        if self._work > _MOST_WORK:
+            raise ValueError("more events than a scenario's loop has")
 
 
 def _mapping(value: object, name: str) -> dict[str, Any]:

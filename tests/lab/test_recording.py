@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,21 @@ def test_events_are_replayed_and_each_breach_told_once_with_its_count(tmp_path: 
     (tmp_path / "events").write_text("".join(dumps(event) + "\n" for event in step * 3))
     (breach,) = read_breaches(tmp_path / "events")
     assert (breach.violation, breach.path, breach.line, breach.count) == ("clip_while_scaled", "loop.py", 9, 3)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (Event(EventKind.ZERO_GRAD, optimizers=(f"o{i}",)) for i in range(100)),
+        (Event(EventKind.AUTOCAST_ENTER, dtype="float16") for _ in range(100)),
+        (Event(EventKind.ZERO_GRAD, optimizers=("o",) * 1000) for _ in range(1000)),
+    ],
+    ids=["names", "regions", "work"],
+)
+def test_events_that_would_make_the_replay_slow_are_malformed(tmp_path: Path, events: Iterable[Event]) -> None:
+    (tmp_path / "events").write_text("".join(dumps(event) + "\n" for event in events))
+    with pytest.raises(Malformed, match="more"):
+        read_breaches(tmp_path / "events")
 
 
 def test_no_events_are_no_breach(tmp_path: Path) -> None:
