@@ -170,8 +170,9 @@ class _Interpreter:
             return replace(path, doubt=True)
         state = path.state
         if isinstance(node, Opaque):
-            for name in node.optimizers or state.names():
-                state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
+            for name in state.names():
+                if not node.optimizers or name.partition("[")[0] in node.optimizers or name in node.optimizers:
+                    state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
         elif isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
             state = state.with_optimizer(node.name, **vars(OptimizerState()))
         return replace(path, state=self._interned(state))

@@ -39,7 +39,7 @@ class Lowering:
     """Lowers one routine. `interesting` holds the function nodes that reach an event, so that no other is inlined."""
 
     def __init__(
-        self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: set[ast.AST]
+        self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: frozenset[ast.AST]
     ) -> None:
         self._resolver, self._reader, self._regions, self._interesting = resolver, reader, regions, interesting
         self._namer: Namer = reader.namer
@@ -118,10 +118,7 @@ class Lowering:
     def _For(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Block:
         path = self._namer.canonical(node.iter, frame)
         inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings))
-        if path is not None and isinstance(node.target, ast.Name):
-            inner.bindings[node.target.id] = f"{path}[*]"
-        elif isinstance(node.iter, ast.Call) and isinstance(node.target, ast.Tuple):
-            self._bind_zipped(node.iter, node.target, frame, inner)
+        self._bind_elements(node.target, node.iter, frame, inner)
         targets = tuple(self._paths([node.target], inner))
         orelse = self._block(node.orelse, frame)
         loop = Loop(self._block(node.body, inner), orelse, targets)
@@ -132,20 +129,24 @@ class Lowering:
 
     _AsyncFor = _For
 
-    def _bind_zipped(self, call: ast.Call, target: ast.Tuple, frame: Frame, inner: Frame) -> None:
-        """`for a, b in zip(xs, ys)`, `for i, a in enumerate(xs)`, `for key, a in xs.items()`."""
-        name = dotted(call.func) or ""
-        sources: list[ast.expr | None] = []
-        if name == "zip":
-            sources = list(call.args)
-        elif name == "enumerate" and call.args:
-            sources = [None, call.args[0]]
-        elif name.endswith(".items") and isinstance(call.func, ast.Attribute):
-            sources = [None, call.func.value]
-        for element, source in zip(target.elts, sources, strict=False):
-            path = None if source is None else self._namer.canonical(source, frame)
-            if path is not None and isinstance(element, ast.Name):
-                inner.bindings[element.id] = f"{path}[*]"
+    def _bind_elements(self, target: ast.expr, source: ast.expr, frame: Frame, inner: Frame) -> None:
+        """Loop variables stand for elements: `a` of `for a in xs` is xs[*], also through zip, enumerate and items."""
+        name = dotted(source.func) or "" if isinstance(source, ast.Call) else ""
+        if isinstance(source, ast.Call) and name in ("list", "tuple", "reversed", "sorted") and source.args:
+            self._bind_elements(target, source.args[0], frame, inner)
+        elif isinstance(target, ast.Name):
+            path = self._namer.canonical(source, frame)
+            if path is not None:
+                inner.bindings[target.id] = f"{path}[*]"
+        elif isinstance(target, ast.Tuple) and isinstance(source, ast.Call):
+            sources: list[ast.expr] = source.args if name == "zip" else []
+            elements = target.elts
+            if name == "enumerate" and source.args:
+                sources, elements = source.args[:1], elements[1:]
+            elif name.endswith(".items") and isinstance(source.func, ast.Attribute):
+                sources, elements = [source.func.value], elements[1:]
+            for element, inside in zip(elements, sources, strict=False):
+                self._bind_elements(element, inside, frame, inner)
 
     def _While(self, node: ast.While, frame: Frame) -> Block:
         inner = replace(frame, loops=(*frame.loops, node.lineno))

@@ -11,7 +11,7 @@ from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Namer
 from ampfix.lint.halves import HalfWalker
-from ampfix.lint.interest import interesting_functions
+from ampfix.lint.interest import interest
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lower import Lowering
 from ampfix.lint.prune import prune
@@ -41,11 +41,11 @@ class SourceModule:
     @cached_property
     def routines(self) -> tuple[Routine, ...]:
         """A step program for each function that reaches an event, and for the module itself."""
-        interesting = interesting_functions(self._scopes)
-        lowering = Lowering(self._resolver, self._reader, self._regions, interesting)
+        worth = interest(self._scopes)
+        lowering = Lowering(self._resolver, self._reader, self._regions, worth.inlined)
         found = []
         for node, scope in self._scopes.scope_of.items():
-            if node in interesting and not scope.is_class:
+            if node in worth.analysed and not scope.is_class:
                 body = prune(lowering.routine(node, scope))
                 events = tuple(flatten(body))
                 if events:

@@ -32,7 +32,11 @@ class Resolver:
     def __init__(self, scopes: ScopeBuilder) -> None:
         self._scopes = scopes
         self._memo: dict[tuple[int, int], tuple[Binding, ...]] = {}
+        # What a cycle or the depth cut short holds for the question under way alone.
+        self._draft: dict[tuple[int, int], tuple[Binding, ...]] = {}
         self._busy: set[tuple[int, int]] = set()
+        self._cuts = 0
+        self._returns: dict[ast.AST, list[ast.expr]] = {}
 
     def scope_of(self, node: ast.AST) -> Scope:
         return self._scopes.scope_of[node]
@@ -40,17 +44,24 @@ class Resolver:
     def resolve(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
         """Every value the expression may hold. Never empty: what is not understood is UNKNOWN."""
         key = (id(node), id(scope))
-        if key in self._memo:
-            return self._memo[key]
+        known = self._memo.get(key) or self._draft.get(key)
+        if known is not None:
+            return known
         if key in self._busy or len(self._busy) >= _MAX_DEPTH:
+            self._cuts += 1
             return (UNKNOWN,)
+        cuts = self._cuts
         self._busy.add(key)
         try:
             found = tuple(dict.fromkeys(self._resolve(node, scope))) or (UNKNOWN,)
         finally:
             self._busy.discard(key)
-        if not self._busy:  # inside a chain the answer may be cut short by the depth or a cycle
+        if self._cuts == cuts or not self._busy:
             self._memo[key] = found
+        else:
+            self._draft[key] = found
+        if not self._busy:
+            self._draft.clear()
         return found
 
     def roles(self, node: ast.expr, scope: Scope) -> set[Role]:
@@ -149,9 +160,14 @@ class Resolver:
             return
         for function in self.resolve(value.func, scope):
             if function.form is Form.FUNCTION:
-                for returned in _returned(function.node):
+                for returned in self._returned(function.node):
                     if isinstance(returned, ast.Tuple) and item < len(returned.elts):
                         yield from self.resolve(returned.elts[item], function.scope)
+
+    def _returned(self, function: ast.AST) -> list[ast.expr]:
+        if function not in self._returns:
+            self._returns[function] = list(_returned(function))
+        return self._returns[function]
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Iterator[Binding]:
         if isinstance(node.value, ast.Name) and node.value.id == scope.self_name():
@@ -198,7 +214,7 @@ class Resolver:
             elif function.form is Form.CLASS:
                 yield Binding(Form.OBJECT, function.symbol, function.node, function.scope)
             elif function.form is Form.FUNCTION:
-                for returned in _returned(function.node):
+                for returned in self._returned(function.node):
                     yield from self.resolve(returned, function.scope)
 
 

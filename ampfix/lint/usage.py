@@ -14,6 +14,10 @@ from ampfix.program import Role
 
 _SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
 _OPTIMIZER_WORD = re.compile(r"(^|_)(optim\w*|opt|opts)(_|\d|$)|optimizer", re.IGNORECASE)
+# optim_idx, optimizer_state and the like say something about an optimizer.
+_NOT_THE_THING = re.compile(
+    r"_(idx|index|steps?|level|states?|config|cfg|name|type|cls|class|fn|k?w?args|params|groups?)$"
+)
 _SCHEDULER_WORD = re.compile(r"sched|lr_decay|(^|_)warmup$", re.IGNORECASE)
 
 
@@ -67,6 +71,8 @@ class Usage:
                 return Guess(Role.SCALER, True)
             if _SCALER_WORD.search(last) and uses.scale_then_backward:
                 return Guess(Role.SCALER, False)
+        if _NOT_THE_THING.search(last):
+            return Guess(Role.OTHER, False)
         if _SCHEDULER_WORD.search(last):
             return Guess(Role.SCHEDULER, False)
         if _OPTIMIZER_WORD.search(last):

@@ -1,7 +1,8 @@
 import torch
 
 
-def train(model, loader, optimizers, chosen, scaler=None):
+def train(model, loader, optimizers, schedulers, optim_idx, report, scaler=None):
+    report(optim_idx, optimizers)
     for x, y in loader:
         loss = model(x, y)
         if scaler is not None:
@@ -10,12 +11,12 @@ def train(model, loader, optimizers, chosen, scaler=None):
             loss.backward()
         if scaler is not None:
             for index, optimizer in enumerate(optimizers):
-                if chosen is not None and index != chosen:
+                if optim_idx is not None and index != optim_idx:
                     continue
                 scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for index, optimizer in enumerate(optimizers):
-            if chosen is not None and index != chosen:
+        for index, (optimizer, scheduler) in enumerate(zip(optimizers, schedulers)):
+            if optim_idx is not None and index != optim_idx:
                 continue
             if scaler is not None:
                 scaler.step(optimizer)
