@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import resource
 import select
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,6 +159,9 @@ def _forget_environment(view: View) -> None:
     os.environ.clear()
     os.environ.update(_PASSED_ON, HOME=resolve(view.workdir), TMPDIR=resolve("/tmp"), USER="jail", LOGNAME="jail")
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    # What the warm interpreter remembers of the old one.
+    tempfile.tempdir = None
+    multiprocessing.current_process()._config.pop("tempdir", None)  # type: ignore[attr-defined]
     if sys.platform == "linux":
         linux.erase_environment_block()
 

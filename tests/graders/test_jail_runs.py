@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -75,6 +77,21 @@ def test_a_tree_may_be_shown_anywhere_even_inside_the_working_directory(setting:
 def test_sys_exit_gives_the_code_an_interpreter_would(setting: Setting, leave: object, code: int) -> None:
     report = jailed(lambda fd: sys.exit(leave), setting).report
     assert (report.outcome, report.exit_code) == (Outcome.EXITED, code)
+
+
+@pytest.mark.parametrize("setting", NAMESPACED, ids=str)
+def test_temporary_files_go_where_they_may_though_the_server_used_another_place(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setitem(multiprocessing.current_process()._config, "tempdir", str(tmp_path))
+
+    def target(fd: int) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            os.write(fd, f"{file.name} {multiprocessing.util.get_temp_dir()}".encode())
+
+    places = jailed(target, setting).received.decode().split()
+    assert len(places) == 2 and not any(place.startswith(str(tmp_path)) for place in places)
 
 
 def test_an_uncaught_exception_is_told_with_its_traceback() -> None:
