@@ -21,7 +21,7 @@ class Block(nn.Module):
 def build(seed: int) -> dict[str, nn.Module]:
     torch.manual_seed(seed)
     head = nn.Linear(WIDTH, FLUXES)
-    nn.init.zeros_(head.weight)
+    nn.init.normal_(head.weight, std=0.03)
     return {"model": nn.Sequential(nn.Linear(LEVELS, WIDTH), *[Block() for _ in range(BLOCKS)], nn.LayerNorm(WIDTH), head)}
 
 
