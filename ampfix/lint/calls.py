@@ -146,10 +146,10 @@ class CallReader:
                     return child.func.value, *found
         return None
 
-    def scales(self, value: ast.expr, frame: Frame) -> str | None:
-        """The scaler a value carries, where it is certain to be on; `loss = scaler.scale(loss)`."""
+    def scales(self, value: ast.expr, frame: Frame) -> tuple[str, Condition] | None:
+        """The scaler a value carries (`loss = scaler.scale(loss)`), and when that scaler is on."""
         found = self.scale_call(value, frame)
-        return None if found is None or self._switch(found[0], frame) == Always(False) else found[1]
+        return None if found is None else (found[1], self._switch(found[0], frame))
 
     def _method_scale(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         found = self._scaler(receiver, frame)

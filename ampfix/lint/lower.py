@@ -201,7 +201,12 @@ class Lowering:
         if built:
             return (Assign(names, True), *built)
         truth = bool(value.value) if isinstance(value, ast.Constant) else None
-        return (Assign(names, truth, self._reader.scales(value, frame), self._sources(value, frame)),)
+        sources = self._sources(value, frame)
+        scaled = self._reader.scales(value, frame)
+        if scaled is None:
+            return (Assign(names, truth, sources=sources),)
+        scaler, is_on = scaled
+        return (Branch(is_on, (Assign(names, scaled_by=scaler),), (Assign(names, sources=sources),)),)
 
     def _sources(self, value: ast.expr, frame: Frame) -> tuple[str, ...]:
         paths = (self._namer.canonical(child, frame) for child in ast.walk(value) if isinstance(child, ast.Name))
