@@ -3,6 +3,16 @@
 `with cuda(profile="A100"):` runs a training loop written for CUDA, unedited, on the CPU: autocast follows CUDA's
 operator policy, GradScaler scales, `.cuda()` and `device="cuda"` work, and the device claims to be the profile's.
 Importing this package imports no torch; entering `cuda` does.
+
+What remains untrue inside:
+
+- Memory is one. Where a tensor is gets remembered for what factories and moves returned; results of operators and
+  parameters count as CUDA's, so a host tensor mixed in by mistake raises no error.
+- Arithmetic is the CPU's: accumulation order, TF32 and fused kernels are not those of a GPU, random streams neither.
+- One generator serves both devices, memory figures are the host process's, and times are a CPU's.
+- `torch.compile` runs eagerly, the choice of attention kernel is ignored, processes that would be spawned are forked.
+- CUDA graphs, NCCL, custom kernels and whatever else has no counterpart raise `UnsupportedCudaApi`; errors of torch's
+  own that come from the emulation rather than from the program are recognised by `unsupported_reason`.
 """
 
 from __future__ import annotations

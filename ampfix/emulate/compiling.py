@@ -1,4 +1,4 @@
-"""torch.compile and torch.jit under emulation.
+"""torch.compile, torch.jit and the choice of attention kernels under emulation.
 
 A compiled function runs what it wraps, eagerly: the operators and dtypes are those of the "eager" backend. Dynamo
 itself would trace the emulation (tensors are CPU tensors to it), and keep tables of functions that must not outlive it.
@@ -6,12 +6,14 @@ itself would trace the emulation (tensors are CPU tensors to it), and keep table
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch._dynamo
 import torch.jit._builtins
+import torch.nn.attention
 from torch._dynamo import OptimizedModule
 
 from ampfix.emulate.errors import UnsupportedCudaApi
@@ -25,6 +27,9 @@ def emulate_compilers(patches: Patches) -> None:
     for owner, name in ((torch, "compile"), (torch._dynamo, "optimize")):
         patches.set(owner, name, _compile if name == "compile" else _optimize)
     patches.set(torch._dynamo, "export", _refuse_export)
+    for owner, name in ((torch.nn.attention, "sdpa_kernel"), (torch.backends.cuda, "sdp_kernel")):
+        if hasattr(owner, name):
+            patches.set(owner, name, _any_kernel)
     native_find: Any = torch.jit._builtins._find_builtin
     patches.set(torch.jit._builtins, "_find_builtin", lambda fn: native_find(getattr(fn, "__wrapped__", fn)))
 
@@ -46,6 +51,12 @@ def _eager(model: Any) -> Any:
     if isinstance(model, OptimizedModule):
         return model
     return OptimizedModule(model, _disable())
+
+
+@contextmanager
+def _any_kernel(*_args: Any, **_kwargs: Any) -> Iterator[None]:
+    """The choice among CUDA's attention kernels: a CPU has its own, which the switches would turn off."""
+    yield
 
 
 def _refuse_export(*_args: Any, **_kwargs: Any) -> Any:

@@ -13,10 +13,11 @@ class UnsupportedCudaApi(RuntimeError):
 # torch's operator database, float16 misses 32 of some 630 entries on a CPU, most of them Fourier transforms.)
 _TORCH_SAYS = re.compile(
     r"not implemented for '(Half|BFloat16)'"
+    r"|Unsupported dtype Half"
     r"|Torch not compiled with CUDA"
     r"|Found no NVIDIA driver"
     r"|not linked with support for cuda"
-    r"|with arguments from the 'CUDA' backend"
+    r"|Could not run 'aten::\w+' with arguments from the '(CPU|CUDA)' backend"
     r"|Cannot access accelerator device"
     r"|without ATen_cuda"
     r"|doesn't have NCCL built in"

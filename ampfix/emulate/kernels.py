@@ -30,6 +30,9 @@ CUDNN_RNN = tuple(
     f"aten::{cell}.{form}" for cell in ("lstm", "gru", "rnn_tanh", "rnn_relu") for form in ("input", "data")
 )
 
+# CUDA runs these in half precision, accumulating in float32; a CPU has no half kernel for them.
+_HALF_VIA_FP32 = ("aten::avg_pool3d",)
+
 _APPENDS_DTYPE = {  # at::autocast calls the overload that takes a dtype
     "aten::norm.Scalar": "ScalarOpt_dtype",
     "aten::norm.ScalarOpt_dim": "ScalarOpt_dim_dtype",
@@ -79,7 +82,9 @@ class AutocastKernels:
                 library.impl(op.partition("::")[2], self._kernel(op, category))
         for op in CUDNN_RNN:
             library.impl(op.partition("::")[2], self._lower(_overload(op)))
-        for op in native.keys() - wanted.keys():
+        for op in _HALF_VIA_FP32:
+            library.impl(op.partition("::")[2], _half_via_fp32(_overload(op)))
+        for op in native.keys() - wanted.keys() - set(_HALF_VIA_FP32):
             library.impl(op.partition("::")[2], torch.library.fallthrough_kernel)
 
     def remove(self) -> None:
@@ -156,6 +161,16 @@ def _fp32(call: Kernel) -> Kernel:
     def kernel(*args: Any, **kwargs: Any) -> Any:
         with _NoAutocast(), _NoTorchFunction():
             return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
+
+    return kernel
+
+
+def _half_via_fp32(call: Kernel) -> Kernel:
+    def kernel(first: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        with _NoAutocast(), _NoTorchFunction():
+            if first.dtype not in (torch.float16, torch.bfloat16):
+                return call(first, *args, **kwargs)
+            return _to(call(_to(first, torch.float32), *args, **kwargs), first.dtype)
 
     return kernel
 

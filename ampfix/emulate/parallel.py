@@ -1,7 +1,9 @@
-"""Data parallelism under emulation: one device for DataParallel, no NCCL."""
+"""Several processes and devices under emulation: one device for DataParallel, no NCCL, children that inherit."""
 
 from __future__ import annotations
 
+import multiprocessing.context
+from multiprocessing.popen_fork import Popen
 from typing import Any
 
 import torch
@@ -12,11 +14,15 @@ from ampfix.emulate.patches import Patches
 
 
 def emulate_parallel(patches: Patches) -> None:
-    """Let DataParallel feed its one device; refuse process groups over NCCL."""
+    """Let DataParallel feed its one device, refuse process groups over NCCL, have child processes inherit."""
     comm = torch.nn.parallel.comm
     for name in ("broadcast", "broadcast_coalesced", "reduce_add", "reduce_add_coalesced", "gather"):
         patches.set(comm, name, _refusal(name))
     patches.set(comm, "scatter", _scatter)
+    # A process started afresh would run without the emulation, in fp32: fork it instead. What CUDA forbids after a fork
+    # does not matter here.
+    for process in (multiprocessing.context.SpawnProcess, multiprocessing.context.ForkServerProcess):
+        patches.set(process, "_Popen", staticmethod(Popen))
     if torch.distributed.is_available():
         native: Any = torch.distributed.init_process_group
 

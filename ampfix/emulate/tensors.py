@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn.utils import rnn
 
 from ampfix.emulate.native_types import legacy_type
 from ampfix.emulate.patches import Patches
@@ -23,6 +24,7 @@ def emulate_tensors(patches: Patches) -> None:
         patches.set(torch.Tensor, name, method)
     for name, wrapper in _MODULE_METHODS.items():
         patches.set(torch.nn.Module, name, wrapper(torch.nn.Module.__dict__[name]))
+    patches.set(rnn, "_packed_sequence_init_args", _pack(rnn._packed_sequence_init_args))
 
 
 def _device_of(self: torch.Tensor) -> torch.device:
@@ -152,6 +154,17 @@ def _module_move(place: Place, native: Callable[..., Any]) -> Callable[..., Any]
         return _mark_module(self, place)
 
     return move
+
+
+def _pack(native: Callable[..., Any]) -> Callable[..., Any]:
+    """A packed sequence keeps its batch sizes on the host whatever device its data is on, and checks that."""
+
+    def packed_sequence_init_args(data: Any, batch_sizes: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if batch_sizes is not None:
+            mark(batch_sizes, "cpu")
+        return native(data, batch_sizes, *args, **kwargs)
+
+    return packed_sequence_init_args
 
 
 _MODULE_METHODS: dict[str, Callable[[Callable[..., Any]], Any]] = {

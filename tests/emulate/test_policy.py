@@ -131,6 +131,24 @@ def test_recurrent_layers_run_as_cudnn_would(layer):
     assert {item.dtype for item in (output, *states)} == {torch.float16}
 
 
+def test_operators_without_a_half_kernel_on_a_cpu_run_as_on_cuda():
+    image = torch.randn(1, 1, 4, 4, 4, requires_grad=True)
+    for dtype in (torch.float16, torch.float32):
+        with cuda(), torch.autocast("cuda"):
+            pooled = torch.nn.functional.avg_pool3d(image.to(dtype), 2)
+        assert pooled.dtype is dtype
+        torch.testing.assert_close(pooled.float(), torch.nn.functional.avg_pool3d(image, 2), atol=1e-3, rtol=1e-3)
+        pooled.sum().backward()
+
+
+def test_packed_sequences_pass_through_recurrent_layers():
+    with cuda(), torch.autocast("cuda"):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(torch.randn(5, 2, 4, device="cuda"), [5, 3])
+        output, _ = torch.nn.LSTM(4, 3).cuda()(packed.to("cuda"))
+        padded, lengths = torch.nn.utils.rnn.pad_packed_sequence(output)
+    assert padded.dtype is torch.float16 and lengths.tolist() == [5, 3]
+
+
 def test_an_operator_that_newer_torch_autocasts_is_refused_rather_than_guessed(monkeypatch):
     known = torch._C._dispatch_get_registrations_for_dispatch_key
     monkeypatch.setattr(

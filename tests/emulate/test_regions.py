@@ -337,6 +337,14 @@ def test_compiled_functions_and_modules_in_place():
         assert model(torch.ones(2, 2, device="cuda")).dtype is torch.float16
 
 
+def test_a_choice_of_attention_kernel_is_accepted():
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    q = torch.randn(1, 2, 4, 8, device="cuda")
+    with torch.autocast("cuda"), sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
+        assert torch.nn.functional.scaled_dot_product_attention(q, q, q).dtype is torch.float16
+
+
 def test_scripted_functions_see_torch_below_the_emulation():
     @torch.jit.script
     def shifted(x):

@@ -1,6 +1,7 @@
 """Nothing of the emulation is left behind, in this process or in what it forks."""
 
 import gc
+import multiprocessing.context
 import os
 import subprocess
 import sys
@@ -24,6 +25,10 @@ OWNERS = [
     torch.cuda.amp,
     torch.cuda.amp.autocast_mode.autocast,
     torch.serialization,
+    torch.nn.attention,
+    multiprocessing.context.SpawnProcess,
+    multiprocessing.context.ForkServerProcess,
+    torch.nn.utils.rnn,
     torch.utils._device,
     torch.utils._device.DeviceContext,
     torch.utils.checkpoint.DefaultDeviceType,
