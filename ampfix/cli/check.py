@@ -33,14 +33,14 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that say which rules are in force, shared with `fix`."""
     group = parser.add_argument_group("rule selection")
     group.add_argument(
-        "--select", type=_codes, metavar="CODES", help="only these rules, comma-separated; prefixes count"
+        "--select", type=codes, metavar="CODES", help="only these rules, comma-separated; prefixes count"
     )
-    group.add_argument("--ignore", type=_codes, metavar="CODES", help="leave these rules out")
-    group.add_argument("--extend-select", type=_codes, metavar="CODES", help="these rules too")
+    group.add_argument("--ignore", type=codes, metavar="CODES", help="leave these rules out")
+    group.add_argument("--extend-select", type=codes, metavar="CODES", help="these rules too")
     group.add_argument("--isolated", action="store_true", help="read no pyproject.toml")
 
 
-def _codes(text: str) -> tuple[str, ...]:
+def codes(text: str) -> tuple[str, ...]:
     return tuple(code.strip().upper() for code in text.split(",") if code.strip())
 
 

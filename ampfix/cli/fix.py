@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.cli._common import Exit, print_error
-from ampfix.cli.check import _codes, add_selection, settings_for
+from ampfix.cli.check import add_selection, codes, settings_for
 from ampfix.codemods.edits import split_lines
 from ampfix.codemods.files import WriteError, write_source
 from ampfix.codemods.fixpoint import Outcome, fix_text
@@ -34,8 +34,8 @@ def add_parser(subparsers: Any) -> None:
     )
     add_selection(parser)
     group = parser.add_argument_group("which findings to repair")
-    group.add_argument("--fixable", type=_codes, metavar="CODES", default=("ALL",), help="repair only these rules")
-    group.add_argument("--unfixable", type=_codes, metavar="CODES", default=(), help="leave these rules' findings")
+    group.add_argument("--fixable", type=codes, metavar="CODES", default=("ALL",), help="repair only these rules")
+    group.add_argument("--unfixable", type=codes, metavar="CODES", default=(), help="leave these rules' findings")
 
 
 @dataclass(frozen=True)

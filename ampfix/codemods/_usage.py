@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import libcst as cst
 
 from ampfix.codemods._imports import Dotted, dotted, global_name
-from ampfix.codemods._successors import Device, Successor
 from ampfix.codemods.changes import Before, Change, Replace, replace_by
 from ampfix.codemods.errors import CannotRepair
 from ampfix.codemods.tree import Tree
+from ampfix.rules._successors import Device, Successor
 
 _TYPE_TESTS = ("isinstance", "issubclass")
 

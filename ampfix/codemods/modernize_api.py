@@ -24,12 +24,12 @@ from ampfix.codemods._imports import (
     siblings,
     uses,
 )
-from ampfix.codemods._successors import SUCCESSORS, Successor
 from ampfix.codemods._usage import adapt
 from ampfix.codemods.changes import After, Change, Replace, replace_by
 from ampfix.codemods.errors import CannotRepair
 from ampfix.codemods.tree import Tree
 from ampfix.findings import Repair
+from ampfix.rules._successors import SUCCESSORS, Successor
 
 _DEPRECATED_MODULES = tuple(
     f"torch.{device}.amp{module}" for device in ("cuda", "cpu") for module in ("", ".autocast_mode", ".grad_scaler")

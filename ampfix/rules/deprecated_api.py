@@ -8,30 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, NodeRule
-
-
-def _deprecated() -> dict[str, str]:
-    """Qualified old name -> how its successor is called. Since torch 2.4: the `deprecated` markers of torch/cuda/amp,
-    torch/cpu/amp and torch/csrc/autograd/init.cpp."""
-    table: dict[str, str] = {}
-    for device in ("cuda", "cpu"):
-        for module in ("amp", "amp.autocast_mode"):
-            table[f"torch.{device}.{module}.autocast"] = f'torch.amp.autocast("{device}", ...)'
-        for module in ("amp", "amp.grad_scaler"):
-            table[f"torch.{device}.{module}.GradScaler"] = f'torch.amp.GradScaler("{device}", ...)'
-    for module in ("amp", "amp.autocast_mode"):
-        for name in ("custom_fwd", "custom_bwd"):
-            table[f"torch.cuda.{module}.{name}"] = f'torch.amp.{name}(..., device_type="cuda")'
-    for word, device in {"gpu": "cuda", "cpu": "cpu", "xla": "xla", "ipu": "ipu", "hpu": "hpu"}.items():
-        table[f"torch.get_autocast_{word}_dtype"] = f'torch.get_autocast_dtype("{device}")'
-        table[f"torch.set_autocast_{word}_dtype"] = f'torch.set_autocast_dtype("{device}", ...)'
-        if word != "gpu":
-            table[f"torch.is_autocast_{word}_enabled"] = f'torch.is_autocast_enabled("{device}")'
-            table[f"torch.set_autocast_{word}_enabled"] = f'torch.set_autocast_enabled("{device}", ...)'
-    return table
-
-
-DEPRECATED = _deprecated()
+from ampfix.rules._successors import SUCCESSORS
 
 
 class DeprecatedApi(NodeRule):
@@ -151,7 +128,7 @@ dtype = th.get_autocast_dtype("cuda")
             return
         bindings = source.resolve(node)
         symbols = {binding.symbol for binding in bindings if binding.form is Form.SYMBOL}
-        if not symbols or not symbols <= DEPRECATED.keys() or any(b.form is not Form.SYMBOL for b in bindings):
+        if not symbols or not symbols <= SUCCESSORS.keys() or any(b.form is not Form.SYMBOL for b in bindings):
             return
         if isinstance(node, ast.Name) and _is_alias(node, source):
             return
@@ -161,15 +138,15 @@ dtype = th.get_autocast_dtype("cuda")
         yield self.finding(
             source,
             source.span(node),
-            f"{symbol} is deprecated; use {DEPRECATED[symbol]}",
+            f"{symbol} is deprecated; use {SUCCESSORS[symbol]}",
             symbol=symbol,
             repair=Repair(
-                "modernize_api", Applicability.SAFE, f"Use {DEPRECATED[symbol]}", source.span(node), {"symbol": symbol}
+                "modernize_api", Applicability.SAFE, f"Use {SUCCESSORS[symbol]}", source.span(node), {"symbol": symbol}
             ),
         )
 
 
-_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in DEPRECATED)
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 
 def _may_be_deprecated(node: ast.Name | ast.Attribute, source: Source) -> bool:

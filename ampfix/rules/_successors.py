@@ -32,6 +32,13 @@ class Successor:
     since: tuple[int, int]
     is_class: bool = False
 
+    def __str__(self) -> str:
+        """How a call of it looks, without its other arguments."""
+        others = "" if self.name.startswith(("get_", "is_")) else "..."
+        device = f'"{self.device}"' if self.passed is Device.FIRST else f'device_type="{self.device}"'
+        order = (device, others) if self.passed is Device.FIRST else (others, device)
+        return f"torch.{self.name}({', '.join(part for part in order if part)})"
+
 
 _AUTOCAST = ("enabled", "dtype", "cache_enabled")
 _SCALER = ("init_scale", "growth_factor", "backoff_factor", "growth_interval", "enabled")
