@@ -19,12 +19,16 @@ SAMPLED = frozenset({1, 2, 8, 32, 128}) | frozenset(range(512, 1 << 20, 512))
 
 
 class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used."""
+    """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used.
+
+    A counted step stands for all since the counted one before it.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.by_dtype: Counter[str] = Counter()
         self.steps = 0
+        self._stands_for = self._last = 0
         self._entered = False
         self._formulas: dict[Any, Callable[..., int] | None] = {}
 
@@ -36,7 +40,8 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
             formula = self._formulas[func] = _formula(func)
         if formula is not None:
             operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
-            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += formula(*args, **(kwargs or {}), out_val=out)
+            work = formula(*args, **(kwargs or {}), out_val=out)
+            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._stands_for * work
         return out
 
     def before_step(self, attempt: int) -> None:
@@ -45,6 +50,8 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.stop()
             return
         self.steps += 1
+        # Or the early steps, of which more are counted, would outweigh a loop that leaves autocast after them.
+        self._stands_for, self._last = attempt - self._last, attempt
         if not self._entered:
             self.__enter__()  # type: ignore[no-untyped-call]
             self._entered = True

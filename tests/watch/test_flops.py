@@ -50,6 +50,20 @@ def test_an_accumulation_window_is_counted_whole() -> None:
     assert four.summary["flops"]["float16"] == 4 * one.summary["flops"]["float16"]
 
 
+def test_a_few_early_steps_in_half_precision_do_not_outweigh_the_rest() -> None:
+    def loop() -> None:
+        net = model()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for step in range(40):
+            with torch.autocast("cpu", enabled=step < 10):
+                loss = nn.functional.cross_entropy(net(batch(step)[0]).float(), batch(step)[1])
+            loss.backward()
+            optimizer.step()
+
+    flops = record(loop).summary["flops"]
+    assert flops["bfloat16"] / sum(flops.values()) == pytest.approx(8 / 32, rel=0.1)
+
+
 def test_counting_leaves_the_loops_own_dispatch_modes_alone() -> None:
     own = FlopCounterMode(display=False)
 
