@@ -93,7 +93,7 @@ def read_breaches(path: Path) -> tuple[Breach, ...]:
         first_and_count = seen.setdefault(place, [broken.event.step, 0])
         first_and_count[1] += 1
     return tuple(
-        Breach(violation=violation, path=where, line=line, first_step=first, count=count)
+        Breach(violation=violation, path=_one_line(where), line=line, first_step=first, count=count)
         for (violation, where, line), (first, count) in seen.items()
     )
 
@@ -165,6 +165,10 @@ def _failure(fields: dict[str, Any]) -> Failure:
     if any(not isinstance(text, str) or len(text) > 8000 for text in texts.values()):
         raise Malformed("the error is not described by short texts")
     return Failure(unsupported=fields.get("unsupported") is True, **{k: _printable(str(v)) for k, v in texts.items()})
+
+
+def _one_line(text: str) -> str:
+    return _printable(text).replace("\n", " ")
 
 
 def _printable(text: str) -> str:
