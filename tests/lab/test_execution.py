@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ampfix.lab.bench import Bench
+from ampfix.lab.bench import Bench, write_files
 from ampfix.lab.causes import InfraError, Status
 from ampfix.lab.grade import grade
 from ampfix.lab.measurement import Measurement
+from ampfix.lab.measurement import measure as judge
 from ampfix.lab.process import ProcessRunner
 from ampfix.lab.spec import LimitsSpec, ScenarioSpec
 from ampfix.lab.submission import from_text
@@ -45,6 +46,16 @@ def bench(runner: ProcessRunner) -> Iterator[Bench]:
 def measure(bench: Bench, spec: ScenarioSpec, loop: str, **changes: object) -> Measurement:
     spec = spec.model_copy(update=changes)
     return bench.run(spec, {spec.entry: loop}, SEED).result()
+
+
+def run_files(bench: Bench, toy: ScenarioSpec, files: dict[str, str], **changes: object) -> Measurement:
+    """Run a loop of another style on the toy's inputs, beside the toy's own reference."""
+    spec = toy.model_copy(update=changes)
+    ground = bench.ground(toy, SEED).result()
+    folder = bench._fresh()
+    write_files(folder, files)
+    execution = bench.runner.execute(spec, folder, ground.inputs, bench._fresh())
+    return judge(bench.runner, spec, ground.inputs, execution, ground.run)
 
 
 def test_a_right_loop_is_measured_whole(bench: Bench, toy: ScenarioSpec) -> None:
@@ -151,25 +162,17 @@ def test_a_script_reads_its_task_by_import(bench: Bench, toy: ScenarioSpec) -> N
     script = (
         f"import torch\nimport torch.nn.functional as F\nfrom ampfix_task import task\n\n{body}\nraise SystemExit(0)\n"
     )
-    run = measure(bench, toy, script, style="script")
+    run = run_files(bench, toy, {"loop.py": script}, style="script")
     assert run.ended is None and run.loss is not None
 
 
 def test_a_package_imports_its_own_modules(bench: Bench, toy: ScenarioSpec) -> None:
-    spec = toy.model_copy(update={"style": "package", "entry": "trainer/loop.py"})
     files = {
         "trainer/__init__.py": "",
         "trainer/steps.py": LOOP,
         "trainer/loop.py": "from .steps import train as steps\n\n\ndef train(task):\n    steps(task)\n",
     }
-    ground = bench.ground(toy, SEED).result()
-    folder = bench._fresh()
-    from ampfix.lab.bench import write_files
-    from ampfix.lab.measurement import measure as judge
-
-    write_files(folder, files)
-    execution = bench.runner.execute(spec, folder, ground.inputs, bench._fresh())
-    run = judge(bench.runner, spec, ground.inputs, execution, ground.run)
+    run = run_files(bench, toy, files, style="package", entry="trainer/loop.py")
     assert run.ended is None and run.loss is not None
 
 
