@@ -67,13 +67,13 @@ def end_descendants(spared: frozenset[int]) -> None:
 
     Everything is stopped before anything is killed: a fork bomb would refill freed places for ever.
     """
-    while doomed := _descendants(spared):
+    while doomed := descendants(os.getpid(), spared):
         seen: set[int] = set()
         while doomed - seen:
             for pid in doomed - seen:
                 _signal(pid, signal.SIGSTOP)
             seen |= doomed
-            doomed = _descendants(spared)
+            doomed = descendants(os.getpid(), spared)
         for pid in seen:
             _signal(pid, signal.SIGKILL)
         for pid in seen:
@@ -95,14 +95,15 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _descendants(spared: frozenset[int]) -> set[int]:
+def descendants(ancestor: int, spared: frozenset[int] = frozenset()) -> set[int]:
+    """All processes that descend from one, without the children `spared` and their own."""
     if sys.platform != "linux":
         return set()
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
     found: set[int] = set()
-    pending = [pid for pid in children.get(os.getpid(), ()) if pid not in spared]
+    pending = [pid for pid in children.get(ancestor, ()) if pid not in spared]
     while pending:
         pid = pending.pop()
         found.add(pid)
@@ -111,6 +112,7 @@ def _descendants(spared: frozenset[int]) -> set[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
+    """(process, its parent) of every process that /proc shows."""
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError, IndexError):

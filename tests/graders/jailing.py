@@ -26,6 +26,7 @@ LIMITS = {
     "output_bytes": MEGABYTE,
     "tmp_bytes": 32 * MEGABYTE,
 }
+FIRST_JAIL_UID = 0x70000000
 ORDINARY_UID = 1_000_000 + os.getpid()  # a user whose processes no other test starts
 EMPTY = View(readonly=())
 
@@ -158,6 +159,14 @@ def processes_named(name: str) -> list[int]:
             if (entry / "comm").read_text().strip() == name and "\nState:\tZ" not in (entry / "status").read_text():
                 found.append(int(entry.name))
     return found
+
+
+def owner(pid: int) -> int:
+    """The user a process runs as; -1 where it has ended."""
+    try:
+        return Path("/proc", str(pid)).stat().st_uid
+    except OSError:
+        return -1
 
 
 def orphans() -> set[Path]:
