@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ampfix.emulate.kernels import WeightCache
+from ampfix.emulate.kernels import WEIGHTS
 from ampfix.emulate.patches import Patches
 
 _SWAPPED = {"cuda": "cpu", "cpu": "cuda"}
@@ -35,7 +35,7 @@ class _Thread(threading.local):
             _set_dtype(_SWAPPED[device], dtype)
 
 
-def swap_autocast_state(patches: Patches, cache: WeightCache) -> None:
+def swap_autocast_state(patches: Patches) -> None:
     """Make torch's autocast accessors read and write the emulated device's state."""
     _restore_on_undo(patches)
     thread = _Thread()
@@ -61,7 +61,7 @@ def swap_autocast_state(patches: Patches, cache: WeightCache) -> None:
         _set_dtype(native(device_type), dtype)
 
     def clear_cache() -> None:
-        cache.clear()
+        WEIGHTS.clear()
         _clear_cache()
 
     replacements: dict[str, Callable[..., Any]] = {

@@ -219,7 +219,8 @@ def _profiling(patches: Patches) -> None:
     native: Any = torch.autograd.profiler.profile.__init__
 
     def host_only(self: Any, *args: Any, **options: Any) -> None:
-        native(self, *args, **{**options, "use_device": None, "use_cuda": False})
+        options |= {name: None for name in ("use_device", "use_cuda") if name in options}
+        native(self, *args, **options)
 
     patches.set(torch.autograd.profiler.profile, "__init__", host_only)
 

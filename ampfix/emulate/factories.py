@@ -21,22 +21,30 @@ _SAME_OBJECT = ("as_tensor", "asarray")
 _LIKE = ("empty_like", "full_like", "ones_like", "rand_like", "randint_like", "randn_like", "zeros_like")
 _OTHERS = ("normal", "from_numpy", "frombuffer", "from_file")
 _NEW = ("new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros")
-_OWNERS = (torch, torch.fft, torch.nested)
+
+
+def _constructors() -> list[tuple[Any, str]]:
+    """Where the functions are that torch itself lists as taking a device."""
+    listed = _device._device_constructors()
+    return [
+        (owner, name)
+        for owner in (torch, torch.fft, torch.nested)
+        for name, value in vars(owner).items()
+        if callable(value) and not isinstance(value, type) and value in listed and name not in _SAME_OBJECT
+    ]
+
+
+_CONSTRUCTORS = [*_constructors(), *((torch, name) for name in _OTHERS)]
 
 
 def emulate_factories(patches: Patches) -> None:
     """Make the functions that take a device take the emulated ones, and remember where their results were put."""
-    constructors = _device._device_constructors()  # torch's own list of such functions
-    for owner in _OWNERS:
-        for name, native in list(vars(owner).items()):
-            if not callable(native) or isinstance(native, type):
-                continue
-            if owner is torch and name in _SAME_OBJECT:
-                patches.set(owner, name, _as_tensor(native))
-            elif owner is torch and name in _LIKE:
-                patches.set(owner, name, _factory(native, _place_of_first))
-            elif native in constructors or (owner is torch and name in _OTHERS):
-                patches.set(owner, name, _factory(native, _default_place))
+    for owner, name in _CONSTRUCTORS:
+        patches.set(owner, name, _factory(getattr(owner, name), _default_place))
+    for name in _SAME_OBJECT:
+        patches.set(torch, name, _as_tensor(getattr(torch, name)))
+    for name in _LIKE:
+        patches.set(torch, name, _factory(getattr(torch, name), _place_of_first))
     for name in _NEW:
         patches.set(torch.Tensor, name, _factory(getattr(_Base, name), _place_of_first))
 

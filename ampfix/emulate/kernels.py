@@ -6,6 +6,7 @@ the operator again. Where both backends follow the same rule, torch's own CPU ke
 
 from __future__ import annotations
 
+import functools
 import warnings
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from ampfix.emulate.errors import UnsupportedCudaApi
+from ampfix.emulate.patches import Patches
 from ampfix.emulate.policy import Category, op_policy
 
 Kernel = Callable[..., Any]
@@ -26,7 +28,7 @@ _cache_enabled = torch._C.is_autocast_cache_enabled
 
 # cuDNN's recurrent layers cast input, hidden state and weights (aten::_cudnn_rnn is absent from CPU builds), so the
 # operators that would reach cuDNN stand in for it.
-CUDNN_RNN = tuple(
+_CUDNN_RNN = tuple(
     f"aten::{cell}.{form}" for cell in ("lstm", "gru", "rnn_tanh", "rnn_relu") for form in ("input", "data")
 )
 
@@ -58,83 +60,85 @@ class WeightCache:
         self._casts.clear()
 
 
-class AutocastKernels:
-    """The library of overriding kernels; `install` and `remove` are idempotent in pairs."""
+WEIGHTS = WeightCache()
 
-    def __init__(self) -> None:
-        self.cache = WeightCache()
-        self._library: Any = None
 
-    def install(self) -> None:
-        """Give AutocastCPU the policy of AutocastCUDA."""
-        new_library: Any = torch.library.Library
-        library = new_library("aten", "IMPL", "AutocastCPU")
-        self._library = library
-        with warnings.catch_warnings():  # overriding torch's kernels is what this is for
-            warnings.filterwarnings("ignore", message=".*\\n?.*Overriding a previously registered kernel")
-            warnings.filterwarnings("ignore", message="Warning only once for all operators")
-            self._register(library)
+def install_kernels(patches: Patches) -> None:
+    """Give AutocastCPU the policy of AutocastCUDA until the patches are undone."""
+    new_library: Any = torch.library.Library
+    library = new_library("aten", "IMPL", "AutocastCPU")
+    patches.on_undo(WEIGHTS.clear)
+    patches.on_undo(library._destroy)
+    with warnings.catch_warnings():  # overriding torch's kernels is what this is for
+        warnings.simplefilter("ignore", UserWarning)
+        for op, kernel in autocast_kernels().items():
+            library.impl(op.partition("::")[2], kernel)
 
-    def _register(self, library: Any) -> None:
-        native, wanted = op_policy("cpu"), op_policy("cuda")
-        for op, category in wanted.items():
-            if category is Category.UNKNOWN or category is not native.get(op):
-                library.impl(op.partition("::")[2], self._kernel(op, category))
-        for op in CUDNN_RNN:
-            library.impl(op.partition("::")[2], self._lower(_overload(op)))
-        for op in _HALF_VIA_FP32:
-            library.impl(op.partition("::")[2], _half_via_fp32(_overload(op)))
-        for op in native.keys() - wanted.keys() - set(_HALF_VIA_FP32):
-            library.impl(op.partition("::")[2], torch.library.fallthrough_kernel)
 
-    def remove(self) -> None:
-        """Give AutocastCPU its own kernels back."""
-        if self._library is not None:
-            self._library._destroy()
-            self._library = None
-        self.cache.clear()
+@functools.lru_cache(maxsize=1)
+def autocast_kernels() -> dict[str, Kernel]:
+    """The kernel of every operator whose native AutocastCPU one does not do as CUDA's does.
 
-    def _kernel(self, op: str, category: Category) -> Kernel:
-        call = _overload(op)
-        if category is Category.LOWER:
-            return self._lower(call)
-        if category is Category.FP32:
-            return _fp32(call)
-        if category is Category.PROMOTE:
-            return self._promote(call)
-        if category is Category.SET_DTYPE:
-            return _append_dtype(op) if op in _APPENDS_DTYPE else _set_dtype(call)
-        if category is Category.BANNED:
-            return _banned(call)
+    Built once a process, and from torch's own registrations: ask before any kernel is installed.
+    """
+    native, wanted = op_policy("cpu"), op_policy("cuda")
+    kernels = dict.fromkeys(native.keys() - wanted.keys(), torch.library.fallthrough_kernel)
+    for op, category in wanted.items():
+        if category is Category.UNKNOWN or category is not native.get(op):
+            kernels[op] = _kernel(op, category)
+    kernels.update({op: _lower(_overload(op)) for op in _CUDNN_RNN})
+    kernels.update({op: _half_via_fp32(_overload(op)) for op in _HALF_VIA_FP32})
+    return kernels
+
+
+def _kernel(op: str, category: Category) -> Kernel:
+    if category is Category.UNKNOWN:
         return _unknown(op)
+    if op in _APPENDS_DTYPE:
+        return _append_dtype(op)
+    makers = {
+        Category.LOWER: _lower,
+        Category.FP32: _fp32,
+        Category.PROMOTE: _promote,
+        Category.SET_DTYPE: _set_dtype,
+        Category.BANNED: _banned,
+    }
+    return makers[category](_overload(op))
 
-    def _lower(self, call: Kernel) -> Kernel:
-        def kernel(*args: Any, **kwargs: Any) -> Any:
-            return self._cast_and_call(call, _native_dtype("cpu"), args, kwargs)
 
-        return kernel
+def _lower(call: Kernel) -> Kernel:
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        return _cast_and_call(call, _native_dtype("cpu"), args, kwargs)
 
-    def _promote(self, call: Kernel) -> Kernel:
-        def kernel(*args: Any, **kwargs: Any) -> Any:
-            lower = _native_dtype("cpu")
-            return self._cast_and_call(call, _promoted(lower, args, kwargs), args, kwargs)
+    return kernel
 
-        return kernel
 
-    def _cast_and_call(self, call: Kernel, dtype: torch.dtype, args: Any, kwargs: Any) -> Any:
-        with _NoAutocast(), _NoTorchFunction():
-            lowering = dtype is _native_dtype("cpu") and _cache_enabled()
+def _promote(call: Kernel) -> Kernel:
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        return _cast_and_call(call, _promoted(_native_dtype("cpu"), args, kwargs), args, kwargs)
 
-            def cast(value: Any) -> Any:
-                if isinstance(value, torch.Tensor):
-                    if not _eligible(value) or value.dtype is dtype:
-                        return value
-                    if lowering and _is_weight(value):
-                        return self.cache.get(value, dtype)
-                    return _to(value, dtype)
-                return [cast(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return kernel
 
-            return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
+
+def _fp32(call: Kernel) -> Kernel:
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        return _cast_and_call(call, torch.float32, args, kwargs)
+
+    return kernel
+
+
+def _cast_and_call(call: Kernel, dtype: torch.dtype, args: Any, kwargs: Any) -> Any:
+    with _NoAutocast(), _NoTorchFunction():
+        cached = dtype is _native_dtype("cpu") and _cache_enabled()
+
+        def cast(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                if value.dtype is dtype or not _eligible(value):
+                    return value
+                return WEIGHTS.get(value, dtype) if cached and _is_weight(value) else _to(value, dtype)
+            return [cast(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+        return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
 
 
 def _overload(op: str) -> Any:
@@ -150,19 +154,6 @@ def _eligible(tensor: torch.Tensor) -> bool:
 def _is_weight(tensor: torch.Tensor) -> bool:
     """What torch takes for a weight worth caching: a float32 leaf that requires grad and is no view."""
     return tensor.dtype is torch.float32 and tensor.requires_grad and tensor.is_leaf and not tensor._is_view()
-
-
-def _fp32(call: Kernel) -> Kernel:
-    def cast(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return _to(value, torch.float32) if _eligible(value) and value.dtype is not torch.float32 else value
-        return [cast(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    def kernel(*args: Any, **kwargs: Any) -> Any:
-        with _NoAutocast(), _NoTorchFunction():
-            return call(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
-
-    return kernel
 
 
 def _half_via_fp32(call: Kernel) -> Kernel:

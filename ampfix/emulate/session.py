@@ -12,7 +12,7 @@ from ampfix.emulate.autocast import swap_autocast_state
 from ampfix.emulate.compiling import emulate_compilers
 from ampfix.emulate.cuda_api import emulate_cuda_module
 from ampfix.emulate.factories import emulate_default_device, emulate_factories
-from ampfix.emulate.kernels import AutocastKernels
+from ampfix.emulate.kernels import autocast_kernels, install_kernels
 from ampfix.emulate.loading import emulate_loading
 from ampfix.emulate.native_types import emulate_types
 from ampfix.emulate.parallel import emulate_parallel
@@ -23,6 +23,8 @@ from ampfix.emulate.shadow import fp32_is_forced
 from ampfix.emulate.tensors import emulate_tensors
 
 _active: DeviceProfile | None = None
+
+autocast_kernels()  # built on import, so that processes forked afterwards need not
 
 
 def active_profile() -> DeviceProfile | None:
@@ -50,13 +52,11 @@ def cuda(profile: str = "A100") -> Iterator[DeviceProfile]:
     if _active is not None:
         raise RuntimeError(f"CUDA is already being emulated ({_active.name}): leave that emulation first")
     patches = Patches()
-    kernels = AutocastKernels()
     try:
         _active = chosen
         patches.on_undo(forget_all)
-        patches.on_undo(kernels.remove)
-        kernels.install()
-        swap_autocast_state(patches, kernels.cache)
+        install_kernels(patches)
+        swap_autocast_state(patches)
         emulate_tensors(patches)
         emulate_factories(patches)
         emulate_default_device(patches)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ampfix.emulate import UnsupportedCudaApi, cuda
+from ampfix.emulate import UnsupportedCudaApi, cuda, kernels
 from ampfix.emulate.policy import Category, op_policy
 from tests.emulate import probes
 
@@ -155,5 +155,6 @@ def test_an_operator_that_newer_torch_autocasts_is_refused_rather_than_guessed(m
         torch._C, "_dispatch_get_registrations_for_dispatch_key", lambda key: [*known(key), "aten::sqrt"]
     )
     assert op_policy("cuda")["aten::sqrt"] is Category.UNKNOWN
+    monkeypatch.setattr(kernels, "autocast_kernels", kernels.autocast_kernels.__wrapped__)
     with cuda(), torch.autocast("cuda"), pytest.raises(UnsupportedCudaApi, match=r"aten::sqrt.*update ampfix"):
         torch.ones(2).sqrt()
