@@ -15,7 +15,7 @@ _TORCH_SAYS = re.compile(
     r"not implemented for '(Half|BFloat16)'"
     r"|Unsupported dtype Half"
     r"|Torch not compiled with CUDA"
-    r"|Found no NVIDIA driver"
+    r"|Found no NVIDIA driver|libcuda\.so cannot found"  # the latter from Triton, as it spells it
     r"|not linked with support for cuda"
     r"|Could not run 'aten::\w+' with arguments from the '(CPU|CUDA)' backend"
     r"|Cannot access accelerator device"

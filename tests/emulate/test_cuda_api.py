@@ -223,6 +223,8 @@ def test_errors_of_the_emulation_are_told_from_those_of_the_program(emulated):
     with pytest.raises(RuntimeError) as escaped:
         torch.UntypedStorage(4, device="cuda")
     assert unsupported_reason(escaped.value)
+    triton_says = AssertionError("libcuda.so cannot found!\nPlease make sure GPU is set up")
+    assert unsupported_reason(triton_says) == "AssertionError: libcuda.so cannot found!"
     wrapped = ValueError("while training")
     wrapped.__cause__ = UnsupportedCudaApi("torch.cuda.graph(): no")
     assert unsupported_reason(wrapped) == "torch.cuda.graph(): no"
