@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from graders import jail, jail_cgroup, jail_probe, jail_view
-from graders.jail import Feature, IsolationLevel, Limits, Report, View
+from graders.jail import Feature, IsolationLevel, Limits, Outcome, Report, View
 
 MEGABYTE = 1 << 20
 LIMITS = {
@@ -54,6 +54,7 @@ class Setting:
         return None if self.features is None else IsolationLevel(self.name, self.features)
 
 
+libc = ctypes.CDLL(None, use_errno=True)
 _TEST_PROCESS = os.getpid()
 _FILTERS = {Feature.SECCOMP, Feature.LANDLOCK, Feature.RLIMITS, Feature.NO_NEW_PRIVS, Feature.SUBREAPER}
 AS_ROOT = Setting("root")
@@ -138,6 +139,37 @@ def open_up(path: Path) -> None:
     for folder in path.parents:
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o755)
+
+
+def attempts(**actions: Callable[[], object]) -> Callable[[int], None]:
+    """A target that tries each action and reports the names of those that raised nothing, one a line."""
+
+    def target(fd: int) -> None:
+        for name, action in actions.items():
+            try:
+                action()
+            except (OSError, ValueError):
+                continue
+            os.write(fd, name.encode() + b"\n")
+
+    return target
+
+
+def succeeded(setting: Setting, **actions: Callable[[], object]) -> list[str]:
+    """The names of the actions that raised nothing."""
+    ran = jailed(attempts(**actions), setting)
+    assert ran.report.outcome is Outcome.EXITED, ran.report
+    return ran.received.decode().split()
+
+
+def system_call(number: int, *arguments: int) -> Callable[[], None]:
+    """An action that makes a raw x86_64 system call and raises what it refuses with."""
+
+    def action() -> None:
+        if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) < 0:
+            raise OSError(ctypes.get_errno(), "refused")
+
+    return action
 
 
 def name_process(name: str) -> None:
