@@ -16,7 +16,7 @@ from .jail_cgroup import Group, reached, writable_groups
 from .jail_run import Job, run_at
 from .jail_types import Feature, IsolationLevel, Limits, Outcome, Report, View
 
-_NAMESPACES = frozenset({Feature.MOUNT, Feature.PID, Feature.NET, Feature.IPC, Feature.UID})
+_NAMESPACES = frozenset({Feature.MOUNT, Feature.PID, Feature.NET, Feature.IPC, Feature.PROC})
 _ALWAYS_ON_LINUX = frozenset({Feature.RLIMITS, Feature.NO_NEW_PRIVS})
 
 
@@ -54,7 +54,7 @@ def _candidates(groups: tuple[Group, ...]) -> Iterator[frozenset[Feature]]:
         return
     kernel = _ALWAYS_ON_LINUX | _filters()
     root = os.geteuid() == 0
-    namespaces = _NAMESPACES | {Feature.PROC} | (frozenset() if root else {Feature.USER})
+    namespaces = _NAMESPACES | {Feature.UID if root else Feature.USER}
     tree = frozenset({Feature.SUBREAPER})
     if root and all(map(_others_can_reach, jail_view.python_paths())):
         tree |= {Feature.UID}

@@ -19,7 +19,18 @@ import pytest
 from graders import jail
 from graders.jail import Feature, Outcome, View
 
-from .jailing import AS_GROUP, AS_ROOT, AS_TREE, EVERY_LINUX_LEVEL, NAMESPACED, Setting, jailed, open_up, orphans
+from .jailing import (
+    AS_GROUP,
+    AS_ROOT,
+    AS_TREE,
+    AS_USER,
+    EVERY_LINUX_LEVEL,
+    NAMESPACED,
+    Setting,
+    jailed,
+    open_up,
+    orphans,
+)
 
 EVERY_LEVEL = (*EVERY_LINUX_LEVEL, AS_GROUP)
 
@@ -191,6 +202,11 @@ def test_the_strongest_level_leaves_nothing_open_that_a_weaker_one_closes() -> N
     assert best.name == "namespaces" and best.features >= {Feature.PID, Feature.MOUNT, Feature.NET, Feature.SECCOMP}
     assert set(best.undefended) < set(AS_TREE.level().undefended) < set(AS_GROUP.level().undefended)
     assert "pid_namespace" in str(best)
+
+
+@pytest.mark.parametrize(("setting", "identity"), [(AS_ROOT, Feature.UID), (AS_USER, Feature.USER)], ids=str)
+def test_a_level_names_the_identity_that_it_really_gives(setting: Setting, identity: Feature) -> None:
+    assert {Feature.UID, Feature.USER} & jailed(lambda fd: None, setting).report.level.features == {identity}
 
 
 def test_a_run_at_a_weak_level_says_so_in_its_report() -> None:
