@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
+import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -105,6 +108,25 @@ def test_hidden_paths_are_covered(setting: Setting, bait: Path) -> None:
     )
     ran = jailed(target, setting, View(readonly=((where, where),), hidden=hidden))
     assert ran.received.decode().split() == ["loop"], ran.report
+
+
+def test_the_scenarios_of_an_installed_package_are_covered_though_site_packages_is_shown(bait: Path) -> None:
+    assets = bait.parent / "site-packages" / "ampfix" / "_assets"
+    shutil.copytree(CHECKOUT / "graders", assets / "graders", ignore=shutil.ignore_patterns("__pycache__"))
+    (assets / "scenarios" / "toy").mkdir(parents=True)
+    (assets / "scenarios" / "toy" / "fixed.py").write_text("gold")
+    program = f"""
+import sys
+sys.path[:0] = [{str(assets)!r}, {str(assets.parents[1])!r}]
+import os
+from graders import jail
+def target(fd):
+    os.write(fd, repr([os.listdir({str(assets)!r}), os.listdir({str(assets / "scenarios")!r})]).encode())
+jail.run(target, jail.View(()), jail.Limits(20, 1 << 28, 9, 1 << 20, 1 << 20, 1 << 20), lambda data: os.write(1, data))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    installed, scenarios = ast.literal_eval(done.stdout)
+    assert sorted(installed) == ["graders", "scenarios"] and scenarios == []
 
 
 def test_resolve_is_the_identity_in_a_mount_namespace_and_names_the_copy_elsewhere(bait: Path) -> None:
