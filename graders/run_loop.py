@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ampfix.emulate import UnsupportedCudaApi, cuda, force_fp32
+from ampfix.emulate import active_profile, cuda, force_fp32, unsupported_reason
 from ampfix.protocol import Event
 from ampfix.watch import Recorder
 from ampfix.watch.records import to_json
@@ -167,6 +167,6 @@ def _describe(error: BaseException) -> dict[str, Any]:
         "type": type(error).__name__,
         "message": " ".join(str(error).split())[:_MESSAGE_CHARACTERS],
         "place": place,
-        "unsupported": isinstance(error, UnsupportedCudaApi),
+        "unsupported": active_profile() is not None and unsupported_reason(error) is not None,
         "traceback": text[-_TRACEBACK_CHARACTERS:],
     }
