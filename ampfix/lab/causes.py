@@ -55,7 +55,7 @@ _TABLE = (
     _invalid("syntax_error", "the answer is not valid Python"),
     _fail("crashed", Blame.SUBMISSION, "the loop raised an exception"),
     _fail("ended_early", Blame.SUBMISSION, "the process ended before the loop returned"),
-    _fail("fewer_steps", Blame.SUBMISSION, "the loop returned before it had taken every batch"),
+    _fail("fewer_steps", Blame.SUBMISSION, "batches were left out, or taken and not trained on"),
     _fail("killed", Blame.SUBMISSION, "the process was killed by a signal"),
     _fail("timeout", Blame.LIMIT, "the loop did not end in time"),
     _fail("memory", Blame.LIMIT, "the loop used more memory than it may"),

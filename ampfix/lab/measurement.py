@@ -38,6 +38,7 @@ class Measurement(Model):
 
     ended: why the run did not end by itself. weights: what is wrong with its weights. events: why its record is no use.
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
+    flops: of matrix products and convolutions, estimated.
     """
 
     seed: int
@@ -52,6 +53,7 @@ class Measurement(Model):
     travelled: float | None = None
     attempts: int | None = None
     skipped: int | None = None
+    flops: float | None = None
     half_share: float | None = None
     final_scale: float | None = None
     breaches: tuple[Breach, ...] = ()
@@ -104,6 +106,7 @@ def _self_reported(spec: ScenarioSpec, account: Account) -> dict[str, Any]:
     return {
         "attempts": account.attempts,
         "skipped": account.skipped,
+        "flops": total,
         "half_share": half / total if total else None,
         "final_scale": account.final_scale,
         "unsupported": account.failure.message if account.failure and account.failure.unsupported else "",

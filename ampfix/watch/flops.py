@@ -7,28 +7,44 @@ down, so only some steps are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from random import SystemRandom
 from typing import Any, cast
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-SAMPLED = frozenset({1, 2, 8, 32, 128}) | frozenset(range(512, 1 << 20, 512))
-"""Steps that are counted: early ones, then one in 512. Not the first, where modules initialise lazily and compile."""
+_RANDOM = SystemRandom()
+
+_FIRST_BLOCKS = (2, 2, 4)
+_BLOCK, _BLOCKS_A_SIZE = 8, 8
+"""Steps are counted one in a block: small blocks first, so that short runs are counted too, then eight blocks of 8
+steps, eight of 16 and so on: the last block, which may be cut short, is at most an eighth of the run."""
+
+
+def _block_sizes() -> Iterator[int]:
+    yield from _FIRST_BLOCKS
+    size = _BLOCK
+    while True:
+        for _ in range(_BLOCKS_A_SIZE):
+            yield size
+        size *= 2
 
 
 class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used.
 
-    A counted step stands for all since the counted one before it.
+    The counted step of a block stands for the whole block. It is drawn at random (not from torch's generators), so that
+    a loop cannot do as it likes on the others; step 0, where modules initialise lazily and compile, is never drawn.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.by_dtype: Counter[str] = Counter()
         self.steps = 0
-        self._stands_for = self._last = 0
+        self._sizes = _block_sizes()
+        self._size, self._end, self._drawn = 0, 0, 0
         self._entered = False
         self._formulas: dict[Any, Callable[..., int] | None] = {}
 
@@ -41,17 +57,19 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if formula is not None:
             operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
             work = formula(*args, **(kwargs or {}), out_val=out)
-            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._stands_for * work
+            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._size * work
         return out
 
     def before_step(self, attempt: int) -> None:
-        """Called between steps: switch counting on for a sampled step and off after it."""
-        if attempt not in SAMPLED:
+        """Called between steps: switch counting on for a drawn step and off after it."""
+        while attempt >= self._end:
+            start, self._size = self._end, next(self._sizes)
+            self._end = start + self._size
+            self._drawn = _RANDOM.randrange(max(start, 1), self._end)
+        if attempt != self._drawn:
             self.stop()
             return
         self.steps += 1
-        # Or the early steps, of which more are counted, would outweigh a loop that leaves autocast after them.
-        self._stands_for, self._last = attempt - self._last, attempt
         if not self._entered:
             self.__enter__()  # type: ignore[no-untyped-call]
             self._entered = True

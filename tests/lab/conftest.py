@@ -42,6 +42,7 @@ def run() -> Callable[..., Measurement]:
             "travelled": 1.0,
             "attempts": 100,
             "skipped": 0,
+            "flops": 1e6,
             "half_share": 0.9,
         }
         return Measurement(**(right | figures))

@@ -52,6 +52,7 @@ def pair(run: Make, answer: Sequence[Measurement]) -> Paired:
         (NotFp32(), {"fp32_distance": 0.0}, "amp_removed"),
         (HalfPrecision(), {"half_share": 0.0}, "amp_removed"),
         (HalfPrecision(), {"half_share": 0.2}, "too_little_half"),
+        (HalfPrecision(), {"flops": 4e5}, "fewer_steps"),
         (Protocol(), {"breaches": (CLIPPED,)}, "protocol_broken"),
         (Protocol(), {"events": Problem(cause="malformed_events")}, "malformed_events"),
         (SkippedSteps(), {"skipped": 50}, "too_many_skips"),
