@@ -16,7 +16,7 @@ LAYERS = (
     {"rules"},
     {"lint", "codemods", "watch", "emulate"},
     {"lab", "hardware"},
-    {"agents", "report"},
+    {"report"},
     {"cli"},
     {"__main__"},
 )
