@@ -157,8 +157,11 @@ def test_filling_the_memory_is_ended_and_named(fill: Callable[[int], None], sett
 
 
 def test_memory_is_limited_in_total_where_control_groups_are_writable() -> None:
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+    children = 8 + 2 * resident // (24 * MEGABYTE)  # what was warm before the fork comes on top of the limit
+
     def target(fd: int) -> None:
-        for _ in range(8):
+        for _ in range(children):
             if os.fork() == 0:
                 hoard = bytearray(b"x") * (24 * MEGABYTE)
                 os.write(fd, b"+")
@@ -169,7 +172,7 @@ def test_memory_is_limited_in_total_where_control_groups_are_writable() -> None:
 
     if Feature.CGROUP_MEMORY not in jailed(lambda fd: None).report.level:
         pytest.skip("no writable memory control group")
-    ran = jailed(target, memory_bytes=64 * MEGABYTE, wall_s=30.0)
+    ran = jailed(target, memory_bytes=64 * MEGABYTE, processes=children + 8, wall_s=30.0)
     assert ran.report.outcome is Outcome.MEMORY
 
 
