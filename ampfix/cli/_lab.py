@@ -44,9 +44,7 @@ def new_runner(args: argparse.Namespace) -> Runner:
     if args.policy not in (None, policy):
         raise CommandError(f"--policy {args.policy} does not go with --device {args.device}, which has policy {policy}")
     if args.device == "cuda":
-        raise CommandError(
-            "--device cuda: this machine has no CUDA device that loops can be run on; leave the option out"
-        )
+        raise CommandError("--device cuda: loops run under emulation on a CPU only so far; leave the option out")
     from ampfix.lab.process import ProcessRunner
 
     return ProcessRunner(args.device)
