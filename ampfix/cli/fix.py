@@ -20,7 +20,8 @@ from ampfix.codemods.fixpoint import Outcome, fix_text
 from ampfix.findings import Applicability, Finding
 from ampfix.lint import Settings, UnreadableError, check_source
 from ampfix.lint.discover import discover
-from ampfix.lint.read import decode, mentions_amp, read_bytes
+from ampfix.lint.prefilter import worth_parsing
+from ampfix.lint.read import decode, read_bytes
 from ampfix.lint.settings import matches
 
 
@@ -81,7 +82,7 @@ def _repair(path: Path, args: argparse.Namespace, settings: Settings) -> Repaire
     """None for a file without findings."""
     name = str(path)
     data = read_bytes(path)
-    if not mentions_amp(data):
+    if not worth_parsing(data, settings.rules_for(name)):
         return None
     before = decode(data)
     allowed = {Applicability.SAFE, Applicability.UNSAFE} if args.unsafe_fixes else {Applicability.SAFE}

@@ -1,23 +1,22 @@
 """Repairs carried out on source text.
 
-A codemod is a module with `plan(tree, repair) -> list[Change]`; `REGISTRY` names them. libcst is imported when the
-first repair is carried out, so that whoever only wants the table or the exception stays fast.
+A codemod is a module in `plans` with `plan(tree, repair) -> list[Change]`; `REGISTRY` names them. libcst is imported
+when the first repair is carried out, so that whoever only wants the table or the exception stays fast.
 """
 
 from __future__ import annotations
 
+import pkgutil
+
+from ampfix.codemods import plans
 from ampfix.codemods.edits import apply_edits, edits_between
 from ampfix.codemods.errors import CannotRepair
 from ampfix.findings import Fix, Repair
 
-REGISTRY: dict[str, str] = {
-    "add_scaler": "ampfix.codemods.add_scaler",
-    "guard_scheduler": "ampfix.codemods.guard_scheduler",
-    "insert_unscale": "ampfix.codemods.insert_unscale",
-    "modernize_api": "ampfix.codemods.modernize_api",
-    "portable_dtype": "ampfix.codemods.portable_dtype",
-}
-"""Codemod name -> the module that plans it. Each module's docstring lists the arguments it reads from its repair."""
+REGISTRY: frozenset[str] = frozenset(
+    module.name for module in pkgutil.iter_modules(plans.__path__) if not module.name.startswith("_")
+)
+"""The names of all codemods."""
 
 BATCHED = frozenset({"modernize_api"})
 """Codemods whose repairs do not depend on one another, so that a file's may be carried out in one go.

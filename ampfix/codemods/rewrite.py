@@ -22,7 +22,7 @@ def rewrite(text: str, repairs: Iterable[Repair]) -> str:
     for repair in repairs:
         if repair.codemod not in REGISTRY:
             raise CannotRepair(f"there is no codemod named {repair.codemod!r}")
-        changes += import_module(REGISTRY[repair.codemod]).plan(tree, repair)
+        changes += import_module(f"ampfix.codemods.plans.{repair.codemod}").plan(tree, repair)
     return make(tree, changes)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ampfix.findings import Finding, Severity
 from ampfix.lint.discover import Candidate, discover
 from ampfix.lint.module import SourceModule
-from ampfix.lint.read import UnreadableError, decode, mentions_amp, read_bytes
-from ampfix.lint.settings import Settings, matches
+from ampfix.lint.prefilter import concerned, worth_parsing
+from ampfix.lint.read import UnreadableError, decode, read_bytes
+from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
 
 
@@ -58,7 +59,8 @@ def _check_candidate(candidate: Candidate, settings: Settings) -> list[Finding] 
 
 def check_bytes(data: bytes, path: str, settings: Settings | None = None) -> list[Finding]:
     """Check a file's bytes. Raises UnreadableError for what is not Python source."""
-    if not mentions_amp(data):
+    settings = settings or Settings()
+    if not worth_parsing(data, settings.rules_for(path)):
         return []
     return check_source(decode(data), path, settings)
 
@@ -66,8 +68,9 @@ def check_bytes(data: bytes, path: str, settings: Settings | None = None) -> lis
 def check_source(text: str, path: str = "<string>", settings: Settings | None = None) -> list[Finding]:
     """Check one text: its findings by position. Raises UnreadableError for what is not Python source."""
     settings = settings or Settings()
-    off = settings.ignored_in(path)
-    rules = [rule for rule in settings.rules() if not any(matches(rule.code, selector) for selector in off)]
+    rules = concerned(text, settings.rules_for(path))
+    if not rules:
+        return []
     try:
         module = SourceModule(text, path, settings.torch_floor)
         found = [finding for rule in rules for finding in rule.check(module)]

@@ -1,4 +1,4 @@
-"""Bytes of a file: the prefilter that keeps AMP-free files unparsed, and decoding as Python decodes source."""
+"""Bytes of a file, decoded as Python decodes source."""
 
 from __future__ import annotations
 
@@ -8,26 +8,9 @@ from pathlib import Path
 
 MAX_BYTES = 2_000_000  # of 13,568 files in 41 wheels the largest that mentions AMP has 0.4 MB
 
-# A file in which none of these occurs holds no event that any rule looks at.
-_AMP_WORDS = (
-    b"autocast",
-    b"GradScaler",
-    b"unscale_",
-    b"cuda.amp",
-    b"cpu.amp",
-    b"torch.amp",
-    b"import amp",
-    b"custom_fwd",
-)
-
 
 class UnreadableError(Exception):
     """A file that cannot be checked; the message says why and what to do."""
-
-
-def mentions_amp(data: bytes) -> bool:
-    """Whether the file is worth parsing."""
-    return any(word in data for word in _AMP_WORDS) or (b".scale(" in data and b".backward(" in data)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -42,6 +42,11 @@ class Settings:
         unwanted = max(_specificity(code, self.ignore), default=-1)
         return wanted > unwanted
 
+    def rules_for(self, path: str) -> tuple[Rule, ...]:
+        """The rules in force for one file."""
+        off = self.ignored_in(path)
+        return tuple(rule for rule in self.rules() if not any(matches(rule.code, selector) for selector in off))
+
     def ignored_in(self, path: str) -> tuple[str, ...]:
         """Selectors that are off in one file."""
         absolute = Path(path).absolute().as_posix()

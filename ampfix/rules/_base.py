@@ -25,14 +25,34 @@ class Invalid:
     lines: tuple[int, ...] = ()
 
 
+AMP_WORDS: tuple[tuple[str, ...], ...] = (
+    ("autocast",),
+    ("GradScaler",),
+    ("unscale_",),
+    ("cuda.amp",),
+    ("cpu.amp",),
+    ("torch.amp",),
+    ("import amp",),
+    ("custom_fwd",),
+    (".scale(", ".backward("),
+)
+"""A file in which none of these groups occurs whole does not use AMP."""
+
+
 class Rule(ABC):
-    """One rule. The docstring is its page: a summary line, then ruff's headings."""
+    """One rule. The docstring is its page: a summary line, then ruff's headings.
+
+    mentions: groups of words; the rule looks at a file where all words of one group occur. scenarios: the ids of those
+    that prove it by execution. unproven: why none can.
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.ERROR
     fix: ClassVar[Applicability | None] = None
+    mentions: ClassVar[tuple[tuple[str, ...], ...]] = AMP_WORDS
     scenarios: ClassVar[tuple[str, ...]] = ()
+    unproven: ClassVar[str] = ""
     VALID: ClassVar[tuple[str, ...]] = ()
     INVALID: ClassVar[tuple[Invalid, ...]] = ()
 

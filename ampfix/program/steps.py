@@ -1,61 +1,16 @@
-"""The step program: what a piece of source does to gradients and scalers, under which conditions.
-
-Types only. `ampfix.lint` builds these from an ast and interprets them; the rules read what comes out. Names inside
-(scalers, optimizers, condition atoms) are canonical: an attribute path as the outermost analysed function would write
-it, so that a helper's parameter and its caller's variable are one name.
-"""
+"""Events under conditions, loops and calls, and the violations found among them."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from ampfix.findings import Span
+from ampfix.program.bindings import Role
 from ampfix.protocol import Broken, Event
-
-
-class Role(str, Enum):
-    """What a name holds, as far as an AMP step cares."""
-
-    SCALER = "scaler"
-    OPTIMIZER = "optimizer"
-    SCHEDULER = "scheduler"
-    AUTOCAST = "autocast"
-    OTHER = "other"
-
-
-class Form(str, Enum):
-    """How a binding relates to what it names."""
-
-    SYMBOL = "symbol"  # the thing itself: a class, a function, a module outside this file
-    INSTANCE = "instance"  # what calling the symbol returns
-    PARTIAL = "partial"  # functools.partial over the symbol
-    FUNCTION = "function"  # a function, method or lambda of this file
-    CLASS = "class"  # a class of this file
-    OBJECT = "object"  # an instance of a class of this file
-    PARAMETER = "parameter"  # a parameter nothing is known about
-    NONE = "none"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Binding:
-    """One value a name may hold. `node` is what produced it: a call, a definition, a parameter.
-
-    symbol: the qualified name outside this file ("torch.cuda.amp.GradScaler"), or the name of a local definition.
-    scope: where `node` is to be resolved. guard: the test under which the name holds this value, if there is one.
-    """
-
-    form: Form
-    symbol: str = ""
-    node: Any = None
-    scope: Any = None
-    guard: ast.expr | None = None
-
 
 # Conditions. An atom is decided once on a path, until one of the names in it is assigned.
 
@@ -239,56 +194,3 @@ class Occurrence:
     after: tuple[Do, ...]
     proven: bool
     unscale: Do | None = None
-
-
-@dataclass(frozen=True)
-class HalfOperation:
-    """A half tensor meets a number: `tensor sign value`. region: the expression that opens the float16 region.
-
-    proven: the tensor is half for sure, not by a network's name.
-    """
-
-    node: Any
-    sign: str
-    value: float
-    region: ast.expr
-    proven: bool
-
-
-class Source(Protocol):
-    """What a rule may ask about one file."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def tree(self) -> ast.Module: ...
-    @property
-    def routines(self) -> tuple[Routine, ...]: ...
-    @property
-    def occurrences(self) -> tuple[Occurrence, ...]: ...
-    @property
-    def half_operations(self) -> tuple[HalfOperation, ...]: ...
-    def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
-        """What the expression may hold."""
-
-    def span(self, node: ast.AST) -> Span:
-        """Where the node lies, in characters."""
-
-    def segment(self, node: ast.AST) -> str:
-        """The node's source text."""
-
-    def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterable[ast.AST]:
-        """Every node of these types."""
-
-    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes around a node, innermost first."""
-
-    @property
-    def import_aliases(self) -> frozenset[str]:
-        """Names that an import binds to something outside this file."""
-
-    @property
-    def torch_floor(self) -> str:
-        """The oldest torch the project says it supports ("2.1"); empty where it does not say."""

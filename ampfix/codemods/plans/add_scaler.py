@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from ampfix.codemods._handover import calls_in_loops, hand_over
 from ampfix.codemods._imports import dotted, global_name
 from ampfix.codemods.changes import After, Before, Change, Guard, Replace, replace_by
 from ampfix.codemods.errors import CannotRepair
-from ampfix.codemods.insert_unscale import insertion_point
+from ampfix.codemods.plans._handover import calls_in_loops, hand_over
+from ampfix.codemods.plans.insert_unscale import insertion_point
 from ampfix.codemods.tree import LOOPS, Statement, Tree
 from ampfix.findings import Repair
 

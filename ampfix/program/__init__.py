@@ -1,0 +1,64 @@
+"""The step program: what a piece of source does to gradients and scalers, under which conditions.
+
+Types only. `ampfix.lint` builds these from an ast and interprets them; the rules read what comes out. Names inside
+(scalers, optimizers, condition atoms) are canonical: an attribute path as the outermost analysed function would write
+it, so that a helper's parameter and its caller's variable are one name.
+"""
+
+from __future__ import annotations
+
+from ampfix.program.bindings import Binding, Form, Role
+from ampfix.program.halves import HalfOperation
+from ampfix.program.source import Source
+from ampfix.program.steps import (
+    AllOf,
+    Always,
+    AnyOf,
+    Assign,
+    Atom,
+    Block,
+    Branch,
+    Call,
+    Condition,
+    Do,
+    Fresh,
+    Jump,
+    JumpKind,
+    Loop,
+    Node,
+    Not,
+    Occurrence,
+    Opaque,
+    Protected,
+    Routine,
+    Site,
+)
+
+__all__ = [
+    "AllOf",
+    "Always",
+    "AnyOf",
+    "Assign",
+    "Atom",
+    "Binding",
+    "Block",
+    "Branch",
+    "Call",
+    "Condition",
+    "Do",
+    "Form",
+    "Fresh",
+    "HalfOperation",
+    "Jump",
+    "JumpKind",
+    "Loop",
+    "Node",
+    "Not",
+    "Occurrence",
+    "Opaque",
+    "Protected",
+    "Role",
+    "Routine",
+    "Site",
+    "Source",
+]

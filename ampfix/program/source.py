@@ -1,0 +1,51 @@
+"""What a rule may ask about a file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from ampfix.findings import Span
+from ampfix.program.bindings import Binding
+from ampfix.program.halves import HalfOperation
+from ampfix.program.steps import Occurrence, Routine
+
+
+class Source(Protocol):
+    """What a rule may ask about one file."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def tree(self) -> ast.Module: ...
+    @property
+    def routines(self) -> tuple[Routine, ...]: ...
+    @property
+    def occurrences(self) -> tuple[Occurrence, ...]: ...
+    @property
+    def half_operations(self) -> tuple[HalfOperation, ...]: ...
+    def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
+        """What the expression may hold."""
+
+    def span(self, node: ast.AST) -> Span:
+        """Where the node lies, in characters."""
+
+    def segment(self, node: ast.AST) -> str:
+        """The node's source text."""
+
+    def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterable[ast.AST]:
+        """Every node of these types."""
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around a node, innermost first."""
+
+    @property
+    def import_aliases(self) -> frozenset[str]:
+        """Names that an import binds to something outside this file."""
+
+    @property
+    def torch_floor(self) -> str:
+        """The oldest torch the project says it supports ("2.1"); empty where it does not say."""
