@@ -9,10 +9,11 @@ from functools import cached_property
 
 from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
-from ampfix.lint.frames import Namer
+from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.halves import HalfWalker
 from ampfix.lint.interest import interest
 from ampfix.lint.interpret import flatten, interpret
+from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
@@ -21,7 +22,7 @@ from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
-from ampfix.program import Binding, HalfOperation, Occurrence, Routine
+from ampfix.program import AutocastOpened, Binding, HalfOperation, Held, Occurrence, Routine, ScalerBuilt
 
 
 class SourceModule:
@@ -34,7 +35,8 @@ class SourceModule:
         self._spans = SpanIndex(text)
         self._resolver = Resolver(self._scopes)
         namer = Namer(self._resolver)
-        self._reader = CallReader(self._resolver, Roles(self._resolver, Usage(self._scopes)), namer, self._spans)
+        self._roles = Roles(self._resolver, Usage(self._scopes))
+        self._reader = CallReader(self._resolver, self._roles, namer, self._spans)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._enclosing = {node: scope for root, scope in self._scopes.scope_of.items() for node in own_nodes(root)}
 
@@ -73,6 +75,19 @@ class SourceModule:
             for region in self._regions.half_regions(node, self.scope_at(node)):
                 walker.walk(region, getattr(node, "body", []), inside)
         return walker.found()
+
+    @cached_property
+    def scalers(self) -> tuple[ScalerBuilt, ...]:
+        reader = LifecycleReader(self._resolver, self.scope_at)
+        return tuple(reader.scalers(self.nodes((ast.Call,)), self.ancestors))
+
+    @cached_property
+    def autocasts(self) -> tuple[AutocastOpened, ...]:
+        return tuple(LifecycleReader(self._resolver, self.scope_at).autocasts(self.nodes((ast.Call,))))
+
+    def held(self, node: ast.expr) -> Held:
+        guess = self._roles.of(node, Frame(self.scope_at(node)))
+        return Held(guess.role, guess.proven)
 
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
         return self._resolver.resolve(node, self.scope_at(node))

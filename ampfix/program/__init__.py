@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ampfix.program.bindings import Binding, Form, Role
 from ampfix.program.halves import HalfOperation
+from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.source import Source
 from ampfix.program.steps import (
     AllOf,
@@ -40,6 +41,7 @@ __all__ = [
     "AnyOf",
     "Assign",
     "Atom",
+    "AutocastOpened",
     "Binding",
     "Block",
     "Branch",
@@ -49,6 +51,7 @@ __all__ = [
     "Form",
     "Fresh",
     "HalfOperation",
+    "Held",
     "Jump",
     "JumpKind",
     "Loop",
@@ -59,6 +62,7 @@ __all__ = [
     "Protected",
     "Role",
     "Routine",
+    "ScalerBuilt",
     "Site",
     "Source",
 ]

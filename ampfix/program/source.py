@@ -9,6 +9,7 @@ from typing import Protocol
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
 from ampfix.program.halves import HalfOperation
+from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.steps import Occurrence, Routine
 
 
@@ -27,6 +28,17 @@ class Source(Protocol):
     def occurrences(self) -> tuple[Occurrence, ...]: ...
     @property
     def half_operations(self) -> tuple[HalfOperation, ...]: ...
+    @property
+    def scalers(self) -> tuple[ScalerBuilt, ...]:
+        """Every construction of a GradScaler."""
+
+    @property
+    def autocasts(self) -> tuple[AutocastOpened, ...]:
+        """Every call that makes an autocast region."""
+
+    def held(self, node: ast.expr) -> Held:
+        """What an expression is to a training step: a scaler, an optimizer, ..."""
+
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
         """What the expression may hold."""
 

@@ -1,0 +1,118 @@
+"""Constructions of scalers and autocast regions in one file, with their arguments by name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.roles import argument
+from ampfix.lint.scopes import Scope
+from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES, SCALERS
+from ampfix.lint.usage import dotted
+from ampfix.program import AutocastOpened, Form, ScalerBuilt
+
+_SCALER_PARAMETERS = ("init_scale", "growth_factor", "backoff_factor", "growth_interval", "enabled")
+_SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor", "growth_interval", "enabled")
+# Where each class takes (dtype, enabled) positionally; the general ones have the device before them.
+_AUTOCAST_POSITIONS = {True: (1, 2), False: (1, 0)}
+UNKNOWN = "unknown"
+
+
+class LifecycleReader:
+    """Answers for one module. `scope_at` gives the scope a node is evaluated in."""
+
+    def __init__(self, resolver: Resolver, scope_at: Callable[[ast.AST], Scope]) -> None:
+        self._resolver, self._scope_at = resolver, scope_at
+
+    def scalers(
+        self, calls: Iterable[ast.AST], parents: Callable[[ast.AST], Iterator[ast.AST]]
+    ) -> Iterator[ScalerBuilt]:
+        """Every direct call of a scaler class."""
+        for call in calls:
+            assert isinstance(call, ast.Call)
+            symbol = self._symbol(call, SCALERS)
+            if symbol:
+                target = _target(parents(call))
+                name = "" if target is None else dotted(target) or ""
+                yield ScalerBuilt(call, symbol, _arguments(call, symbol), name, self._is_optional(target))
+
+    def autocasts(self, calls: Iterable[ast.AST]) -> Iterator[AutocastOpened]:
+        """Every direct call of an autocast class."""
+        for call in calls:
+            assert isinstance(call, ast.Call)
+            symbol = self._symbol(call, AUTOCASTS)
+            if symbol:
+                yield self._autocast(call, AUTOCASTS[symbol])
+
+    def _symbol(self, call: ast.Call, table: Iterable[str]) -> str:
+        if not isinstance(call.func, (ast.Name, ast.Attribute)):
+            return ""
+        symbols = self._resolver.symbols(call.func, self._scope_at(call))
+        return symbols[0] if symbols and all(symbol in table for symbol in symbols) else ""
+
+    def _is_optional(self, target: ast.expr | None) -> bool:
+        held = self._resolver.resolve(target, self._scope_at(target)) if target is not None else ()
+        return any(binding.form is Form.NONE for binding in held)
+
+    def _autocast(self, call: ast.Call, device: str | None) -> AutocastOpened:
+        at_dtype, at_enabled = _AUTOCAST_POSITIONS[device is None]
+        dtype, enabled = argument(call, "dtype", at_dtype), argument(call, "enabled", at_enabled)
+        if device is None:
+            given = argument(call, "device_type", 0)
+            is_text = isinstance(given, ast.Constant) and isinstance(given.value, str)
+            device = given.value.partition(":")[0] if is_text else ""  # type: ignore[union-attr]
+        if any(keyword.arg is None for keyword in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
+            return AutocastOpened(call, device, frozenset({UNKNOWN}), dtype, enabled)
+        dtypes = frozenset(self._dtypes(dtype, call)) if dtype is not None else {DEFAULT_DTYPE.get(device, UNKNOWN)}
+        return AutocastOpened(call, device, frozenset(dtypes), dtype, enabled)
+
+    def _dtypes(self, node: ast.expr, at: ast.AST) -> Iterator[str]:
+        """The dtypes an expression may be; a choice among a table's entries may be any of them."""
+        table = self._table(node, self._scope_at(at))
+        if table is not None:
+            for value in table:
+                yield from self._dtypes(value, at)
+            return
+        for binding in self._resolver.resolve(node, self._scope_at(at)):
+            yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
+
+    def _table(self, node: ast.expr, scope: Scope) -> list[ast.expr] | None:
+        """The values of the dict literal that a subscript reads, also through a name that is assigned once."""
+        if isinstance(node, ast.Name):
+            definitions = scope.lookup(node.id)
+            value = definitions[0].value if len(definitions) == 1 else None
+            return None if value is None or isinstance(value, ast.Name) else self._table(value, scope)
+        if not isinstance(node, ast.Subscript):
+            return None
+        holder: ast.expr | None = node.value
+        if isinstance(holder, ast.Name):
+            definitions = scope.lookup(holder.id)
+            holder = definitions[0].value if len(definitions) == 1 else None
+        return list(holder.values) if isinstance(holder, ast.Dict) else None
+
+
+def _arguments(call: ast.Call, symbol: str) -> Mapping[str, ast.expr] | None:
+    if any(keyword.arg is None for keyword in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    names: tuple[str, ...] = _SCALER_PARAMETERS
+    if symbol.startswith("torch.distributed."):
+        names = _SHARDED_PARAMETERS
+    elif not symbol.startswith(("torch.cuda.", "torch.cpu.")):
+        names = ("device", *names)
+    return MappingProxyType(
+        dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg is not None}
+    )
+
+
+def _target(around: Iterator[ast.AST]) -> ast.expr | None:
+    """The only target of the assignment that a call, or a choice between it and None, is the value of."""
+    for node in around:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            return node.targets[0]
+        if isinstance(node, ast.AnnAssign):
+            return node.target
+        if not isinstance(node, (ast.IfExp, ast.BoolOp)):
+            break
+    return None
