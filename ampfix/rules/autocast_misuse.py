@@ -1,0 +1,267 @@
+"""AMP602."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Source
+from ampfix.rules._arguments import (
+    REGION,
+    REGION_PARAMETERS,
+    Given,
+    Kind,
+    Laid,
+    dtype_named,
+    given,
+    lay_out,
+    orders_of,
+)
+from ampfix.rules._base import Invalid, NodeRule
+
+
+class AutocastMisuse(NodeRule):
+    """autocast is called, or used without a call, in a way that raises.
+
+    ## What it does
+    Finds autocast regions whose arguments are in the wrong places: no device for `torch.autocast`, a flag or a dtype
+    where the device belongs, a device where `torch.cuda.amp.autocast` takes its flag, a dtype given as a string, a
+    `torch.device` object, and a bare `@autocast` or `with autocast:` without parentheses.
+
+    ## Why is this bad
+    `torch.autocast()` and `torch.autocast(False)` raise at once; `torch.cuda.amp.autocast(torch.float16)` and
+    `dtype="float16"` raise when the region is entered; a function under a bare `@autocast` of torch.cuda.amp is
+    replaced by the region and raises when it is called. Code in a rarely taken branch hides it for long. The two
+    families take their positional arguments in different orders, so these come with half-done migrations.
+
+    ## Example
+    ```python
+    with torch.autocast(use_amp == "fp16", dtype="float16"):
+        loss = model(x)
+    ```
+
+    ## Use instead
+    ```python
+    with torch.autocast("cuda", enabled=use_amp == "fp16", dtype=torch.float16):
+        loss = model(x)
+    ```
+
+    ## Fix safety
+    Safe where the file shows what each argument is: the code as it stands can only raise. Where a name alone says that
+    an argument is a flag, the finding is a note and the repair unsafe. A missing device becomes "cuda".
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#torch.autocast
+    """
+
+    code, name, severity = "AMP602", "autocast-misuse", Severity.ERROR
+    nodes = (ast.Call, ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)
+    fix = Applicability.SAFE
+    mentions = (("autocast",),)
+    unproven = "The broken call raises before anything is trained; tests execute each form instead."
+
+    VALID = (
+        """\
+import torch
+from torch.cuda.amp import autocast
+
+def step(model, x, device, use_amp, dtype):
+    with torch.autocast(device_type=device, dtype=dtype, enabled=use_amp):
+        model(x)
+    with torch.amp.autocast(device.type, torch.bfloat16, False):
+        model(x)
+    with autocast(use_amp, torch.float16), autocast(enabled=use_amp):
+        model(x)
+    with torch.autocast(**settings):
+        model(x)
+
+@autocast()
+def forward(x):
+    return x
+""",
+        """\
+try:
+    from torch.amp import autocast
+except ImportError:
+    from torch.cuda.amp import autocast
+
+with autocast():
+    pass
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+with torch.autocast():
+    pass
+with torch.amp.autocast(False), torch.autocast(torch.bfloat16, enabled=True):
+    pass
+""",
+            """\
+import torch
+
+with torch.autocast("cuda"):
+    pass
+with torch.amp.autocast("cuda", enabled=False), torch.autocast("cuda", dtype=torch.bfloat16, enabled=True):
+    pass
+""",
+            (3, 5, 5),
+        ),
+        Invalid(
+            """\
+import torch
+from torch.amp import autocast
+
+device = torch.device("cuda")
+
+@autocast
+def forward(x):
+    with autocast(device, dtype="bf16"):
+        return x
+""",
+            """\
+import torch
+from torch.amp import autocast
+
+device = torch.device("cuda")
+
+@autocast("cuda")
+def forward(x):
+    with autocast(device.type, dtype=torch.bfloat16):
+        return x
+""",
+            (6, 8),
+        ),
+        Invalid(
+            """\
+import torch
+from torch.cuda.amp import autocast
+
+with autocast("cuda", dtype=torch.float16):
+    pass
+with autocast(torch.float16):
+    pass
+with autocast:
+    pass
+""",
+            """\
+import torch
+from torch.cuda.amp import autocast
+
+with autocast(dtype=torch.float16):
+    pass
+with autocast(dtype=torch.float16):
+    pass
+with autocast():
+    pass
+""",
+            (4, 6, 8),
+        ),
+    )
+
+    def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
+        if isinstance(node, ast.Call):
+            yield from self._call(node, source)
+            return
+        bare = [item.context_expr for item in getattr(node, "items", ())] + getattr(node, "decorator_list", [])
+        for expression in bare:
+            if isinstance(expression, (ast.Name, ast.Attribute)):
+                yield from self._uncalled(expression, node, source)
+
+    def _uncalled(self, expression: ast.expr, node: ast.AST, source: Source) -> Iterator[Finding]:
+        order = orders_of(expression, REGION_PARAMETERS, source)
+        if order is None:
+            return
+        place = "as a decorator" if hasattr(node, "decorator_list") else "in a with statement"
+        arguments = [Laid(text='"cuda"')] if order == REGION else []
+        span = source.span(expression)
+        repair = lay_out(span, arguments, "Call autocast", Applicability.SAFE)
+        message = f"autocast stands {place} without being called, which raises: the class itself opens no region"
+        yield self.finding(source, span, message, repair=repair)
+
+    def _call(self, call: ast.Call, source: Source) -> Iterator[Finding]:
+        if not _may_be_autocast(call, source):
+            return
+        order = orders_of(call.func, REGION_PARAMETERS, source)
+        arguments = given(call, order, source) if order is not None else None
+        if order is None or arguments is None:
+            return
+        wrong = [(argument, reason) for argument in arguments if (reason := _wrong(argument, order))]
+        reasons = [reason for _, reason in wrong]
+        lacks_device = order == REGION and "device_type" not in {argument.parameter for argument in arguments}
+        if lacks_device:
+            reasons.insert(0, "torch.autocast needs a device")
+        if not reasons:
+            return
+        proven = lacks_device or any(argument.kind is not Kind.GUESS for argument, _ in wrong)
+        message = f"autocast raises here: {'; '.join(reasons)}"
+        repair = _repaired(call, arguments, order, proven, source)
+        yield self.finding(source, source.span(call), message, proven=proven, repair=repair)
+
+
+def _may_be_autocast(call: ast.Call, source: Source) -> bool:
+    function = call.func
+    last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return last == "autocast" or last in source.import_aliases
+
+
+_WRONG = {
+    "device_type": (Kind.FLAG, Kind.DTYPE, Kind.DEVICE, Kind.GUESS),
+    "dtype": (Kind.FLAG, Kind.TEXT),
+    "enabled": (Kind.TEXT, Kind.DTYPE),
+}
+
+
+def _wrong(argument: Given, order: tuple[str, ...]) -> str:
+    """Why an argument does not fit its parameter; empty if it may."""
+    if argument.parameter == "device_type" and order != REGION:
+        return "torch.cuda.amp.autocast takes no device"
+    if argument.kind in _WRONG.get(argument.parameter, ()):
+        return f"{argument.parameter} is {argument.kind.value}"
+    return ""
+
+
+def _repaired(
+    call: ast.Call, arguments: list[Given], order: tuple[str, ...], proven: bool, source: Source
+) -> Repair | str:
+    made: list[Laid] = []
+    taken: set[str] = set()
+    for argument in arguments:
+        laid = _laid(argument, order, len(call.args), source)
+        if isinstance(laid, str):
+            return laid
+        if laid is not None:
+            parameter = laid.keyword or argument.parameter
+            if parameter in taken:
+                return f"two arguments would be {parameter}; keep one of them"
+            taken.add(parameter)
+            made.append(laid)
+    if order == REGION and "device_type" not in taken:
+        made.insert(0, Laid(text='"cuda"'))
+    made.sort(key=lambda laid: bool(laid.keyword))
+    how = Applicability.SAFE if proven else Applicability.UNSAFE
+    return lay_out(source.span(call), made, "Give autocast its arguments by name", how)
+
+
+def _laid(argument: Given, order: tuple[str, ...], positional: int, source: Source) -> Laid | str | None:
+    """Where an argument goes; None where it is dropped, a text where nobody can say."""
+    if not _wrong(argument, order):
+        is_device = argument.parameter == "device_type"
+        return Laid(argument.place, "" if is_device and argument.place < positional else argument.parameter)
+    if argument.kind in (Kind.FLAG, Kind.GUESS):
+        return Laid(argument.place, "enabled")
+    if argument.kind is Kind.DTYPE:
+        return Laid(argument.place, "dtype")
+    if argument.kind is Kind.DEVICE:
+        keyword = "" if argument.place < positional else "device_type"
+        return Laid(None, keyword, f"{source.segment(argument.value)}.type")
+    text = getattr(argument.value, "value", None)
+    if isinstance(text, str):
+        dtype = dtype_named(text)
+        if argument.parameter == "dtype" or dtype:
+            return Laid(None, "dtype", f"torch.{dtype}") if dtype else f'"{text}" is no dtype'
+        return None  # the device, which torch.cuda.amp.autocast knows by itself
+    return "what the argument shall be is not known here"
