@@ -15,6 +15,7 @@ from ampfix.lint.interest import interest
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
+from ampfix.lint.precision import PrecisionReader
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -22,7 +23,17 @@ from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
-from ampfix.program import AutocastOpened, Binding, HalfOperation, Held, Occurrence, Routine, ScalerBuilt
+from ampfix.program import (
+    AutocastOpened,
+    Binding,
+    CoveredRegion,
+    HalfCast,
+    HalfOperation,
+    Held,
+    Occurrence,
+    Routine,
+    ScalerBuilt,
+)
 
 
 class SourceModule:
@@ -84,6 +95,22 @@ class SourceModule:
     @cached_property
     def autocasts(self) -> tuple[AutocastOpened, ...]:
         return tuple(LifecycleReader(self._resolver, self.scope_at).autocasts(self.nodes((ast.Call,))))
+
+    @cached_property
+    def _precision(self) -> PrecisionReader:
+        return PrecisionReader(self._resolver, self._regions, self.scope_at)
+
+    @cached_property
+    def regions(self) -> tuple[CoveredRegion, ...]:
+        openers = (ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)
+        return tuple(self._precision.regions(self.nodes(openers)))
+
+    @cached_property
+    def half_casts(self) -> tuple[HalfCast, ...]:
+        return tuple(self._precision.casts(self.nodes((ast.Call,))))
+
+    def half_dtype(self, node: ast.expr) -> str | None:
+        return self._precision.dtype(node)
 
     def held(self, node: ast.expr) -> Held:
         guess = self._roles.of(node, Frame(self.scope_at(node)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ampfix.program.bindings import Binding, Form, Role
 from ampfix.program.halves import HalfOperation
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
+from ampfix.program.precision import CoveredRegion, HalfCast
 from ampfix.program.source import Source
 from ampfix.program.steps import (
     AllOf,
@@ -47,9 +48,11 @@ __all__ = [
     "Branch",
     "Call",
     "Condition",
+    "CoveredRegion",
     "Do",
     "Form",
     "Fresh",
+    "HalfCast",
     "HalfOperation",
     "Held",
     "Jump",

@@ -10,6 +10,7 @@ from ampfix.findings import Span
 from ampfix.program.bindings import Binding
 from ampfix.program.halves import HalfOperation
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
+from ampfix.program.precision import CoveredRegion, HalfCast
 from ampfix.program.steps import Occurrence, Routine
 
 
@@ -35,6 +36,17 @@ class Source(Protocol):
     @property
     def autocasts(self) -> tuple[AutocastOpened, ...]:
         """Every call that makes an autocast region."""
+
+    @property
+    def regions(self) -> tuple[CoveredRegion, ...]:
+        """Every autocast region that a `with` statement or a decorator opens."""
+
+    @property
+    def half_casts(self) -> tuple[HalfCast, ...]:
+        """Every cast to float16 or bfloat16 by a method call."""
+
+    def half_dtype(self, node: ast.expr) -> str | None:
+        """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""
 
     def held(self, node: ast.expr) -> Held:
         """What an expression is to a training step: a scaler, an optimizer, ..."""

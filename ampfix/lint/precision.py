@@ -1,0 +1,86 @@
+"""Reads autocast regions with what they cover, and casts to half, of one module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+
+from ampfix.lint.frames import Frame
+from ampfix.lint.regions import RegionReader
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.roles import argument
+from ampfix.lint.scopes import Scope
+from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
+from ampfix.program import Always, Binding, CoveredRegion, Form, HalfCast, Role
+
+_CAST_METHODS = {"half": "float16", "bfloat16": "bfloat16"}
+_HALVES = ("float16", "bfloat16")
+
+
+class PrecisionReader:
+    """Answers for one module. `scope_at` gives the scope a node is evaluated in."""
+
+    def __init__(self, resolver: Resolver, regions: RegionReader, scope_at: Callable[[ast.AST], Scope]) -> None:
+        self._resolver, self._regions, self._scope_at = resolver, regions, scope_at
+
+    def regions(self, nodes: Iterable[ast.AST]) -> Iterator[CoveredRegion]:
+        """The regions that `with` statements and decorators open, switched-off ones included."""
+        for node in nodes:
+            decorators = getattr(node, "decorator_list", [])
+            for opening in (*(item.context_expr for item in getattr(node, "items", ())), *decorators):
+                region = self._region(node, opening, is_decorator=bool(decorators))
+                if region is not None:
+                    yield region
+
+    def _region(self, node: ast.AST, opening: ast.expr, *, is_decorator: bool) -> CoveredRegion | None:
+        scope = self._scope_at(node)
+        bindings = self._resolver.resolve(opening, scope)
+        for binding in bindings:
+            is_bare = is_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
+            if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
+                return self._covered(node, opening, binding, scope, sole=len(bindings) == 1)
+        return None
+
+    def _covered(
+        self, node: ast.AST, opening: ast.expr, binding: Binding, scope: Scope, *, sole: bool
+    ) -> CoveredRegion:
+        setting = self._regions.setting(binding, Frame(scope))
+        call = binding.node if isinstance(binding.node, ast.Call) else None
+        device = AUTOCASTS.get(binding.symbol)
+        if device is None and call is not None:
+            given = argument(call, "device_type", 0)
+            is_text = isinstance(given, ast.Constant) and isinstance(given.value, str)
+            device = given.value.partition(":")[0] if is_text else ""  # type: ignore[union-attr]
+        known = sole and isinstance(setting.enabled, Always)
+        enabled = setting.enabled.value if known and isinstance(setting.enabled, Always) else None
+        explicit = call is not None and argument(call, "dtype", 1) is not None
+        dtype = setting.dtype if explicit else DEFAULT_DTYPE.get(device or "")
+        return CoveredRegion(node, opening, call, device or "", dtype, enabled)
+
+    def casts(self, calls: Iterable[ast.AST]) -> Iterator[HalfCast]:
+        """Calls that cast their receiver to half: `half()`, `bfloat16()`, `to(torch.float16)`, `type(torch.half)`."""
+        for call in calls:
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            method, receiver = call.func.attr, call.func.value
+            if method in _CAST_METHODS and not call.args and not call.keywords:
+                yield HalfCast(call, receiver, _CAST_METHODS[method])
+            elif method in ("to", "type") and (dtype := self._dtype(call)) is not None:
+                yield HalfCast(call, receiver, dtype)
+
+    def _dtype(self, call: ast.Call) -> str | None:
+        values = [*call.args[:2], *(keyword.value for keyword in call.keywords if keyword.arg in ("dtype", "dst_type"))]
+        for value in values:
+            found = self.dtype(value)
+            if found is not None:
+                return found
+        return None
+
+    def dtype(self, node: ast.expr) -> str | None:
+        """ "float16" or "bfloat16" where an expression can be nothing else."""
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return None
+        bindings = self._resolver.resolve(node, self._scope_at(node))
+        names = {DTYPES.get(b.symbol) if b.form is Form.SYMBOL else None for b in bindings}
+        name = names.pop() if len(names) == 1 else None
+        return name if name in _HALVES else None
