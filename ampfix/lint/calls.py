@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from types import MappingProxyType
+from dataclasses import replace
 
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
-from ampfix.lint.spans import SpanIndex
 from ampfix.lint.symbols import CLIPS
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
@@ -31,20 +30,24 @@ _WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|contex
 class CallReader:
     """Reads calls inside frames into events."""
 
-    def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, spans: SpanIndex) -> None:
-        self._resolver, self._roles, self.namer, self._spans = resolver, roles, namer, spans
+    def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, path: str) -> None:
+        self._resolver, self._roles, self.namer, self._path = resolver, roles, namer, path
         self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
 
     def site(self, node: ast.AST, frame: Frame, *, proven: bool = True) -> Site:
+        """Where a node of this frame lies, in its own file."""
+        file = frame.scope.file
+        assert file is not None, "only the scopes of files are lowered"
         return Site(
-            self._spans.span(node),
-            self._spans.span(frame.statement if frame.statement is not None else node),
+            file.spans.span(node),
+            file.spans.span(frame.statement if frame.statement is not None else node),
             frame.qualname,
             frame.tests,
             frame.loops,
-            MappingProxyType(self.namer.names_here(frame)),
+            self.namer.names_here(frame),
             frame.call,
             proven,
+            file.path,
         )
 
     def read(self, node: ast.Call, frame: Frame) -> Block | None:
@@ -67,8 +70,9 @@ class CallReader:
         self, kind: EventKind, node: ast.AST, frame: Frame, *, proven: bool, subject: str = "", **fields: object
     ) -> Do:
         site = self.site(node, frame, proven=proven)
-        start = site.span.start
-        return Do(Event(kind, line=start.line, column=start.column, **fields), site, subject)  # type: ignore[arg-type]
+        start, here = site.span.start, anchored(site, self._path)
+        path = "" if here is site else site.path
+        return Do(Event(kind, path=path, line=start.line, column=start.column, **fields), here, subject)  # type: ignore[arg-type]
 
     # clipping
 
@@ -234,7 +238,7 @@ class CallReader:
         return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded)
 
     def _is_guarded(self, frame: Frame) -> bool:
-        tests = [*frame.tests, *(test for site in (frame.call.frames() if frame.call else ()) for test in site.tests)]
+        tests = [*frame.tests, *(test for site in (frame.call.way() if frame.call else ()) for test in site.tests)]
         for test in tests:
             if _GUARD.search(test):
                 return True
@@ -299,6 +303,14 @@ class CallReader:
             return False
         bases = self._resolver.external_bases(owner.node)
         return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
+
+
+def anchored(site: Site, path: str) -> Site:
+    """The site, or the nearest call in the file `path` that leads to it from another file."""
+    outer = next((frame for frame in site.way() if frame.path == path), None)
+    if outer is None or outer is site:
+        return site
+    return replace(outer, proven=site.proven, origin=site)
 
 
 def _thresholds(clip: ast.Call) -> list[ast.expr]:

@@ -1,4 +1,4 @@
-"""Checks texts, files and trees: the way from bytes to findings."""
+"""Checks one text: from source to findings. What it says lies in that text, whatever other files it had to look at."""
 
 from __future__ import annotations
 
@@ -6,73 +6,53 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ampfix.findings import Finding, Severity
-from ampfix.lint.discover import Candidate, discover
 from ampfix.lint.module import SourceModule
 from ampfix.lint.prefilter import concerned, worth_parsing
-from ampfix.lint.read import UnreadableError, decode, read_bytes
+from ampfix.lint.project import Project
+from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
 
 
 @dataclass(frozen=True)
-class FileError:
-    """A path that could not be checked, and why."""
-
-    path: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found. findings are in the order of paths, then positions."""
+class Checked:
+    """findings by position. depends: absolute paths of other files whose content, or whose absence, they rest on."""
 
     findings: tuple[Finding, ...] = ()
-    errors: tuple[FileError, ...] = ()
-    files_checked: int = 0
+    depends: frozenset[str] = frozenset()
 
 
-def check_paths(paths: Iterable[str], settings: Settings | None = None) -> Report:
-    """Check files and directories. Never raises for what a file contains."""
-    settings = settings or Settings()
-    findings: list[Finding] = []
-    errors: list[FileError] = []
-    checked = 0
-    for candidate in discover(paths, settings.exclude):
-        outcome = _check_candidate(candidate, settings)
-        if isinstance(outcome, FileError):
-            errors.append(outcome)
-        else:
-            findings.extend(outcome)
-            checked += 1
-    return Report(tuple(findings), tuple(errors), checked)
+def check_file(data: bytes, path: str, settings: Settings, project: Project | None = None) -> Checked:
+    """Check a file's bytes: a pure function of them, the settings and the files depended on.
 
-
-def _check_candidate(candidate: Candidate, settings: Settings) -> list[Finding] | FileError:
-    path = str(candidate.path)
-    if candidate.error:
-        return FileError(path, candidate.error)
-    try:
-        return check_bytes(read_bytes(candidate.path), path, settings)
-    except UnreadableError as error:
-        return FileError(path, str(error))
-
-
-def check_bytes(data: bytes, path: str, settings: Settings | None = None) -> list[Finding]:
-    """Check a file's bytes. Raises UnreadableError for what is not Python source."""
-    settings = settings or Settings()
+    Raises UnreadableError for what is not Python source.
+    """
     if not worth_parsing(data, settings.rules_for(path)):
-        return []
-    return check_source(decode(data), path, settings)
+        return Checked()
+    return check_text(decode(data), path, settings, project)
 
 
-def check_source(text: str, path: str = "<string>", settings: Settings | None = None) -> list[Finding]:
+def check_bytes(
+    data: bytes, path: str, settings: Settings | None = None, project: Project | None = None
+) -> list[Finding]:
+    """Check a file's bytes: its findings by position. Raises UnreadableError for what is not Python source."""
+    return list(check_file(data, path, settings or Settings(), project).findings)
+
+
+def check_source(
+    text: str, path: str = "<string>", settings: Settings | None = None, project: Project | None = None
+) -> list[Finding]:
     """Check one text: its findings by position. Raises UnreadableError for what is not Python source."""
-    settings = settings or Settings()
+    return list(check_text(text, path, settings or Settings(), project).findings)
+
+
+def check_text(text: str, path: str, settings: Settings, project: Project | None = None) -> Checked:
+    """Check one text. Without a project nothing outside it is looked at. Raises UnreadableError as above."""
     rules = concerned(text, settings.rules_for(path))
     if not rules:
-        return []
+        return Checked()
     try:
-        module = SourceModule(text, path, settings.torch_floor)
+        module = SourceModule(text, path, settings.torch_floor, project)
         found = [finding for rule in rules for finding in rule.check(module)]
     except SyntaxError as error:
         raise UnreadableError(f"is not valid Python: line {error.lineno or 1}: {error.msg}") from None
@@ -80,7 +60,8 @@ def check_source(text: str, path: str = "<string>", settings: Settings | None = 
         raise UnreadableError(f"is not valid Python: {error}") from None
     except (RecursionError, MemoryError):
         raise UnreadableError("is nested too deeply to be analysed; exclude the file") from None
-    return sorted(unsuppressed(_once(found), text), key=lambda finding: (finding.span, finding.code))
+    ordered = sorted(unsuppressed(_once(found), text), key=lambda finding: (finding.span, finding.code))
+    return Checked(tuple(ordered), module.consulted)
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
-from ampfix.program import AllOf, Always, AnyOf, Atom, Condition, Form, Not, Role, Site
+from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
 
 _ALIAS_DEPTH = 6
 _NEGATED = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In, ast.LtE: ast.Gt, ast.Lt: ast.GtE}
@@ -20,7 +22,8 @@ class Frame:
     """A call in progress.
 
     bindings: local root name -> canonical path. arguments: parameter -> what the caller passed. prefix: marks other
-    locals.
+    locals. fields: attribute of self -> what its constructor was given for it. bodies: what calling a parameter runs,
+    where that is the function a decorator wraps; "yield": the body of the `with` that a generator stands for.
     """
 
     scope: Scope
@@ -33,6 +36,20 @@ class Frame:
     tests: tuple[str, ...] = ()
     loops: tuple[int, ...] = ()
     statement: ast.stmt | None = None
+    fields: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
+    bodies: Mapping[str, Block] = field(default_factory=dict)
+
+    def passed(self, node: ast.expr) -> tuple[ast.expr, Frame] | None:
+        """What a parameter, or an attribute that the constructor set from one, was given: the expression, its frame."""
+        if isinstance(node, ast.Name):
+            return self.arguments.get(node.id)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == self.scope.self_name():
+                return self.fields.get(node.attr)
+            if node.value.id in self.arguments:
+                value, frame = self.arguments[node.value.id]
+                return ast.copy_location(ast.Attribute(value, node.attr, ast.Load()), node), frame
+        return None
 
     @property
     def qualname(self) -> str:
@@ -44,6 +61,7 @@ class Namer:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._globals: dict[tuple[str, Scope], str] = {}
 
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
         """The path of a name as the outermost function would write it; None where the expression has no path."""
@@ -53,6 +71,12 @@ class Namer:
     def _path(self, path: str, frame: Frame, depth: int) -> str:
         cut = next((i for i, character in enumerate(path) if character in ".["), len(path))
         root, rest = path[:cut], path[cut:]
+        if frame.fields and root == frame.scope.self_name():
+            name = re.match(r"\.(\w+)", rest)
+            given = frame.fields.get(name[1]) if name is not None else None
+            known = None if given is None else self.canonical(*given)
+            if name is not None and known is not None:
+                return known + rest[name.end() :]
         return self._root(root, frame, depth) + rest
 
     def _root(self, root: str, frame: Frame, depth: int) -> str:
@@ -70,10 +94,22 @@ class Namer:
             return frame.prefix + root
         if frame.closure is not None:
             return self._root(root, frame.closure, depth)
-        return root
+        return self._global(root, frame.scope)
 
-    def names_here(self, frame: Frame) -> dict[str, str]:
-        """Canonical root -> how the function writes it, for every root it can reach."""
+    def _global(self, name: str, scope: Scope) -> str:
+        """A name of a module: as it is in the checked file, marked by its own file elsewhere."""
+        key = (name, scope.root())
+        if key not in self._globals:
+            self._globals[key] = name  # where imports go in a circle
+            self._globals[key] = self._resolver.home(name, scope)
+        return self._globals[key]
+
+    def names_here(self, frame: Frame) -> Mapping[str, str]:
+        """Canonical root -> how the function writes it, for every root it can reach. Found out when first asked."""
+        return _Names(self, frame)
+
+    def reachable(self, frame: Frame) -> dict[str, str]:
+        """What `names_here` holds."""
         found: dict[str, str] = {}
         for scope in reversed(list(frame.scope.chain())):
             for name in scope.names if not scope.is_class else ():
@@ -174,6 +210,28 @@ class Namer:
         names: set[str] = set()
         rewritten = _Canonical(self, frame, names).visit(ast.parse(ast.unparse(test), mode="eval").body)
         return Atom(ast.unparse(rewritten), frozenset(names))
+
+
+class _Names(Mapping[str, str]):
+    """What a frame can name. Most sites are never asked, so it is worked out late."""
+
+    def __init__(self, namer: Namer, frame: Frame) -> None:
+        self._namer, self._frame = namer, frame
+        self._found: dict[str, str] | None = None
+
+    def _names(self) -> dict[str, str]:
+        if self._found is None:
+            self._found = self._namer.reachable(self._frame)
+        return self._found
+
+    def __getitem__(self, name: str) -> str:
+        return self._names()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
 
 
 class _Canonical(ast.NodeTransformer):

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
+from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.halves import HalfWalker
 from ampfix.lint.interest import interest
@@ -16,17 +17,17 @@ from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
 from ampfix.lint.precision import PrecisionReader
+from ampfix.lint.project import Neighbours, Project
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles
-from ampfix.lint.scopes import Scope, ScopeBuilder
-from ampfix.lint.spans import SpanIndex
-from ampfix.lint.usage import Usage
+from ampfix.lint.scopes import Scope
 from ampfix.program import (
     AutocastOpened,
     Binding,
     CoveredRegion,
+    Form,
     HalfCast,
     HalfOperation,
     Held,
@@ -39,17 +40,22 @@ from ampfix.program import (
 class SourceModule:
     """Implements `ampfix.program.Source`. Raises SyntaxError for text that is not Python."""
 
-    def __init__(self, text: str, path: str, torch_floor: str = "") -> None:
+    def __init__(self, text: str, path: str, torch_floor: str = "", project: Project | None = None) -> None:
         self.text, self.path, self.torch_floor = text, path, torch_floor
-        self.tree = ast.parse(text, filename=path)
-        self._scopes = ScopeBuilder(self.tree)
-        self._spans = SpanIndex(text)
-        self._resolver = Resolver(self._scopes)
+        self._file = SourceFile(text, path)
+        self.tree, self._scopes = self._file.tree, self._file.scopes
+        self._neighbours = Neighbours(self._file, project)
+        self._resolver = Resolver(self._neighbours)
         namer = Namer(self._resolver)
-        self._roles = Roles(self._resolver, Usage(self._scopes))
-        self._reader = CallReader(self._resolver, self._roles, namer, self._spans)
+        self._roles = Roles(self._resolver)
+        self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._enclosing = {node: scope for root, scope in self._scopes.scope_of.items() for node in own_nodes(root)}
+
+    @property
+    def consulted(self) -> frozenset[str]:
+        """The paths of other files that the answers so far depend on, and of files that were looked for in vain."""
+        return frozenset(self._neighbours.consulted)
 
     @cached_property
     def routines(self) -> tuple[Routine, ...]:
@@ -74,6 +80,7 @@ class SourceModule:
             replace(occurrence, unscale=unscales.get(occurrence.do.site.span))
             for one in seen
             for occurrence in one.occurrences
+            if occurrence.do.site.path == self.path
         ]
         return tuple(sorted(found, key=lambda occurrence: len(list(occurrence.do.site.frames()))))
 
@@ -117,14 +124,22 @@ class SourceModule:
         return Held(guess.role, guess.proven)
 
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
-        return self._resolver.resolve(node, self.scope_at(node))
+        found = self._resolver.resolve(node, self.scope_at(node))
+        return tuple(dict.fromkeys(self._local(binding) for binding in found))
+
+    def _local(self, binding: Binding) -> Binding:
+        """A binding without what lies in other files, where a rule can neither point nor edit."""
+        if binding.node is None or binding.scope is None or self._resolver.is_own(binding.scope):
+            return binding
+        form = {Form.FUNCTION: Form.SYMBOL, Form.CLASS: Form.SYMBOL, Form.OBJECT: Form.INSTANCE}
+        return Binding(form.get(binding.form, binding.form), binding.symbol)
 
     def scope_at(self, node: ast.AST) -> Scope:
         """The scope a node is evaluated in."""
         return self._enclosing.get(node, self._scopes.root)
 
     def span(self, node: ast.AST) -> Span:
-        return self._spans.span(node)
+        return self._file.spans.span(node)
 
     @cached_property
     def _by_type(self) -> dict[type[ast.AST], list[ast.AST]]:

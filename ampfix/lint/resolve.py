@@ -1,4 +1,4 @@
-"""What a name holds: follows imports, assignments, attributes of self, wrappers and calls inside one file.
+"""What a name holds: follows imports, assignments, attributes of self, wrappers and calls, into other files as well.
 
 Flow-insensitive: a name's binding is every value it is given. Whether an absent scaler is possible on a path is decided
 by the interpreter, from the guards recorded here.
@@ -10,8 +10,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, ScopeBuilder
-from ampfix.lint.symbols import role_of_instance
+from ampfix.lint.classes import linearised
+from ampfix.lint.project import Neighbours
+from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
+from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
 
 UNKNOWN = Binding(Form.UNKNOWN)
@@ -27,10 +29,14 @@ _SELF_RETURNING = frozenset({"cuda", "cpu", "to", "train", "eval", "requires_gra
 
 
 class Resolver:
-    """Answers `resolve(expression, scope)` for one module."""
+    """Answers `resolve(expression, scope)` for one checked file and what it reaches."""
 
-    def __init__(self, scopes: ScopeBuilder) -> None:
-        self._scopes = scopes
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
+        self._scope_of = dict(neighbours.own.scopes.scope_of)
+        self._known = {neighbours.own}
+        self._views: dict[tuple[Scope, Scope], Scope] = {}
+        self._following: set[tuple[str, object]] = set()
         self._memo: dict[tuple[int, int], tuple[Binding, ...]] = {}
         # What a cycle or the depth cut short holds for the question under way alone.
         self._draft: dict[tuple[int, int], tuple[Binding, ...]] = {}
@@ -39,7 +45,26 @@ class Resolver:
         self._returns: dict[ast.AST, list[ast.expr]] = {}
 
     def scope_of(self, node: ast.AST) -> Scope:
-        return self._scopes.scope_of[node]
+        return self._scope_of[node]
+
+    def is_own(self, scope: Scope) -> bool:
+        """Whether a scope lies in the checked file itself."""
+        return scope.file is self._neighbours.own
+
+    def seen_from(self, method: Scope, receiver: Scope) -> Scope:
+        """A method's scope where `self` is an instance of `receiver`."""
+        if receiver is method.parent or method.parent is None or not method.parent.is_class:
+            return method
+        return self._views.setdefault((method, receiver), replace(method, receiver=receiver))
+
+    def ancestry(self, owner: Scope) -> tuple[Scope, ...]:
+        """A class and its bases that can be seen, in the order in which attributes are looked up."""
+        return linearised(owner, self._bases)
+
+    def _bases(self, owner: Scope) -> list[Scope]:
+        assert isinstance(owner.node, ast.ClassDef)
+        found = (binding for base in owner.node.bases for binding in self.resolve(base, owner.parent or owner))
+        return [binding.scope for binding in found if binding.form is Form.CLASS]
 
     def resolve(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
         """Every value the expression may hold. Never empty: what is not understood is UNKNOWN."""
@@ -78,16 +103,16 @@ class Resolver:
                     return role
         return Role.OTHER
 
-    def external_bases(self, node: ast.ClassDef, seen: frozenset[str] = frozenset()) -> list[str]:
-        """Qualified names of the bases that lie outside this file, through local classes. "?" for unknown ones."""
-        scope = self._scopes.scope_of[node]
+    def external_bases(self, node: ast.ClassDef, seen: frozenset[ast.AST] = frozenset()) -> list[str]:
+        """Qualified names of the bases that cannot be seen, through those that can. "?" for unknown ones."""
+        scope = self.scope_of(node)
         names: list[str] = []
         for base in node.bases:
             for binding in self.resolve(base, scope.parent or scope):
                 if binding.form is Form.SYMBOL:
                     names.append(binding.symbol)
-                elif binding.form is Form.CLASS and binding.symbol not in seen:
-                    names.extend(self.external_bases(binding.node, seen | {binding.symbol}))
+                elif binding.form is Form.CLASS and binding.node not in seen:
+                    names.extend(self.external_bases(binding.node, seen | {binding.node}))
                 elif binding.form is not Form.CLASS:
                     names.append("?")
         return names
@@ -100,7 +125,10 @@ class Resolver:
 
     def _resolve(self, node: ast.expr, scope: Scope) -> Iterator[Binding]:
         if isinstance(node, ast.Name):
-            yield from self._definitions(scope.lookup(node.id))
+            definitions = scope.lookup(node.id)
+            yield from self._definitions(definitions)
+            if not definitions:
+                yield from self._starred(node.id, scope)
         elif isinstance(node, ast.Attribute):
             yield from self._attribute(node, scope)
         elif isinstance(node, ast.Call):
@@ -136,7 +164,7 @@ class Resolver:
         assert scope is not None
         node = definition.node
         if definition.symbol:
-            yield Binding(Form.SYMBOL, definition.symbol, scope=scope)
+            yield from self.imported(definition.symbol, scope)
         elif isinstance(node, ast.ClassDef):
             yield Binding(Form.CLASS, node.name, node, self.scope_of(node))
         elif isinstance(node, FUNCTIONS):
@@ -175,22 +203,93 @@ class Resolver:
             assert owner is not None
             yield from self.attribute_of_class(owner, node.attr)
             return
+        if is_super(node.value):
+            yield from self._attribute_of(self._after(scope), node.attr)
+            return
         for base in self.resolve(node.value, scope):
             if base.form is Form.SYMBOL:
-                yield Binding(Form.SYMBOL, f"{base.symbol}.{node.attr}", scope=scope)
+                yield from self.imported(f"{base.symbol}.{node.attr}", base.scope or scope)
             elif base.form in (Form.OBJECT, Form.CLASS):
                 yield from self.attribute_of_class(self.scope_of(base.node), node.attr)
 
-    def attribute_of_class(self, owner: Scope, name: str, depth: int = 0) -> Iterator[Binding]:
-        """What `self.name` may hold: set in methods, in the class body, or in a base class of this file."""
-        definitions = [*owner.attributes.get(name, ()), *owner.names.get(name, ())]
-        yield from self._definitions(definitions)
-        if definitions or depth > _MAX_DEPTH or not isinstance(owner.node, ast.ClassDef):
+    def attribute_of_class(self, owner: Scope, name: str) -> Iterator[Binding]:
+        """What `self.name` may hold: set in methods, in the class body, or in a base class that can be seen."""
+        yield from self._attribute_of(self.ancestry(owner), name)
+
+    def _attribute_of(self, ancestry: Iterable[Scope], name: str) -> Iterator[Binding]:
+        for owner in ancestry:
+            definitions = [*owner.attributes.get(name, ()), *owner.names.get(name, ())]
+            if definitions:
+                yield from self._definitions(definitions)
+                return
+
+    def _after(self, scope: Scope) -> tuple[Scope, ...]:
+        """The classes that `super()` searches here."""
+        owner, static = scope.owner_class(), scope.static_class()
+        ancestry = self.ancestry(owner) if owner is not None else ()
+        return ancestry[ancestry.index(static) + 1 :] if static in ancestry else ()
+
+    # other files
+
+    def imported(self, symbol: str, scope: Scope) -> Iterator[Binding]:
+        """What a qualified name stands for: a definition in a file of the project, or something outside it."""
+        outside = Binding(Form.SYMBOL, symbol, scope=scope)
+        found = None if scope.file is None or is_known(symbol) else self._neighbours.find(symbol, scope.file)
+        if found is None:
+            yield outside
             return
-        for base in owner.node.bases:
-            for binding in self.resolve(base, owner.parent or owner):
-                if binding.form is Form.CLASS:
-                    yield from self.attribute_of_class(self.scope_of(binding.node), name, depth + 1)
+        file, names = found
+        if file not in self._known:
+            self._known.add(file)
+            self._scope_of.update(file.scopes.scope_of)
+        if names:
+            yield from self._member(file.scopes.root, names, outside)
+        else:
+            yield outside
+
+    def home(self, name: str, scope: Scope, depth: int = 0) -> str:
+        """The canonical name of a module's name: as written in the checked file, marked by the file that sets it
+        elsewhere, through re-exports."""
+        root = scope.root()
+        definitions = root.names.get(name, ())
+        if len(definitions) == 1 and definitions[0].symbol and root.file is not None and depth < _MAX_DEPTH:
+            found = self._neighbours.find(definitions[0].symbol, root.file)
+            if found is None:
+                return name
+            file, names = found
+            if not names:
+                return file.label
+            return ".".join((self.home(names[0], file.scopes.root, depth + 1), *names[1:]))
+        return name if not definitions or root.file is None or self.is_own(root) else f"{root.file.label}.{name}"
+
+    def _member(self, module: Scope, names: tuple[str, ...], outside: Binding) -> Iterator[Binding]:
+        key = (names[0], module)
+        if key in self._following or len(self._following) >= _MAX_DEPTH:
+            self._cuts += 1
+            yield UNKNOWN
+            return
+        self._following.add(key)
+        try:
+            held = list(self._definitions(module.names.get(names[0], ()))) or list(self._starred(names[0], module))
+            for name in names[1:]:
+                held = [found for binding in held for found in self._of(binding, name, module)]
+        finally:
+            self._following.discard(key)
+        yield from held or [outside]
+
+    def _of(self, binding: Binding, name: str, scope: Scope) -> Iterator[Binding]:
+        if binding.form is Form.SYMBOL:
+            yield from self.imported(f"{binding.symbol}.{name}", binding.scope or scope)
+        elif binding.form in (Form.OBJECT, Form.CLASS):
+            yield from self.attribute_of_class(self.scope_of(binding.node), name)
+
+    def _starred(self, name: str, scope: Scope) -> Iterator[Binding]:
+        """What `from module import *` brings, as far as the module can be seen."""
+        for definition in scope.root().names.get("*", ()):
+            found = list(self.imported(definition.symbol.removesuffix("*") + name, scope.root()))
+            if any(binding.form is not Form.SYMBOL for binding in found):
+                yield from found
+                return
 
     def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
         if isinstance(node.func, ast.Attribute) and node.func.attr in _SELF_RETURNING:
@@ -212,10 +311,15 @@ class Resolver:
             elif function.form is Form.PARTIAL:
                 yield Binding(Form.INSTANCE, function.symbol, function.node, function.scope)
             elif function.form is Form.CLASS:
-                yield Binding(Form.OBJECT, function.symbol, function.node, function.scope)
+                yield Binding(Form.OBJECT, function.symbol, function.node, function.scope, built=(node, scope))
             elif function.form is Form.FUNCTION:
                 for returned in self._returned(function.node):
                     yield from self.resolve(returned, function.scope)
+
+
+def is_super(node: ast.expr) -> bool:
+    """Whether an expression is a call of the built-in `super`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
 def _default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:

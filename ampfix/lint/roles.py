@@ -7,7 +7,7 @@ import ast
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import parameters
-from ampfix.lint.usage import Guess, Usage, dotted
+from ampfix.lint.usage import Guess, dotted
 from ampfix.program import Binding, Form, Role
 
 _OPEN = (Form.PARAMETER, Form.UNKNOWN, Form.NONE)
@@ -17,8 +17,8 @@ NOTHING = Guess(Role.OTHER, False)
 class Roles:
     """Roles of expressions inside frames, so that a helper's parameter has the role of what its caller passed."""
 
-    def __init__(self, resolver: Resolver, usage: Usage) -> None:
-        self.resolver, self._usage = resolver, usage
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
 
     def of(self, node: ast.expr, frame: Frame) -> Guess:
         bindings = self.resolver.resolve(node, frame.scope)
@@ -26,16 +26,17 @@ class Roles:
         if found:
             return Guess(found[0], True)
         if any(binding.form in (Form.FUNCTION, Form.CLASS, Form.OBJECT) for binding in bindings):
-            return NOTHING  # defined in this file, and not what its name says
-        if isinstance(node, ast.Name) and node.id in frame.arguments:
-            argument, caller = frame.arguments[node.id]
-            passed = self.of(argument, caller)
-            if passed.role is not Role.OTHER:
-                return passed
+            return NOTHING  # its definition can be seen, and is not what its name says
+        passed = frame.passed(node)
+        if passed is not None:
+            guess = self.of(*passed)
+            if guess.role is not Role.OTHER:
+                return guess
         path = dotted(node)
         if path is None:
             return NOTHING
-        guess = self._usage.guess(path, frame.scope)
+        assert frame.scope.file is not None
+        guess = frame.scope.file.usage.guess(path, frame.scope)
         built_elsewhere = any(binding.form is Form.INSTANCE for binding in bindings)
         return Guess(guess.role, guess.proven and not built_elsewhere)
 
@@ -44,10 +45,8 @@ class Roles:
         for binding in self.resolver.resolve(node, frame.scope):
             if self.resolver.role(binding) is role and isinstance(binding.node, ast.Call):
                 return binding
-        if isinstance(node, ast.Name) and node.id in frame.arguments:
-            argument, caller = frame.arguments[node.id]
-            return self.instance(argument, caller, role)
-        return None
+        passed = frame.passed(node)
+        return None if passed is None else self.instance(*passed, role)
 
 
 def argument(call: ast.Call, keyword: str, position: int | None = None) -> ast.expr | None:

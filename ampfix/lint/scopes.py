@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ampfix.lint.files import SourceFile
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -29,13 +33,18 @@ class Definition:
 
 @dataclass(eq=False)
 class Scope:
-    """A module, class or function and the names defined in it. attributes: for a class, what methods set on self."""
+    """A module, class or function and the names defined in it.
+
+    attributes: for a class, what methods set on self. receiver: for a method seen from a subclass, that subclass.
+    """
 
     node: ast.AST
     parent: Scope | None = None
     names: dict[str, list[Definition]] = field(default_factory=dict)
     attributes: dict[str, list[Definition]] = field(default_factory=dict)
     outer_names: set[str] = field(default_factory=set)  # declared global or nonlocal
+    file: SourceFile | None = None
+    receiver: Scope | None = None
 
     @property
     def is_class(self) -> bool:
@@ -60,6 +69,13 @@ class Scope:
             yield scope
             scope = scope.parent
 
+    def root(self) -> Scope:
+        """The module's scope."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
     def lookup(self, name: str) -> list[Definition]:
         """The definitions a name refers to here. Class bodies are not seen from the functions in them."""
         for scope in self.chain():
@@ -73,7 +89,19 @@ class Scope:
         """The class whose `self` a name in this scope would mean: the one around the outermost enclosing function."""
         for scope in self.chain():
             if scope.is_function and scope.parent is not None and scope.parent.is_class:
-                return scope.parent
+                return scope.receiver or scope.parent
+        return None
+
+    def static_class(self) -> Scope | None:
+        """The class whose body holds the outermost enclosing function, whatever `self` is."""
+        method = self.method()
+        return None if method is None else method.parent
+
+    def method(self) -> Scope | None:
+        """The enclosing method."""
+        for scope in self.chain():
+            if scope.is_function and scope.parent is not None and scope.parent.is_class:
+                return scope
         return None
 
     def self_name(self) -> str | None:
@@ -101,8 +129,8 @@ class ScopeBuilder(ast.NodeVisitor):
     """Walks a module once. `scope_of` maps each function, class and the module to its scope; `within` each expression
     statement's scope is found through them by the lowering, which walks the same nesting."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.root = Scope(tree)
+    def __init__(self, tree: ast.Module, file: SourceFile | None = None) -> None:
+        self.root = Scope(tree, file=file)
         self.scope_of: dict[ast.AST, Scope] = {tree: self.root}
         self._scope = self.root
         self._tests: tuple[tuple[ast.expr, bool], ...] = ()
@@ -204,7 +232,7 @@ class ScopeBuilder(ast.NodeVisitor):
 
     def _enter(self, node: ast.AST, body: list[ast.stmt] | list[ast.expr]) -> None:
         outer, tests = self._scope, self._tests
-        self._scope, self._tests = Scope(node, outer), ()
+        self._scope, self._tests = Scope(node, outer, file=outer.file), ()
         self.scope_of[node] = self._scope
         if isinstance(node, FUNCTIONS):
             for parameter in (*parameters(node), node.args.vararg, node.args.kwarg):

@@ -83,3 +83,8 @@ def role_of_instance(symbol: str) -> Role:
     if symbol.startswith(_OPTIMIZER_MODULES) and not any(word in symbol for word in _NOT_OPTIMIZERS):
         return Role.OPTIMIZER
     return Role.OTHER
+
+
+def is_known(symbol: str) -> bool:
+    """Whether the tables here say what the symbol is, so that its source need not be read."""
+    return symbol in SCALERS or symbol in AUTOCASTS or symbol in CLIPS

@@ -38,6 +38,8 @@ class Binding:
 
     symbol: the qualified name outside this file ("torch.cuda.amp.GradScaler"), or the name of a local definition.
     scope: where `node` is to be resolved. guard: the test under which the name holds this value, if there is one.
+    built: of an object, the call that made it and the scope of that call. preset: of a function, the call of
+    `functools.partial` that set some of its arguments, and its scope.
     """
 
     form: Form
@@ -45,3 +47,5 @@ class Binding:
     node: Any = None
     scope: Any = None
     guard: ast.expr | None = None
+    built: tuple[ast.Call, Any] | None = None
+    preset: tuple[ast.Call, Any] | None = None

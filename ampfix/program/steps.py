@@ -53,6 +53,8 @@ class Site:
     span: the expression. statement: the statement around it. tests: source text of the tests around it inside its
     function, outermost first ("not (...)" on the else side). loops: the lines of the loops around it, across calls.
     names: canonical name -> how this function writes it. caller: the call that led here. proven: no name was guessed.
+    path: the file it lies in. origin: of an event in another file, its own place; the site is then the call that leads
+    there from the checked file.
     """
 
     span: Span
@@ -63,9 +65,15 @@ class Site:
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False, hash=False)
     caller: Site | None = None
     proven: bool = True
+    path: str = ""
+    origin: Site | None = field(default=None, compare=False)
 
     def frames(self) -> Iterator[Site]:
-        """This site, then the call that led here, and so on outwards."""
+        """This site, then the call that led here, and so on outwards, as far as they lie in the same file."""
+        return (site for site in self.way() if site.path == self.path)
+
+    def way(self) -> Iterator[Site]:
+        """This site, then the call that led here, and so on outwards, through all files."""
         site: Site | None = self
         while site is not None:
             yield site

@@ -1,0 +1,33 @@
+"""One parsed file, and what is known about it without its neighbours."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+
+from ampfix.lint.scopes import ScopeBuilder
+from ampfix.lint.spans import SpanIndex
+from ampfix.lint.usage import Usage
+
+
+class SourceFile:
+    """Raises SyntaxError for text that is not Python. path: as it is shown to the user."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text, self.path = text, path
+        self.tree = ast.parse(text, filename=path)
+        self.scopes = ScopeBuilder(self.tree, self)
+
+    @cached_property
+    def spans(self) -> SpanIndex:
+        return SpanIndex(self.text)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """How each name of the file is used."""
+        return Usage(self.scopes)
+
+    @cached_property
+    def label(self) -> str:
+        """Marks this file's globals among the names of another; without the characters that separate paths of names."""
+        return "<" + self.path.removesuffix(".py").replace(".", ":").replace("[", "(") + ">"

@@ -1,0 +1,205 @@
+"""The files around a checked one: where an import leads, and the parsed files it leads to.
+
+Import roots are read from the file system alone, so that an answer does not depend on which paths were named: the
+folder around the importer's package, the folders above it up to the project's root, `src` below that root, and, as for
+scripts, the importer's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.lint.files import SourceFile
+from ampfix.lint.read import UnreadableError, decode
+
+_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
+_CLIMB = 8  # folders above a package that are searched for the project's root
+_MAX_BYTES = 400_000  # larger files are tables or generated
+_KEPT_BYTES = 1_500_000  # of source text kept parsed; a tree takes about 25 times its text
+# A neighbour without any of these can neither build nor use what a training step is made of.
+_RELEVANT = re.compile(rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\(")
+_PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
+NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a qualified name leads: a file, and the names to follow inside it (none: the module itself)."""
+
+    path: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Listing:
+    files: frozenset[str]
+    folders: frozenset[str]
+
+
+class Project:
+    """Finds and keeps neighbours. Answers hold as long as the files do not change; `forget` a path that did."""
+
+    def __init__(self) -> None:
+        self._listings: dict[str, _Listing] = {}
+        self._roots: dict[str, tuple[str, ...]] = {}
+        self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
+        self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
+        self._kept = 0
+
+    def forget(self, path: str) -> None:
+        """Read a path anew when it is next asked for."""
+        absolute = os.path.abspath(path)
+        self._drop(absolute)
+        self._listings.pop(os.path.dirname(absolute), None)
+        self._roots.clear()
+        self._targets.clear()
+
+    # where names lead
+
+    def locate(self, symbol: str, importer: str) -> tuple[Target | None, frozenset[str]]:
+        """Where an import of `symbol` in the file `importer` leads, and the paths that were looked for on the way."""
+        folder = os.path.dirname(os.path.abspath(importer))
+        key = (symbol, folder)
+        if key not in self._targets:
+            probed: set[str] = set()
+            self._targets[key] = self._locate(symbol, folder, probed), frozenset(probed)
+        return self._targets[key]
+
+    def _locate(self, symbol: str, folder: str, probed: set[str]) -> Target | None:
+        parts = symbol.lstrip(".").split(".")
+        level = len(symbol) - len(symbol.lstrip("."))
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return self._descend(folder, parts, probed, inside=True)
+        if parts[0] in NEVER_LOCAL:
+            return None
+        found = (self._descend(root, parts, probed, inside=False) for root in self._import_roots(folder))
+        return next((target for target in found if target is not None), None)
+
+    def _descend(self, folder: str, parts: list[str], probed: set[str], *, inside: bool) -> Target | None:
+        for index, part in enumerate(parts):
+            listing = self._listing(folder)
+            module, package = os.path.join(folder, f"{part}.py"), os.path.join(folder, part)
+            probed.add(module)
+            if part in listing.folders and (
+                f"{part}.py" not in listing.files or "__init__.py" in self._listing(package).files
+            ):
+                folder, inside = package, True
+                continue
+            if f"{part}.py" in listing.files:
+                return Target(module, tuple(parts[index + 1 :]))
+            return self._package(folder, tuple(parts[index:]), probed) if inside else None
+        return self._package(folder, (), probed)
+
+    def _package(self, folder: str, names: tuple[str, ...], probed: set[str]) -> Target | None:
+        probed.add(os.path.join(folder, "__init__.py"))
+        exists = "__init__.py" in self._listing(folder).files
+        return Target(os.path.join(folder, "__init__.py"), names) if exists else None
+
+    def _import_roots(self, folder: str) -> tuple[str, ...]:
+        if folder not in self._roots:
+            self._roots[folder] = tuple(dict.fromkeys(self._find_roots(folder)))
+        return self._roots[folder]
+
+    def _find_roots(self, folder: str) -> Iterator[str]:
+        top, own = folder, list[str]()
+        while "__init__.py" in self._listing(top).files and os.path.dirname(top) != top:
+            own.append(top)
+            top = os.path.dirname(top)
+        yield top
+        root, above = top, list[str]()
+        for _ in range(_CLIMB):
+            if any(marker in self._listing(root).files | self._listing(root).folders for marker in _MARKERS):
+                yield from above
+                if "src" in self._listing(root).folders:
+                    yield os.path.join(root, "src")
+                break
+            root = os.path.dirname(root)
+            above.append(root)
+        yield from own
+
+    def _listing(self, folder: str) -> _Listing:
+        if folder not in self._listings:
+            files, folders = set[str](), set[str]()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        (folders if _is_folder(entry) else files).add(entry.name)
+            except OSError:
+                pass
+            self._listings[folder] = _Listing(frozenset(files), frozenset(folders))
+        return self._listings[folder]
+
+    # files
+
+    def load(self, path: str) -> SourceFile | None:
+        """The parsed file; None where it is not worth parsing or cannot be."""
+        if path in self._files:
+            self._files.move_to_end(path)
+            return self._files[path]
+        file = self._parse(path)
+        self._files[path] = file
+        self._kept += len(file.text) if file is not None else 0
+        while self._kept > _KEPT_BYTES and len(self._files) > 1:
+            self._drop(next(iter(self._files)))
+        return file
+
+    def _drop(self, path: str) -> None:
+        file = self._files.pop(path, None)
+        self._kept -= len(file.text) if file is not None else 0
+
+    def _parse(self, path: str) -> SourceFile | None:
+        try:
+            with open(path, "rb") as stream:
+                data = stream.read(_MAX_BYTES + 1)
+            is_package = path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
+            if len(data) > _MAX_BYTES or not (is_package or _RELEVANT.search(data)):
+                return None
+            return SourceFile(decode(data), shown(path))
+        except (OSError, UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+class Neighbours:
+    """The project as one checked file sees it: each file once, and a note of every path that was looked at."""
+
+    def __init__(self, own: SourceFile, project: Project | None) -> None:
+        self.own, self._project = own, project
+        path = os.path.abspath(own.path)
+        self._files: dict[str, SourceFile | None] = {path: own}
+        self._paths: dict[SourceFile, str] = {own: path}
+        self.consulted: set[str] = set()
+
+    def find(self, symbol: str, importer: SourceFile) -> tuple[SourceFile, tuple[str, ...]] | None:
+        """The file an import of `symbol` in `importer` leads to, and the names to follow in it; None outside."""
+        if self._project is None or symbol.partition(".")[0] in NEVER_LOCAL:
+            return None
+        target, probed = self._project.locate(symbol, self._paths[importer])
+        self.consulted |= probed
+        if target is None:
+            return None
+        if target.path not in self._files:
+            loaded = self._files[target.path] = self._project.load(target.path)
+            if loaded is not None:
+                self._paths[loaded] = target.path
+        file = self._files[target.path]
+        return None if file is None else (file, target.names)
+
+
+def shown(path: str) -> str:
+    """A path as the user would write it: relative where it lies below the current directory."""
+    relative = os.path.relpath(path) if os.path.splitdrive(path)[0] == os.path.splitdrive(os.getcwd())[0] else path
+    return path if relative.startswith("..") else relative
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
