@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.cli._common import Exit, print_error
-from ampfix.cli.check import add_selection, codes, settings_for
+from ampfix.cli._options import add_paths, add_rules, add_settings, configuration
 from ampfix.codemods.edits import split_lines
 from ampfix.codemods.files import WriteError, write_source
 from ampfix.codemods.fixpoint import Outcome, fix_text
@@ -22,21 +22,18 @@ from ampfix.lint import Settings, UnreadableError, check_source
 from ampfix.lint.discover import discover
 from ampfix.lint.prefilter import worth_parsing
 from ampfix.lint.read import decode, read_bytes
-from ampfix.lint.settings import matches
 
 
 def add_parser(subparsers: Any) -> None:
     """Define the command's arguments."""
     parser = subparsers.add_parser("fix", help="repair what check finds")
-    parser.add_argument("paths", nargs="*", default=["."], metavar="PATH", help="files and directories (default: .)")
+    add_paths(parser)
+    add_rules(parser)
+    add_settings(parser)
     parser.add_argument("--diff", action="store_true", help="print the changes as a diff and write nothing")
     parser.add_argument(
         "--unsafe-fixes", action="store_true", help="make repairs too that may change what you want the loop to do"
     )
-    add_selection(parser)
-    group = parser.add_argument_group("which findings to repair")
-    group.add_argument("--fixable", type=codes, metavar="CODES", default=("ALL",), help="repair only these rules")
-    group.add_argument("--unfixable", type=codes, metavar="CODES", default=(), help="leave these rules' findings")
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,14 @@ class Repaired:
 
 def run(args: argparse.Namespace) -> int:
     """Repair, or show the repairs. 0: nothing remains. 1: findings remain, or the diff has changes. 2: an error."""
-    settings = settings_for(args)
+    settings = configuration(args)
     failed = False
     files: list[Repaired] = []
-    for candidate in discover(args.paths, settings.exclude):
+    for candidate in discover(args.paths or ["."], settings.of):
         try:
             if candidate.error:
                 raise UnreadableError(candidate.error)
-            repaired = _repair(candidate.path, args, settings)
+            repaired = _repair(candidate.path, args, candidate.settings)
             if repaired is None:
                 continue
             if repaired.changed and not args.diff:
@@ -87,12 +84,8 @@ def _repair(path: Path, args: argparse.Namespace, settings: Settings) -> Repaire
     before = decode(data)
     allowed = {Applicability.SAFE, Applicability.UNSAFE} if args.unsafe_fixes else {Applicability.SAFE}
     check = partial(check_source, path=name, settings=settings)
-    outcome = fix_text(before, check, allowed, partial(_wanted, args=args))
+    outcome = fix_text(before, check, allowed, settings.is_fixable)
     return Repaired(path, data, before, outcome) if outcome.fixed or outcome.unfixed else None
-
-
-def _wanted(code: str, args: argparse.Namespace) -> bool:
-    return any(matches(code, wish) for wish in args.fixable) and not any(matches(code, no) for no in args.unfixable)
 
 
 def _report(files: list[Repaired], diff: bool) -> None:

@@ -4,8 +4,9 @@ bytes -> prefilter (read) -> ast (module) -> bindings (scopes, resolve, usage, r
 regions, frames) -> protocol states on every path (interpret) -> findings (the rules) -> suppression -> report (engine).
 """
 
-from ampfix.lint.engine import FileError, Report, check_bytes, check_paths, check_source
+from ampfix.lint.engine import check_bytes, check_source
 from ampfix.lint.read import UnreadableError
+from ampfix.lint.run import FileError, Report, check_paths
 from ampfix.lint.settings import Settings, SettingsError
 
 __all__ = [

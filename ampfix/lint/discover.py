@@ -3,167 +3,95 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
-# Directories that hold no code of the project itself.
-DEFAULT_EXCLUDE = (
-    ".*",
-    "__pycache__",
-    "__pypackages__",
-    "_build",
-    "build",
-    "dist",
-    "node_modules",
-    "site-packages",
-    "venv",
-    "*.egg-info",
-)
-_SUFFIXES = (".py", ".pyi")
+from ampfix.lint.gitignore import Ignores, ignored, ignores_in, inherited
+from ampfix.lint.globs import posix
+from ampfix.lint.settings import Settings
+
+NOTEBOOK_SUFFIX = ".ipynb"
+_SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path to check, or what keeps it from being checked."""
+    """A path to check with the settings of its folder, or what keeps it from being checked."""
 
     path: Path
+    settings: Settings
     error: str = ""
 
 
-def discover(paths: Iterable[str], exclude: Iterable[str] = ()) -> Iterator[Candidate]:
-    """Every file to check, once, in order. A file named on the command line is checked whatever its name."""
+SettingsOf = Callable[[str], Settings]
+"""The settings of a folder."""
+
+
+def discover(paths: Iterable[str], settings_of: SettingsOf = lambda _: Settings()) -> Iterator[Candidate]:
+    """Every file to check, once, in order. A file named on the command line is checked whatever its name, unless its
+    settings say `force-exclude`."""
     seen: set[str] = set()
     for name in paths:
-        for candidate in _expand(Path(name), tuple(exclude)):
-            key = os.path.realpath(candidate.path)
-            if key not in seen:
-                seen.add(key)
+        for real, candidate in _expand(name, settings_of):
+            if real not in seen:
+                seen.add(real)
                 yield candidate
 
 
-def _expand(path: Path, exclude: tuple[str, ...]) -> Iterator[Candidate]:
+def _expand(name: str, settings_of: SettingsOf) -> Iterator[tuple[str, Candidate]]:
+    """Each file by its place without links."""
+    path = Path(name)
     if path.is_dir():
-        yield from (Candidate(found) for found in _walk(path, exclude, _inherited_ignores(path), frozenset()))
-    elif path.suffix == ".ipynb" and path.exists():
-        yield Candidate(path, "notebooks are not supported yet; export it with `jupyter nbconvert --to script`")
-    elif path.exists():
-        yield Candidate(path)
-    elif path.is_symlink():
-        yield Candidate(path, "is a symbolic link that leads nowhere or to itself")
-    else:
-        yield Candidate(path, "no such file or directory")
+        folder = str(path)
+        above = inherited(folder) if settings_of(folder).respect_gitignore else ()
+        yield from _walk(folder, os.path.realpath(folder), settings_of, above, frozenset())
+        return
+    settings = settings_of(str(path.parent))
+    if settings.force_exclude and _excluded_with_parents(path, settings):
+        return
+    error = ""
+    if not path.exists():
+        is_link = path.is_symlink()
+        error = "is a symbolic link that leads nowhere or to itself" if is_link else "no such file or directory"
+    yield os.path.realpath(path), Candidate(path, settings, error)
+
+
+def _excluded_with_parents(path: Path, settings: Settings) -> bool:
+    parents = [parent for parent in Path(os.path.abspath(path)).parents if parent.name]
+    return settings.excludes(posix(path), False) or any(settings.excludes(posix(parent), True) for parent in parents)
 
 
 def _walk(
-    folder: Path, exclude: tuple[str, ...], ignores: tuple[_Ignore, ...], above: frozenset[str]
-) -> Iterator[Path]:
-    real = os.path.realpath(folder)
+    folder: str, real: str, settings_of: SettingsOf, above_ignores: tuple[Ignores, ...], above: frozenset[str]
+) -> Iterator[tuple[str, Candidate]]:
     if real in above:  # a link back to a directory around it
         return
-    ignores = (*ignores, *_ignores(folder))
+    settings = settings_of(folder)
+    ignores = (*above_ignores, *ignores_in(folder)) if settings.respect_gitignore else ()
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
     except OSError:
         return
+    absolute = posix(folder).rstrip("/")
     for entry in entries:
-        path = folder / entry.name
-        is_directory = _is_directory(entry)
-        if _excluded(path, is_directory, exclude) or _ignored(path, is_directory, ignores):
+        is_directory = _is(entry.is_dir)
+        if not is_directory and not entry.name.endswith(_SUFFIXES):
             continue
+        place = f"{absolute}/{entry.name}"
+        if settings.excludes(place, is_directory) or (ignores and ignored(place, is_directory, ignores)):
+            continue
+        path = os.path.join(folder, entry.name) if folder != "." else entry.name
+        inside = os.path.realpath(path) if entry.is_symlink() else os.path.join(real, entry.name)
         if is_directory:
-            yield from _walk(path, exclude, ignores, above | {real})
-        elif entry.name.endswith(_SUFFIXES) and path.is_file():
-            yield path
+            yield from _walk(path, inside, settings_of, ignores, above | {real})
+        elif _is(entry.is_file):
+            yield inside, Candidate(Path(path), settings)
 
 
-def _is_directory(entry: os.DirEntry[str]) -> bool:
+def _is(test: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
+        return test()
     except OSError:  # a link to itself
         return False
-
-
-def _excluded(path: Path, is_directory: bool, exclude: tuple[str, ...]) -> bool:
-    if is_directory and any(fnmatch(path.name, pattern) for pattern in DEFAULT_EXCLUDE):
-        return True
-    text = path.as_posix()
-    return any(
-        fnmatch(path.name, pattern) or fnmatch(text, pattern) or fnmatch(text, f"*/{pattern.rstrip('/')}")
-        for pattern in exclude
-    )
-
-
-# .gitignore
-
-
-@dataclass(frozen=True)
-class _Ignore:
-    """One line of a .gitignore, anchored at its folder."""
-
-    base: str
-    pattern: re.Pattern[str]
-    negated: bool
-    directories_only: bool
-
-
-def _ignored(path: Path, is_directory: bool, ignores: tuple[_Ignore, ...]) -> bool:
-    """The last line that matches decides."""
-    text = str(path.absolute())
-    for ignore in reversed(ignores):
-        if ignore.directories_only and not is_directory:
-            continue
-        if ignore.pattern.fullmatch(os.path.relpath(text, ignore.base).replace(os.sep, "/")):
-            return not ignore.negated
-    return False
-
-
-def _inherited_ignores(folder: Path) -> tuple[_Ignore, ...]:
-    """Those of the folders above, up to the root of the repository."""
-    above: list[Path] = []
-    for parent in folder.absolute().parents:
-        above.append(parent)
-        if (parent / ".git").exists():
-            return tuple(ignore for place in reversed(above) for ignore in _ignores(place))
-    return ()
-
-
-def _ignores(folder: Path) -> tuple[_Ignore, ...]:
-    try:
-        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    base = str(folder.absolute())
-    return tuple(ignore for line in lines if (ignore := _parse_ignore(line, base)) is not None)
-
-
-def _parse_ignore(line: str, base: str) -> _Ignore | None:
-    line = line.rstrip()
-    if not line or line.startswith("#"):
-        return None
-    negated = line.startswith("!")
-    body = line[1:] if negated else line
-    directories_only = body.endswith("/")
-    body = body.rstrip("/")
-    anchored = "/" in body
-    pattern = _glob(body.lstrip("/"))
-    try:
-        compiled = re.compile(pattern if anchored else f"(?:.*/)?{pattern}")
-    except re.error:
-        return None
-    return _Ignore(base, compiled, negated, directories_only)
-
-
-_GLOB_TOKENS = re.compile(r"\*\*/|/\*\*|\*|\?|\[!?[^\]]+\]|.", re.DOTALL)
-_GLOB_MEANING = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
-
-
-def _glob(pattern: str) -> str:
-    def meaning(token: str) -> str:
-        if len(token) > 1 and token.startswith("["):
-            return token.replace("[!", "[^")
-        return _GLOB_MEANING.get(token) or re.escape(token)
-
-    return "".join(meaning(token) for token in _GLOB_TOKENS.findall(pattern))

@@ -1,20 +1,30 @@
-"""What to check and what to leave: rule selection, exclusions, and `[tool.ampfix]` of the nearest pyproject.toml."""
+"""What to check and what to leave: the rules in force, those to repair, and the files left out."""
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
+from ampfix.findings import Finding
+from ampfix.lint.globs import CASE, any_of, posix, setting_pattern
 from ampfix.rules import Rule, all_rules
 
-_TORCH_FLOOR = re.compile(r"\s*torch\s*(\[[^]]*\])?\s*\(?\s*([^;]*,\s*)?(>=|~=|==)\s*(?P<version>\d+\.\d+)")
-_KEYS = ("select", "ignore", "extend-select", "exclude", "per-file-ignores")
+# Directories that hold no code of the project itself.
+DEFAULT_EXCLUDE = (
+    ".*/",
+    "__pycache__/",
+    "__pypackages__/",
+    "_build/",
+    "build/",
+    "dist/",
+    "node_modules/",
+    "site-packages/",
+    "venv/",
+    "*.egg-info/",
+)
 
 
 class SettingsError(Exception):
@@ -22,19 +32,52 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """A glob and the folder it starts from. One that ends in a slash names directories alone."""
+
+    glob: str
+    root: Path = Path()
+
+
+@dataclass(frozen=True)
+class PerFileIgnore:
+    """Rules that are off in the files a pattern covers, or, where the pattern starts with `!`, in all others."""
+
+    glob: str
+    codes: tuple[str, ...]
+    root: Path = Path()
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        return re.compile(setting_pattern(self.glob.removeprefix("!"), self.root), CASE | re.DOTALL)
+
+    def covers(self, path: str) -> bool:
+        """Whether the rules are off in the file at an absolute path."""
+        return (self._expression.fullmatch(path) is not None) is not self.glob.startswith("!")
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Selectors are codes or prefixes of codes ("AMP1"), or ALL."""
+    """Selectors are codes or prefixes of codes ("AMP1"), or ALL. torch_floor: the oldest torch to write code for."""
 
     select: tuple[str, ...] = ("ALL",)
     ignore: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    root: Path = field(default_factory=Path)
+    fixable: tuple[str, ...] = ("ALL",)
+    unfixable: tuple[str, ...] = ()
+    exclude: tuple[Pattern, ...] = tuple(map(Pattern, DEFAULT_EXCLUDE))
+    extend_exclude: tuple[Pattern, ...] = ()
+    per_file_ignores: tuple[PerFileIgnore, ...] = ()
+    respect_gitignore: bool = True
+    force_exclude: bool = False
     torch_floor: str = ""
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force; the longest selector that matches a code decides, as in ruff."""
+        return self._rules
+
+    @cached_property
+    def _rules(self) -> tuple[Rule, ...]:
         return tuple(rule for rule in all_rules() if self._is_selected(rule.code))
 
     def _is_selected(self, code: str) -> bool:
@@ -45,17 +88,37 @@ class Settings:
     def rules_for(self, path: str) -> tuple[Rule, ...]:
         """The rules in force for one file."""
         off = self.ignored_in(path)
-        return tuple(rule for rule in self.rules() if not any(matches(rule.code, selector) for selector in off))
+        if not off:
+            return self._rules
+        return tuple(rule for rule in self._rules if not any(matches(rule.code, selector) for selector in off))
 
     def ignored_in(self, path: str) -> tuple[str, ...]:
         """Selectors that are off in one file."""
-        absolute = Path(path).absolute().as_posix()
-        found: list[str] = []
-        for pattern, codes in self.per_file_ignores.items():
-            anchored = (self.root.absolute() / pattern).as_posix()
-            if fnmatch(Path(path).name, pattern) or fnmatch(absolute, anchored):
-                found.extend(codes)
-        return tuple(found)
+        if not self.per_file_ignores:
+            return ()
+        absolute = posix(path)
+        return tuple(code for entry in self.per_file_ignores if entry.covers(absolute) for code in entry.codes)
+
+    def is_fixable(self, code: str) -> bool:
+        """Whether findings of a rule are to be repaired."""
+        wanted = max(_specificity(code, self.fixable), default=-1)
+        return wanted > max(_specificity(code, self.unfixable), default=-1)
+
+    def excludes(self, path: str, is_directory: bool) -> bool:
+        """Whether an absolute path with forward slashes is left out, all by itself."""
+        everywhere, directories = self._excluded
+        return bool(everywhere and everywhere.fullmatch(path)) or bool(
+            is_directory and directories and directories.fullmatch(path)
+        )
+
+    @cached_property
+    def _excluded(self) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+        patterns = (*self.exclude, *self.extend_exclude)
+        split = [
+            [setting_pattern(pattern.glob, pattern.root) for pattern in patterns if pattern.glob.endswith("/") is only]
+            for only in (False, True)
+        ]
+        return any_of(split[0]), any_of(split[1])
 
 
 def matches(code: str, selector: str) -> bool:
@@ -63,95 +126,35 @@ def matches(code: str, selector: str) -> bool:
     return selector == "ALL" or code.startswith(selector)
 
 
+def without_unwanted_repair(finding: Finding, settings: Settings) -> Finding:
+    """The finding as it is shown: without its repair where repairs of its rule are not wanted."""
+    if finding.repair is None or settings.is_fixable(finding.code):
+        return finding
+    return replace(finding, repair=None, no_fix_reason=f"{finding.code} is not selected for fixing")
+
+
 def _specificity(code: str, selectors: Sequence[str]) -> list[int]:
     return [0 if selector == "ALL" else len(selector) for selector in selectors if matches(code, selector)]
 
 
-def validated(settings: Settings) -> Settings:
-    """The same settings. Raises SettingsError for a selector that covers no rule."""
-    codes = [rule.code for rule in all_rules()]
+def validated(settings: Settings, where: str = "") -> Settings:
+    """The same settings. Raises SettingsError for a selector that covers no rule; where: the file they come from."""
     lists = {
         "select": settings.select,
         "ignore": settings.ignore,
         "extend-select": settings.extend_select,
-        "per-file-ignores": tuple(code for group in settings.per_file_ignores.values() for code in group),
+        "fixable": settings.fixable,
+        "unfixable": settings.unfixable,
+        "per-file-ignores": tuple(code for entry in settings.per_file_ignores for code in entry.codes),
     }
     for option, selectors in lists.items():
         for selector in selectors:
-            if not any(matches(code, selector) for code in codes):
-                raise SettingsError(f"{option}: {selector!r} selects no rule (`ampfix rule --all` lists them)")
+            if selector not in _prefixes():
+                place = f"{where}: {option}" if where else option
+                raise SettingsError(f"{place}: {selector!r} selects no rule (`ampfix rule --all` lists them)")
     return settings
 
 
-def load(start: Path) -> Settings:
-    """The settings for a path: those of the nearest pyproject.toml above it that has `[tool.ampfix]`."""
-    start = start.absolute()
-    for folder in (start, *start.parents):
-        file = folder / "pyproject.toml"
-        try:
-            data = file.read_bytes()
-        except OSError:
-            continue
-        if b"ampfix" in data:
-            table = _parse(data, file).get("tool", {}).get("ampfix")
-            if table is not None:
-                return from_table(table, file)
-    return Settings()
-
-
-def torch_floor(start: Path) -> str:
-    """The oldest torch that the nearest pyproject.toml with a [project] table supports, such as "2.1"; "" if unsaid."""
-    start = start.absolute()
-    for folder in (start, *start.parents):
-        try:
-            data = (folder / "pyproject.toml").read_bytes()
-        except OSError:
-            continue
-        dependencies = _parse(data, folder / "pyproject.toml").get("project", {}).get("dependencies", [])
-        for dependency in dependencies if isinstance(dependencies, list) else ():
-            match = _TORCH_FLOOR.match(str(dependency))
-            if match is not None:
-                return match["version"]
-        return ""
-    return ""
-
-
-def _parse(data: bytes, file: Path) -> dict[str, Any]:
-    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        parsed: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not valid TOML: {error}") from None
-    return parsed
-
-
-def from_table(table: Any, file: Path) -> Settings:
-    """Settings of a `[tool.ampfix]` table. Raises SettingsError naming the key that is wrong."""
-    if not isinstance(table, dict):
-        raise SettingsError(f"{file}: [tool.ampfix] must be a table")
-    lists: dict[str, tuple[str, ...]] = {}
-    per_file: dict[str, tuple[str, ...]] = {}
-    for key, value in table.items():
-        if key not in _KEYS:
-            raise SettingsError(f"{file}: unknown key {key!r} in [tool.ampfix] (known: {', '.join(_KEYS)})")
-        where = f"{file}: [tool.ampfix] {key}"
-        if key == "per-file-ignores":
-            if not isinstance(value, dict):
-                raise SettingsError(f"{where} must be a table of patterns")
-            per_file = {pattern: _strings(codes, where) for pattern, codes in value.items()}
-        else:
-            lists[key] = _strings(value, where)
-    return Settings(
-        select=lists.get("select", ("ALL",)),
-        ignore=lists.get("ignore", ()),
-        extend_select=lists.get("extend-select", ()),
-        exclude=lists.get("exclude", ()),
-        per_file_ignores=per_file,
-        root=file.parent,
-    )
-
-
-def _strings(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{where} must be a list of strings")
-    return tuple(value)
+@cache
+def _prefixes() -> frozenset[str]:
+    return frozenset(("ALL", *(rule.code[:end] for rule in all_rules() for end in range(1, len(rule.code) + 1))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampfix.lint import Settings, SettingsError, UnreadableError, check_bytes, check_paths, check_source
-from ampfix.lint.discover import discover
 from ampfix.lint.prefilter import worth_parsing
 from ampfix.lint.read import MAX_BYTES
-from ampfix.lint.settings import load, torch_floor, validated
+from ampfix.lint.settings import validated
 from ampfix.rules import all_rules
 
 BUG = """\
@@ -63,48 +61,9 @@ def test_unreadable_files_are_named_in_one_line_and_others_still_checked(
     assert report.files_checked == 1
 
 
-def test_what_is_not_a_file_is_an_error(tmp_path: Path) -> None:
-    loop = tmp_path / "loop.py"
-    loop.symlink_to(loop)
-    notebook = write(tmp_path, "notebook.ipynb", "{}")
-    report = check_paths([str(tmp_path / "missing.py"), str(loop), str(notebook)])
-    messages = [error.message for error in report.errors]
-    assert ["no such file" in messages[0], "symbolic link" in messages[1], "notebooks" in messages[2]] == [True] * 3
-
-
 def test_an_empty_file_is_clean(tmp_path: Path) -> None:
     report = check_paths([str(write(tmp_path, "empty.py", b""))])
     assert (report.findings, report.errors, report.files_checked) == ((), (), 1)
-
-
-def test_directories_are_walked_without_what_git_ignores(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
-    write(tmp_path, ".gitignore", "/out/\n*.gen.py\n!keep.gen.py\ndeep/**/skip.py\n# comment\n")
-    for name in (
-        "a.py",
-        "out/b.py",
-        "sub/out/c.py",
-        "d.gen.py",
-        "keep.gen.py",
-        "deep/x/y/skip.py",
-        "venv/e.py",
-        "f.txt",
-    ):
-        write(tmp_path, name)
-    (tmp_path / "sub" / "again").symlink_to(tmp_path, target_is_directory=True)
-    names = [candidate.path.relative_to(tmp_path).as_posix() for candidate in discover([str(tmp_path)])]
-    assert names == ["a.py", "keep.gen.py", "sub/out/c.py"]
-
-
-def test_a_named_file_is_checked_once_whatever_its_name(tmp_path: Path) -> None:
-    script = write(tmp_path, "script")
-    assert len(list(discover([str(script), str(script), os.path.relpath(script)]))) == 1
-
-
-def test_exclude_patterns(tmp_path: Path) -> None:
-    for name in ("a.py", "legacy/b.py", "sub/legacy/c.py"):
-        write(tmp_path, name)
-    assert [c.path.name for c in discover([str(tmp_path)], ("legacy",))] == ["a.py"]
 
 
 def test_files_without_amp_are_not_parsed() -> None:
@@ -174,31 +133,6 @@ def test_selection_the_longest_selector_decides() -> None:
 def test_a_selector_for_no_rule_is_refused() -> None:
     with pytest.raises(SettingsError, match="XYZ9"):
         validated(Settings(ignore=("XYZ9",)))
-
-
-def test_settings_come_from_the_nearest_pyproject_that_has_any(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        "pyproject.toml",
-        '[project]\nname = "x"\ndependencies = ["torch>=2.1,<3", "numpy"]\n'
-        '[tool.ampfix]\nignore = ["AMP6"]\nexclude = ["old"]\n[tool.ampfix.per-file-ignores]\n"tests/*" = ["AMP101"]\n',
-    )
-    write(tmp_path, "pkg/pyproject.toml", "[tool.other]\nx = 1\n")
-    settings = load(tmp_path / "pkg")
-    assert (settings.ignore, settings.exclude) == (("AMP6",), ("old",))
-    assert settings.ignored_in(str(tmp_path / "tests" / "x.py")) == ("AMP101",)
-    assert settings.ignored_in(str(tmp_path / "src" / "x.py")) == ()
-    assert torch_floor(tmp_path / "src") == "2.1"
-
-
-@pytest.mark.parametrize(
-    ("table", "named"),
-    [("[tool.ampfix]\nslect = []", "slect"), ("[tool.ampfix]\nselect = 'AMP1'", "select"), ("[tool.ampfix", "TOML")],
-)
-def test_wrong_settings_are_named(tmp_path: Path, table: str, named: str) -> None:
-    write(tmp_path, "pyproject.toml", table)
-    with pytest.raises(SettingsError, match=named):
-        load(tmp_path)
 
 
 def test_a_repair_knows_the_oldest_supported_torch() -> None:
