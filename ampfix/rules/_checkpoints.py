@@ -1,0 +1,181 @@
+"""Where a file saves and restores the state of optimizers and scalers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.program import Role, Source
+from ampfix.rules import _places as places
+
+_OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `optimizer.state_dict()` that is stored, or one `optimizer.load_state_dict(...)`.
+
+    call: that call. owner: the optimizer, as written. key: under which it lies in the checkpoint; empty where it has a
+    file of its own or the key is not a literal. checkpoint: the dictionary it comes from, of a load.
+    """
+
+    call: ast.Call
+    owner: str
+    key: str = ""
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A scaler that steps an optimizer, as written, and the class it happens in. proven: it is a scaler for sure."""
+
+    scaler: str
+    optimizer: str
+    owner: ast.ClassDef | None
+    proven: bool
+
+
+def stepping_pairs(source: Source) -> list[Pair]:
+    """Who steps whom in this file."""
+    found = []
+    for call in places.methods_called(source.tree, "step", "unscale_"):
+        assert isinstance(call.func, ast.Attribute)
+        arguments = [*call.args, *(k.value for k in call.keywords if k.arg == "optimizer")]
+        held = source.held(call.func.value)
+        if arguments and held.role is Role.SCALER:
+            owner = places.class_of(call, source)
+            found.append(Pair(places.receiver(call), places.spelled(arguments[0]), owner, held.proven))
+    return list(dict.fromkeys(found))
+
+
+def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes."""
+    if pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
+        return False
+    here = places.class_of(entry.call, source)
+    if "." not in entry.owner or "." not in pair.optimizer or here is None or pair.owner is None:
+        return True
+    return bool(_family(here, source) & _family(pair.owner, source))
+
+
+def _family(definition: ast.ClassDef, source: Source) -> set[str]:
+    """The names of a class and of those it inherits from, as far as this file shows them."""
+    classes = {node.name: node for node in source.nodes((ast.ClassDef,)) if isinstance(node, ast.ClassDef)}
+    found, pending = set[str](), [definition.name]
+    while pending:
+        name = pending.pop()
+        if name not in found and name in classes:
+            found.add(name)
+            pending += [places.spelled(base) for base in classes[name].bases]
+    return found
+
+
+def saved(source: Source) -> Iterator[Entry]:
+    """Optimizer states that are put into a checkpoint."""
+    for call in places.methods_called(source.tree, "state_dict"):
+        assert isinstance(call.func, ast.Attribute)
+        if source.held(call.func.value).role is Role.OPTIMIZER and not call.args:
+            key = _key_of(call, source)
+            if key is not None:
+                yield Entry(call, places.receiver(call), key)
+
+
+def _key_of(call: ast.Call, source: Source) -> str | None:
+    """The key under which a value is stored; "" for a file of its own; None where it is not stored."""
+    holder = next(iter(source.ancestors(call)))
+    if isinstance(holder, ast.IfExp):
+        holder = list(source.ancestors(call))[1]
+    if isinstance(holder, ast.Dict):
+        keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in ast.walk(value)]
+        return _text(keys[0]) if keys else ""
+    if isinstance(holder, ast.keyword):
+        return holder.arg or ""
+    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Subscript):
+        return _text(holder.targets[0].slice)
+    if isinstance(holder, ast.Call) and holder.args[:1] == [call]:
+        saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
+        return "" if saves else None
+    return None
+
+
+def _text(node: ast.AST | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def restored(source: Source) -> Iterator[Entry]:
+    """Optimizer states that are read back from a checkpoint."""
+    for call in places.methods_called(source.tree, "load_state_dict"):
+        assert isinstance(call.func, ast.Attribute)
+        if not call.args or source.held(call.func.value).role is not Role.OPTIMIZER:
+            continue
+        value, owner = call.args[0], places.receiver(call)
+        if isinstance(value, ast.Subscript):
+            yield Entry(call, owner, _text(value.slice), places.spelled(value.value))
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get":
+            yield Entry(call, owner, _text(value.args[0] if value.args else None), places.receiver(value))
+        elif _is_loaded(value, source):
+            yield Entry(call, owner)
+
+
+def _is_loaded(value: ast.expr, source: Source) -> bool:
+    return any(binding.symbol == "torch.load" for binding in source.resolve(value))
+
+
+def scaler_keys(source: Source, method: str) -> list[str] | None:
+    """The keys under which the file already saves (or loads) a scaler's state; None where it does neither."""
+    found: list[str] = []
+    seen = False
+    for call in places.methods_called(source.tree, method):
+        assert isinstance(call.func, ast.Attribute)
+        owner = call.func.value
+        if "scaler" in places.receiver(call).lower() or source.held(owner).role is Role.SCALER:
+            seen = True
+            if method == "state_dict":
+                found.append(_key_of(call, source) or "")
+            elif call.args and isinstance(call.args[0], ast.Subscript):
+                found.append(_text(call.args[0].slice))
+    return [key for key in found if key] if seen else None
+
+
+def scaler_key(optimizer_key: str) -> str:
+    """A key for the scaler beside the optimizer's: `optimizer_state_dict` gives `scaler_state_dict`."""
+    return (
+        _OPTIMIZER_IN_KEY.sub("scaler", optimizer_key, count=1) if _OPTIMIZER_IN_KEY.search(optimizer_key) else "scaler"
+    )
+
+
+def in_reach(target: str, node: ast.AST, source: Source) -> bool:
+    """Whether a name or `self.` attribute of this file is set where the node stands, as far as order tells."""
+    root = target.partition(".")[0]
+    holders = [one for one in source.ancestors(node) if isinstance(one, (*places.FUNCTIONS, ast.Module))]
+    if root != target and (owner := places.class_of(node, source)) is not None and root in _first_parameters(owner):
+        return target in places.assigned_in(owner)
+    for holder in holders:
+        if not isinstance(holder, ast.Module) and root in _parameters(holder):
+            return True
+        lines = [line for name, line in _own_assignments(holder) if name == root]
+        if lines:
+            return holder is not holders[0] or min(lines) < getattr(node, "lineno", 0)
+    return False
+
+
+def _first_parameters(owner: ast.ClassDef) -> set[str]:
+    methods = (one for one in owner.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return {method.args.args[0].arg for method in methods if method.args.args}
+
+
+def _parameters(function: ast.AST) -> set[str]:
+    return {node.arg for node in ast.walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
+
+
+def _own_assignments(holder: ast.AST) -> Iterator[tuple[str, int]]:
+    pending = list(ast.iter_child_nodes(holder))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*places.FUNCTIONS, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        pending.extend(ast.iter_child_nodes(node))

@@ -1,0 +1,93 @@
+"""Where a node stands: the loops, tests and function around it, and what those assign. Shared by several rules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.program import Source
+
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def within_function(node: ast.AST, source: Source) -> Iterator[ast.AST]:
+    """The nodes around a node inside its own function, innermost first."""
+    for ancestor in source.ancestors(node):
+        if isinstance(ancestor, (*FUNCTIONS, ast.ClassDef)):
+            return
+        yield ancestor
+
+
+def loops_around(node: ast.AST, source: Source) -> list[ast.AST]:
+    """The loops whose body holds a node, inside its own function, innermost first."""
+    inner = node
+    found: list[ast.AST] = []
+    for ancestor in within_function(node, source):
+        if isinstance(ancestor, LOOPS) and inner not in (getattr(ancestor, "iter", None), *ancestor.orelse):
+            found.append(ancestor)
+        inner = ancestor
+    return found
+
+
+def tests_around(node: ast.AST, source: Source, until: ast.AST | None = None) -> list[ast.expr]:
+    """The tests of `if` statements and conditional expressions around a node, inside its function or inside `until`."""
+    found = []
+    for ancestor in within_function(node, source):
+        if ancestor is until:
+            break
+        if isinstance(ancestor, (ast.If, ast.IfExp)):
+            found.append(ancestor.test)
+    return found
+
+
+def function_of(node: ast.AST, source: Source) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:
+    """The innermost function around a node."""
+    return next((ancestor for ancestor in source.ancestors(node) if isinstance(ancestor, FUNCTIONS)), None)
+
+
+def class_of(node: ast.AST, source: Source) -> ast.ClassDef | None:
+    """The class whose method the node stands in."""
+    return next((ancestor for ancestor in source.ancestors(node) if isinstance(ancestor, ast.ClassDef)), None)
+
+
+def statement_of(node: ast.AST, source: Source) -> ast.stmt:
+    """The innermost statement that is or holds a node."""
+    return next(one for one in (node, *source.ancestors(node)) if isinstance(one, ast.stmt))
+
+
+def spelled(node: ast.AST) -> str:
+    """An expression's source in one spelling."""
+    return ast.unparse(node)
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The names and attribute paths that an expression reads: `self.x.y` gives self, self.x and self.x.y."""
+    kinds = (ast.Name, ast.Attribute)
+    return {spelled(child) for child in ast.walk(node) if isinstance(child, kinds)}
+
+
+def assigned_in(node: ast.AST) -> set[str]:
+    """The names and attribute paths that code inside a node assigns, loop targets included."""
+    return {
+        spelled(child)
+        for child in ast.walk(node)
+        if isinstance(child, (ast.Name, ast.Attribute)) and isinstance(child.ctx, (ast.Store, ast.Del))
+    }
+
+
+def methods_called(node: ast.AST, *names: str) -> Iterator[ast.Call]:
+    """Calls `receiver.name(...)` inside a node."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in names:
+            yield child
+
+
+def receiver(call: ast.Call) -> str:
+    """How the receiver of a method call is written; empty for a plain function."""
+    return spelled(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+
+def is_constant(node: ast.expr | None, value: object) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value

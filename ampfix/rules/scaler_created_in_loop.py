@@ -1,0 +1,255 @@
+"""AMP202."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Role, ScalerBuilt, Source
+from ampfix.rules import _places as places
+from ampfix.rules._base import Invalid, Rule
+
+_EPOCH = re.compile(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
+_USES = ("scale", "step", "update", "unscale_")
+
+
+class ScalerCreatedInLoop(Rule):
+    """A GradScaler is built anew for every epoch, step or call, so its scale never settles.
+
+    ## What it does
+    Finds a scaler built inside the loop whose steps it scales, or in a function that runs once per epoch or step, while
+    the optimizer lives on. A scaler built together with its optimizer, as once per fold or per trial, is left alone.
+
+    ## Why is this bad
+    The scale starts at 65536 again and again. What the last scaler learnt from overflows is lost: every epoch begins
+    with skipped steps, and with a scaler per step each of them may be skipped, so that nothing trains at all.
+
+    ## Example
+    ```python
+    for epoch in range(epochs):
+        scaler = torch.amp.GradScaler("cuda")
+        for x, y in loader:
+            ...
+    ```
+
+    ## Use instead
+    ```python
+    scaler = torch.amp.GradScaler("cuda")
+    for epoch in range(epochs):
+        for x, y in loader:
+            ...
+    ```
+
+    ## Fix safety
+    Safe: the same construction moves in front of the loop, or to the caller, which hands the scaler in. It is refused
+    where the construction reads a name that the loop assigns.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#torch.amp.GradScaler
+    """
+
+    code, name, severity = "AMP202", "scaler-created-in-loop", Severity.WARNING
+    fix = Applicability.SAFE
+    mentions = (("GradScaler",),)
+
+    VALID = (
+        """\
+import torch
+
+def cross_validate(folds, build, epochs):
+    for fold in folds:
+        model = build()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        scaler = torch.amp.GradScaler("cuda")
+        for epoch in range(epochs):
+            for x, y in fold:
+                optimizer.zero_grad()
+                scaler.scale(model(x, y)).backward()
+                scaler.step(optimizer)
+                scaler.update()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, epochs, start):
+    scaler = None
+    for epoch in range(epochs):
+        if epoch == start:
+            scaler = torch.amp.GradScaler("cuda")
+        for x, y in loader:
+            optimizer.zero_grad()
+            scaler.scale(model(x, y)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+""",
+        """\
+import torch
+
+def make_scalers(optimizers):
+    return [torch.amp.GradScaler("cuda") for _ in optimizers]
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, epochs, use_amp):
+    for epoch in range(epochs):
+        scaler = torch.amp.GradScaler("cuda", enabled=use_amp)
+        for x, y in loader:
+            optimizer.zero_grad()
+            scaler.scale(model(x, y)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, epochs, use_amp):
+    scaler = torch.amp.GradScaler("cuda", enabled=use_amp)
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            scaler.scale(model(x, y)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+""",
+            (5,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train_one_epoch(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def main(model, loader, optimizer):
+    for epoch in range(10):
+        train_one_epoch(model, loader, optimizer)
+""",
+            """\
+import torch
+
+def train_one_epoch(model, loader, optimizer, scaler):
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def main(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for epoch in range(10):
+        train_one_epoch(model, loader, optimizer, scaler=scaler)
+""",
+            (4,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for scaler in source.scalers:
+            off = scaler.arguments is not None and places.is_constant(scaler.arguments.get("enabled"), False)
+            if scaler.target and not off and _drives_steps(scaler, source):
+                yield from self._in_loop(scaler, source) or self._in_function(scaler, source)
+
+    def _in_loop(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
+        """Built inside loops of its own function that keep the optimizer."""
+        kept = [loop for loop in places.loops_around(scaler.node, source) if not _builds_optimizer(loop, source)]
+        if not kept:
+            return []
+        outer = kept[-1]
+        changing = places.assigned_in(outer)
+        tests = places.tests_around(scaler.node, source, outer)
+        if any(places.names_in(test) & changing or _asks_once(test, scaler) for test in tests):
+            return []
+        uses = [call for call in places.methods_called(kept[0], "scale") if places.receiver(call) == scaler.target]
+        each_step = any(places.loops_around(call, source)[:1] == kept[:1] for call in uses)
+        if not uses and not _handed_on(kept[0], scaler):
+            return []
+        often = "step" if each_step else "turn of the loop"
+        finding = self.finding(
+            source,
+            source.span(scaler.node),
+            f"{scaler.target} is built anew for every {often}, so its scale starts over and never settles",
+            symbol=getattr(places.function_of(scaler.node, source), "name", ""),
+            repair=self._repair(scaler, {"loop_line": str(getattr(outer, "lineno", 0))}, source),
+        )
+        return [replace(finding, severity=Severity.ERROR if each_step else Severity.WARNING)]
+
+    def _in_function(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
+        """Built in a function that runs again and again on an optimizer of its caller."""
+        function = places.function_of(scaler.node, source)
+        if function is None or isinstance(function, ast.Lambda) or function.name.startswith("__"):
+            return []
+        used_here = any(places.receiver(call) == scaler.target for call in places.methods_called(function, "scale"))
+        tests = places.tests_around(scaler.node, source)
+        if not used_here or _builds_optimizer(function, source) or any(_asks_once(test, scaler) for test in tests):
+            return []
+        calls = list(_calls_of(function, source))
+        looped = [call for call in calls if places.loops_around(call, source)]
+        proven = bool(looped) and not any(_builds_optimizer(places.loops_around(c, source)[-1], source) for c in looped)
+        named = _EPOCH.search(function.name) or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
+        if not proven and (calls or not named):
+            return []
+        return [
+            self.finding(
+                source,
+                source.span(scaler.node),
+                f"{scaler.target} is built anew by every call of {function.name}, so its scale starts over each time",
+                proven=proven,
+                symbol=function.name,
+                repair=self._repair(scaler, {}, source)
+                if proven
+                else f"the calls of {function.name} are not seen; build the scaler beside the optimizer and hand it in",
+            )
+        ]
+
+    def _repair(self, scaler: ScalerBuilt, arguments: dict[str, str], source: Source) -> Repair:
+        message = f"Build {scaler.target} once, in front of the loop"
+        return Repair("hoist_scaler", Applicability.SAFE, message, source.span(scaler.node), arguments)
+
+
+def _drives_steps(scaler: ScalerBuilt, source: Source) -> bool:
+    return any(
+        places.receiver(call) == scaler.target for call in places.methods_called(source.tree, *_USES)
+    ) or _handed_on(source.tree, scaler)
+
+
+def _handed_on(root: ast.AST, scaler: ScalerBuilt) -> bool:
+    calls = (node for node in ast.walk(root) if isinstance(node, ast.Call))
+    given = (value for call in calls for value in (*call.args, *(keyword.value for keyword in call.keywords)))
+    return any(places.spelled(value) == scaler.target for value in given)
+
+
+def _builds_optimizer(root: ast.AST, source: Source) -> bool:
+    """Whether an optimizer begins its life in this code too."""
+    for node in ast.walk(root):
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.ListComp)):
+            targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
+            if any(source.held(target).role is Role.OPTIMIZER for target in targets):
+                return True
+    return False
+
+
+def _asks_once(test: ast.expr, scaler: ScalerBuilt) -> bool:
+    """`if self.scaler is None`, `if not hasattr(self, "scaler")`: it is built the first time alone."""
+    text = places.spelled(test)
+    return scaler.target in text or scaler.target.rpartition(".")[2] in text
+
+
+def _calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:
+    for node in source.nodes((ast.Call,)):
+        assert isinstance(node, ast.Call)
+        if function.name not in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+            continue
+        if any(b.form is Form.FUNCTION and b.node is function for b in source.resolve(node.func)):
+            yield node

@@ -1,0 +1,203 @@
+"""AMP203."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Source
+from ampfix.rules import _checkpoints as checkpoints
+from ampfix.rules import _places as places
+from ampfix.rules._base import Invalid, Rule
+
+
+class ScalerStateNotSaved(Rule):
+    """A checkpoint for resuming holds the optimizer's state and not the scaler's.
+
+    ## What it does
+    Finds checkpoints that store the state of an optimizer which a GradScaler steps, in a file that never stores the
+    scaler's state; and places that restore the optimizer and not the scaler. Checkpoints without optimizer state, made
+    for inference, are left alone.
+
+    ## Why is this bad
+    A resumed run starts again at a scale of 65536 with its growth counter at zero. Where training had settled at a
+    lower scale, each resume begins with a row of skipped steps, and the run differs from one that was not interrupted.
+
+    ## Example
+    ```python
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, path)
+    ...
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    ```
+
+    ## Use instead
+    ```python
+    torch.save(
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}, path
+    )
+    ...
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    if checkpoint.get("scaler"):
+        scaler.load_state_dict(checkpoint["scaler"])
+    ```
+
+    ## Fix safety
+    Safe: the checkpoint gains a key, and older checkpoints, or those of a disabled scaler, whose state is empty, still
+    load.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.state_dict
+    """
+
+    code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
+    fix = Applicability.SAFE
+    mentions = (("state_dict", ".scale("), ("state_dict", "GradScaler"))
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, path):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    state["amp"] = scaler.state_dict()
+    torch.save(state, path)
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, path):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    torch.save({"model": model.state_dict(), "classes": 10}, path)
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, path, resume):
+    scaler = torch.amp.GradScaler("cuda")
+    if resume:
+        checkpoint = torch.load(path)
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        },
+        path,
+    )
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, path, resume):
+    scaler = torch.amp.GradScaler("cuda")
+    if resume:
+        checkpoint = torch.load(path)
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        if checkpoint.get("scaler"):
+            scaler.load_state_dict(checkpoint["scaler"])
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scaler": scaler.state_dict(),
+        },
+        path,
+    )
+""",
+            (8, 17),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        pairs = checkpoints.stepping_pairs(source)
+        if not pairs:
+            return
+        save_keys, load_keys = (checkpoints.scaler_keys(source, name) for name in ("state_dict", "load_state_dict"))
+        if save_keys is None:
+            yield from self._missing(source, pairs, list(checkpoints.saved(source)), load_keys or [], "saved")
+        if load_keys is None:
+            yield from self._missing(source, pairs, list(checkpoints.restored(source)), save_keys or [], "restored")
+
+    def _missing(
+        self,
+        source: Source,
+        pairs: list[checkpoints.Pair],
+        entries: list[checkpoints.Entry],
+        known_keys: list[str],
+        verb: str,
+    ) -> Iterator[Finding]:
+        last = {
+            (pair.scaler, _place(e, source)): (pair, e)
+            for e in entries
+            for pair in pairs
+            if checkpoints.concerns(pair, e, source)
+        }
+        for pair, entry in last.values():
+            if _is_off(pair.scaler, source):
+                continue
+            yield self.finding(
+                source,
+                source.span(entry.call),
+                f"the state of {entry.owner} is {verb} without that of {pair.scaler}, which steps it: a resumed run "
+                "starts with a fresh scale",
+                proven=pair.proven,
+                symbol=getattr(places.function_of(entry.call, source), "name", ""),
+                repair=self._repair(source, pair, entry, known_keys),
+            )
+
+    def _repair(
+        self, source: Source, pair: checkpoints.Pair, entry: checkpoints.Entry, known_keys: list[str]
+    ) -> Repair | str:
+        if not entry.key:
+            return f"the optimizer's state has a file of its own here; give {pair.scaler} one as well"
+        if not checkpoints.in_reach(pair.scaler, entry.call, source):
+            return f"{pair.scaler} is not known here; hand it in, and keep its state beside the optimizer's"
+        optional = any(scaler.optional for scaler in source.scalers if scaler.target == pair.scaler)
+        arguments = {
+            "scaler": pair.scaler,
+            "key": known_keys[0] if len(known_keys) == 1 else checkpoints.scaler_key(entry.key),
+            **({"optional": "yes"} if optional else {}),
+            **({"checkpoint": entry.checkpoint} if entry.checkpoint else {}),
+        }
+        message = f"Keep the state of {pair.scaler} in the checkpoint"
+        return Repair("keep_scaler_state", Applicability.SAFE, message, source.span(entry.call), arguments)
+
+
+def _place(entry: checkpoints.Entry, source: Source) -> object:
+    """What tells one checkpoint from another: the dictionary, or the function and the name of the checkpoint."""
+    holder = next((one for one in source.ancestors(entry.call) if isinstance(one, (ast.Dict, ast.Call))), None)
+    return holder or (places.function_of(entry.call, source), entry.checkpoint)
+
+
+def _is_off(scaler: str, source: Source) -> bool:
+    built = [one for one in source.scalers if one.target.rpartition(".")[2] == scaler.rpartition(".")[2]]
+    return bool(built) and all(
+        one.arguments is not None and places.is_constant(one.arguments.get("enabled"), False) for one in built
+    )
