@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from functools import cached_property
 
+from ampfix.lint.mentions import Mentions
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
@@ -26,6 +27,11 @@ class SourceFile:
     def usage(self) -> Usage:
         """How each name of the file is used."""
         return Usage(self.scopes)
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        """Which names its functions mention."""
+        return Mentions(self.scopes)
 
     @cached_property
     def label(self) -> str:

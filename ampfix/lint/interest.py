@@ -1,101 +1,105 @@
-"""Which functions of a module reach an event, so that only those are lowered and inlined.
+"""Which functions reach an event, so that only those are lowered and inlined.
 
-Reach goes by name: a function reaches what any function of the same name as something it mentions reaches. Too much is
-harmless, too little would hide events.
+Reach goes by name: a function reaches what any function of the same name as something it mentions reaches, in its own
+file and in those it imports. Too much is harmless, too little would hide events.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ampfix.lint.scopes import ScopeBuilder
+from ampfix.lint.files import SourceFile
+from ampfix.lint.mentions import Mentions
+from ampfix.lint.project import Neighbours
 from ampfix.lint.symbols import CLIPS
 
 _EVENTS = frozenset({"backward", "unscale_", "step", "update", "zero_grad", "scale", "autocast", "custom_fwd", "grad"})
 _CLIPS = frozenset(symbol.rpartition(".")[2] for symbol in CLIPS)
+_WATCHED = _EVENTS | _CLIPS
 # Without one of these no state that a rule looks at arises: nothing is scaled and no gradient appears.
 _ESSENTIAL = frozenset({"backward", "unscale_", "scale"})
 _FINISHING = frozenset({"step", "update"})
+_FILES_DEEP = 2  # imports of imports: what lies further away is seen where it is checked itself
+
+_Marks = dict[ast.AST, frozenset[str]]
 
 
 @dataclass(frozen=True)
 class Interest:
-    """inlined: functions worth following from a call. analysed: those worth analysing by themselves."""
+    """inlined: functions worth following from a call, in any file. analysed: those of the checked file worth analysing
+    by themselves."""
 
     inlined: frozenset[ast.AST]
     analysed: frozenset[ast.AST]
 
 
-def interest(scopes: ScopeBuilder) -> Interest:
+def interest(neighbours: Neighbours) -> Interest:
     """Find both sets."""
-    used = {node: _words(node) for node in scopes.scope_of}
-    renamed = {alias: original for alias, original in _imports(scopes.root.node) if original in _EVENTS | _CLIPS}
-    marks = {node: _marks(words, renamed) for node, words in used.items()}
-    named = _named(scopes)
-    changed = True
-    while changed:
-        changed = False
-        for node, words in used.items():
-            more = {mark for word in words for callee in named.get(word, ()) for mark in marks[callee]}
-            if not more <= marks[node]:
-                marks[node] |= more
-                changed = True
-    inlined = frozenset(node for node, found in marks.items() if found)
-    analysed = frozenset(node for node in inlined if marks[node] & _ESSENTIAL or marks[node] >= _FINISHING)
-    return Interest(inlined, analysed)
+    survey = _Survey(neighbours)
+    own = survey.marks(neighbours.own, _FILES_DEEP)
+    analysed = (node for node, found in own.items() if found & _ESSENTIAL or found >= _FINISHING)
+    return Interest(frozenset(survey.reached), frozenset(analysed))
 
 
-def _marks(words: set[str], renamed: dict[str, str]) -> set[str]:
-    return (words & (_EVENTS | _CLIPS)) | {renamed[word] for word in words & renamed.keys()}
+class _Survey:
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
+        self._known: dict[tuple[SourceFile, int], _Marks] = {}
+        self.reached: set[ast.AST] = set()
+
+    def marks(self, file: SourceFile, depth: int) -> _Marks:
+        """Function -> the events it may reach through `depth` imports."""
+        key = (file, depth)
+        if key not in self._known:
+            self._known[key] = found = _spread(file.mentions, self._imported(file, depth) if depth else {})
+            self.reached.update(found)
+        return self._known[key]
+
+    def _imported(self, file: SourceFile, depth: int) -> dict[str, frozenset[str]]:
+        """Name -> what the functions of that name reach in the files that this one imports from."""
+        found: dict[str, frozenset[str]] = {}
+        for alias, symbol in file.mentions.imports:
+            for other, name in self._neighbours.training_files(symbol, file):
+                if other is file:
+                    continue
+                there = self._by_name(other, depth - 1)
+                for word, marks in there.items():
+                    found[word] = found.get(word, frozenset()) | marks
+                if name and name in there:
+                    found[alias] = found.get(alias, frozenset()) | there[name]
+        return found
+
+    def _by_name(self, file: SourceFile, depth: int) -> Mapping[str, frozenset[str]]:
+        marks = self.marks(file, depth)
+        return {
+            name: reached
+            for name, functions in file.mentions.named.items()
+            if (reached := frozenset(mark for function in functions for mark in marks.get(function, ())))
+        }
 
 
-def _named(scopes: ScopeBuilder) -> dict[str, list[ast.AST]]:
-    """Name -> the functions it may call: those defined by it, lambdas assigned to it, methods of a class so called."""
-    found: dict[str, list[ast.AST]] = {}
-    for node, scope in scopes.scope_of.items():
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.setdefault(node.name, []).append(node)
-            if scope.parent is not None and node.name in ("__call__", "forward"):
-                found.setdefault(scope.parent.label, []).append(node)
-    for statement in ast.walk(scopes.root.node):
-        if isinstance(statement, ast.Assign):
-            names = [_last_name(target) for target in statement.targets]
-            for lambda_ in (child for child in ast.walk(statement.value) if isinstance(child, ast.Lambda)):
-                for name in names:
-                    found.setdefault(name, []).append(lambda_)
-            # An instance of a local class is called by the variable it is stored in.
-            if isinstance(statement.value, ast.Call):
-                built = _last_name(statement.value.func)
-                for name in names:
-                    found.setdefault(name, []).extend(found.get(built, ()))
-    return found
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _words(root: ast.AST) -> set[str]:
-    """Names and attributes in a scope's own code; a nested class or function counts as a use of its name."""
-    used: set[str] = set()
-    pending = list(ast.iter_child_nodes(root))
+def _spread(mentions: Mentions, imported: Mapping[str, frozenset[str]]) -> _Marks:
+    """What each function reaches, by what it mentions; functions that reach nothing are left out."""
+    renamed = {alias: last for alias, last in _renamed(mentions.imports) if last in _WATCHED}
+    marks: _Marks = {}
+    for node, words in mentions.used.items():
+        own = (words & _WATCHED) | {renamed[word] for word in words & renamed.keys()}
+        own.update(mark for word in words & imported.keys() for mark in imported[word])
+        if own:
+            marks[node] = frozenset(own)
+    callers = mentions.callers()
+    pending = list(marks)
     while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Name):
-            used.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            used.add(node.attr)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            pending.extend(getattr(node, "decorator_list", []))
-            continue
-        pending.extend(ast.iter_child_nodes(node))
-    return used
+        reached = pending.pop()
+        for caller in callers.get(reached, ()):
+            known = marks.get(caller, frozenset())
+            if not marks[reached] <= known:
+                marks[caller] = known | marks[reached]
+                pending.append(caller)
+    return marks
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield alias.asname or alias.name, alias.name
+def _renamed(imports: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return ((alias, symbol.rpartition(".")[2]) for alias, symbol in imports)

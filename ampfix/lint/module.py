@@ -60,7 +60,7 @@ class SourceModule:
     @cached_property
     def routines(self) -> tuple[Routine, ...]:
         """A step program for each function that reaches an event, and for the module itself."""
-        worth = interest(self._scopes)
+        worth = interest(self._neighbours)
         lowering = Lowering(self._resolver, self._reader, self._regions, worth.inlined)
         found = []
         for node, scope in self._scopes.scope_of.items():

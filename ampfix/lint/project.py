@@ -23,6 +23,9 @@ _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_BYTES = 1_500_000  # of source text kept parsed; a tree takes about 25 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\(")
+_TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(")
+_TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
+_RE_EXPORTS = 12  # steps of one import through packages that pass names on
 _PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
 
@@ -50,11 +53,13 @@ class Project:
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
         self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._kept = 0
+        self._trains: dict[str, bool] = {}
 
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
         absolute = os.path.abspath(path)
         self._drop(absolute)
+        self._trains.pop(absolute, None)
         self._listings.pop(os.path.dirname(absolute), None)
         self._roots.clear()
         self._targets.clear()
@@ -150,20 +155,39 @@ class Project:
             self._drop(next(iter(self._files)))
         return file
 
+    def trains(self, path: str) -> bool:
+        """Whether a file is worth parsing for the training code it may hold or pass on."""
+        if path not in self._trains:
+            data = _read(path)
+            self._trains[path] = trains(data) or _passes_on(path, data)
+        return self._trains[path]
+
     def _drop(self, path: str) -> None:
         file = self._files.pop(path, None)
         self._kept -= len(file.text) if file is not None else 0
 
     def _parse(self, path: str) -> SourceFile | None:
-        try:
-            with open(path, "rb") as stream:
-                data = stream.read(_MAX_BYTES + 1)
-            is_package = path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
-            if len(data) > _MAX_BYTES or not (is_package or _RELEVANT.search(data)):
-                return None
-            return SourceFile(decode(data), shown(path))
-        except (OSError, UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
+        data = _read(path)
+        if not (_RELEVANT.search(data) or _passes_on(path, data)):
             return None
+        try:
+            return SourceFile(decode(data), shown(path))
+        except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _read(path: str) -> bytes:
+    """The file's bytes; none where it cannot be read or is too large."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError:
+        return b""
+    return data if len(data) <= _MAX_BYTES else b""
+
+
+def _passes_on(path: str, data: bytes) -> bool:
+    return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
 
 
 class Neighbours:
@@ -176,7 +200,9 @@ class Neighbours:
         self._paths: dict[SourceFile, str] = {own: path}
         self.consulted: set[str] = set()
 
-    def find(self, symbol: str, importer: SourceFile) -> tuple[SourceFile, tuple[str, ...]] | None:
+    def find(
+        self, symbol: str, importer: SourceFile, *, only_training: bool = False
+    ) -> tuple[SourceFile, tuple[str, ...]] | None:
         """The file an import of `symbol` in `importer` leads to, and the names to follow in it; None outside."""
         if self._project is None or symbol.partition(".")[0] in NEVER_LOCAL:
             return None
@@ -185,11 +211,39 @@ class Neighbours:
         if target is None:
             return None
         if target.path not in self._files:
+            if only_training and not self._project.trains(target.path):
+                return None
             loaded = self._files[target.path] = self._project.load(target.path)
             if loaded is not None:
                 self._paths[loaded] = target.path
         file = self._files[target.path]
         return None if file is None else (file, target.names)
+
+    def training_files(self, symbol: str, importer: SourceFile) -> Iterator[tuple[SourceFile, str]]:
+        """The files with training code that an import leads to, through re-exports, each with the name imported."""
+        pending, seen = [(symbol, importer)], set[tuple[str, SourceFile]]()
+        while pending and len(seen) < _RE_EXPORTS:
+            now = pending.pop()
+            if now in seen:
+                continue
+            seen.add(now)
+            found = self.find(*now, only_training=True)
+            if found is None:
+                continue
+            file, names = found
+            if trains(file.text):
+                yield file, names[0] if names else ""
+            root = file.scopes.root.names
+            passed_on = [d.symbol for d in root.get(names[0], ()) if d.symbol] if names else []
+            if names and not root.get(names[0]):
+                passed_on = [d.symbol.removesuffix("*") + names[0] for d in root.get("*", ())]
+            pending.extend((further, file) for further in passed_on)
+
+
+def trains(text: str | bytes) -> bool:
+    """Whether a text may hold a part of a training step."""
+    pattern = _TRAINS_TEXT if isinstance(text, str) else _TRAINS
+    return pattern.search(text) is not None  # type: ignore[arg-type]
 
 
 def shown(path: str) -> str:

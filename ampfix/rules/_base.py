@@ -122,7 +122,7 @@ class ProtocolRule(Rule):
                     proven=occurrence.proven,
                     symbol=occurrence.do.site.function,
                     trace=trace(occurrence, source),
-                    repair=self.repair(occurrence),
+                    repair=_elsewhere(occurrence, source) or self.repair(occurrence),
                 )
 
     def applies(self, occurrence: Occurrence) -> bool:  # noqa: ARG002
@@ -136,6 +136,13 @@ class ProtocolRule(Rule):
     @abstractmethod
     def repair(self, occurrence: Occurrence) -> Repair | str:
         """The repair, or why there is none."""
+
+
+def _elsewhere(occurrence: Occurrence, source: Source) -> str:
+    """Why a step that runs in another file cannot be repaired from here: its lines are not lines of this file."""
+    sites = (do.site for do in (*occurrence.before, *occurrence.after))
+    path = next((site.path for site in sites if site.path not in ("", source.path)), "")
+    return f"{path} runs part of this step" if path else ""
 
 
 _TOLD = (
@@ -157,7 +164,8 @@ def trace(occurrence: Occurrence, source: Source) -> tuple[TracePoint, ...]:
         elif do.event.kind in _TOLD:
             last[do.event.kind] = index
     told = [occurrence.before[index] for index in sorted(last.values())]
-    return tuple(TracePoint(do.event.kind.value, source.path, do.site.span) for do in (*told, occurrence.do))
+    places = ((do.event.kind.value, do.site.origin or do.site) for do in (*told, occurrence.do))
+    return tuple(TracePoint(kind, place.path or source.path, place.span) for kind, place in places)
 
 
 def local_name(do: Do, canonical: str | None) -> str | None:

@@ -1,0 +1,95 @@
+"""Which names each function of a file mentions, and which functions a name may call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+
+from ampfix.lint.scopes import ScopeBuilder
+
+_Functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+class Mentions:
+    """One file's names, seen without looking at what they are bound to."""
+
+    def __init__(self, scopes: ScopeBuilder) -> None:
+        self._scopes = scopes
+
+    @cached_property
+    def used(self) -> dict[ast.AST, set[str]]:
+        """Scope -> names and attributes in its own code."""
+        return {node: _words(node) for node in self._scopes.scope_of}
+
+    @cached_property
+    def imports(self) -> tuple[tuple[str, str], ...]:
+        """(name here, qualified name) of every import, wherever it stands."""
+        return tuple(
+            (name, definition.symbol)
+            for scope in self._scopes.scope_of.values()
+            for name, definitions in scope.names.items()
+            for definition in definitions
+            if definition.symbol
+        )
+
+    @cached_property
+    def named(self) -> dict[str, list[ast.AST]]:
+        """Name -> the functions it may call: those defined by it, lambdas assigned to it, methods of a class or an
+        object so called."""
+        found: dict[str, list[ast.AST]] = {}
+        for node, scope in self._scopes.scope_of.items():
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found.setdefault(node.name, []).append(node)
+                if scope.parent is not None and node.name in ("__call__", "forward", "__enter__", "__init__"):
+                    found.setdefault(scope.parent.label, []).append(node)
+        for name, value in self._assigned():
+            functions = [child for child in ast.walk(value) if isinstance(child, ast.Lambda)]
+            # An instance of a local class is called by the variable it is stored in; so is a function kept in one.
+            called = value.func if isinstance(value, ast.Call) else value
+            held = [called, *value.args[:1]] if isinstance(value, ast.Call) else [called]
+            if isinstance(value, ast.IfExp):
+                held = [value.body, value.orelse]
+            more = [function for node in held for function in found.get(last_name(node), ())]
+            if functions or more:
+                found.setdefault(name, []).extend([*functions, *more])
+        return found
+
+    def _assigned(self) -> Iterator[tuple[str, ast.expr]]:
+        for scope in self._scopes.scope_of.values():
+            for names in (scope.names, scope.attributes):
+                for name, definitions in names.items():
+                    for definition in definitions:
+                        if definition.value is not None:
+                            yield name, definition.value
+
+    def callers(self) -> dict[ast.AST, list[ast.AST]]:
+        """Function -> the scopes that mention a name it goes by."""
+        found: dict[ast.AST, list[ast.AST]] = {}
+        for node, words in self.used.items():
+            for word in words & self.named.keys():
+                for function in self.named[word]:
+                    found.setdefault(function, []).append(node)
+        return found
+
+
+def last_name(node: ast.expr) -> str:
+    """`c` of `a.b.c`."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _words(root: ast.AST) -> set[str]:
+    """Names and attributes in a scope's own code; decorators count for what they decorate and for what is around."""
+    used: set[str] = set()
+    pending = list(ast.iter_child_nodes(root))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            used.add(node.attr)
+        if isinstance(node, (*_Functions, ast.ClassDef)):
+            pending.extend(getattr(node, "decorator_list", []))
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+    return used
