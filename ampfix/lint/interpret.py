@@ -39,6 +39,7 @@ from ampfix.protocol import (
     OptimizerState,
     Stage,
     State,
+    Violation,
     advance,
 )
 
@@ -47,6 +48,7 @@ _TURNS = 2
 _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 
+_SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
@@ -77,6 +79,7 @@ class _Interpreter:
         self._routine = routine
         self._order = list(flatten(routine.body))
         self._index = {id(do): index for index, do in enumerate(self._order)}
+        self._names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
         self._states: dict[State, State] = {}
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
         self._events: dict[tuple[int, object], Event] = {}
@@ -84,9 +87,8 @@ class _Interpreter:
         self._unscales: dict[Span, Do] = {}  # clip -> an unscale_ behind it, or before it on some path
 
     def run(self) -> Interpretation:
-        names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
         state = ENTRY
-        for name in names or (_UNNAMED,):
+        for name in self._names or (_UNNAMED,):
             state = state.with_optimizer(name)
         self._block(self._routine.body, [Path(self._interned(state))])
         return Interpretation(tuple(self._found.values()), self._unscales)
@@ -133,7 +135,7 @@ class _Interpreter:
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
         result: _Flow = {_NORMAL: []}
         done: list[Path] = []
-        for _ in range(_TURNS):
+        for _ in range(1 if self._walks_optimizers(node) else _TURNS):
             turn = self._block(node.body, [forget(path, node.targets) for path in paths])
             paths = _distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
             result[_NORMAL] += turn.pop(JumpKind.BREAK, [])
@@ -143,6 +145,14 @@ class _Interpreter:
         after = self._block(node.orelse, _distinct(done))
         _merge(result, after)
         return result
+
+    def _walks_optimizers(self, node: Loop) -> bool:
+        """Whether each turn is about another optimizer, so that one turn leaves nothing for the next."""
+        return any(
+            name == target or name.startswith((f"{target}.", f"{target}["))
+            for target in node.targets
+            for name in self._names
+        )
 
     def _protected(self, node: Protected, paths: list[Path]) -> _Flow:
         flow = self._block(node.body, paths)
@@ -217,12 +227,23 @@ class _Interpreter:
         return unscaled or state.names()
 
     def _report(self, broken: Broken, do: Do, path: Path) -> None:
+        if broken.violation in _SPOILT_EARLIER:
+            do, path = _blamed(broken, do, path)
         key = (broken.violation, do.site.span, do.site.function, broken.optimizer)
         known = self._found.get(key)
         proven = do.site.proven and not path.doubt and _loss_is_proven(path)
         if (known is None or (proven and not known.proven)) and not self._chosen_elements(broken, do):
-            before, after = tuple(path.events())[::-1], tuple(self._order[self._index[id(do)] + 1 :])
+            before, after = tuple(path.events())[::-1], tuple(self._order[self._position(do) + 1 :])
             self._found[key] = Occurrence(broken, do, self._routine, before, after, proven)
+
+    def _position(self, do: Do) -> int:
+        """Where the event stands in source order; one made concrete on its path stands where its original does."""
+        known = self._index.get(id(do))
+        if known is not None:
+            return known
+        return next(
+            i for i, other in enumerate(self._order) if other.site is do.site and other.event.kind is do.event.kind
+        )
 
     def _pair_with_unscale(self, do: Do, path: Path) -> None:
         """Note which clips and unscales of the same gradients meet on a path."""
@@ -238,8 +259,18 @@ class _Interpreter:
         """Whether a loop over several optimizers unscaled some before this: which ones is not known."""
         if not (broken.optimizer or "").endswith("]"):
             return False
-        earlier = self._order[: self._index[id(do)]]
+        earlier = self._order[: self._position(do)]
         return any(e.event.kind is EventKind.UNSCALE and broken.optimizer in e.event.optimizers for e in earlier)
+
+
+def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:
+    """The event that a violation lies at, where it is older than the one that completes it, and the path up to it."""
+    past = path.past
+    while past is not None:
+        if past.do.event == broken.event:
+            return past.do, replace(path, past=past.before)
+        past = past.before
+    return do, path
 
 
 def _loss_is_proven(path: Path) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.prune import concerns_elements
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
@@ -125,6 +126,8 @@ class Lowering:
         # Two loops over the same things are both empty or both not.
         text = path or ast.unparse(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
+        if concerns_elements(loop):
+            return (*self._expression(node.iter, frame), loop)  # nobody trains without an optimizer
         return (*self._expression(node.iter, frame), Branch(filled, (loop,), orelse))
 
     _AsyncFor = _For

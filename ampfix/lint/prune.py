@@ -51,6 +51,12 @@ def every_node(block: Block) -> Iterator[Node]:
             yield from every_node(part)
 
 
+def concerns_elements(loop: Loop) -> bool:
+    """Whether the loop goes over optimizers."""
+    named = {name for node in every_node(loop.body) if isinstance(node, Do) for name in node.event.optimizers}
+    return any(name in loop.targets or name.startswith(tuple(f"{t}." for t in loop.targets)) for name in named)
+
+
 def parts(node: Node) -> tuple[Block, ...]:
     """The blocks inside a node."""
     if isinstance(node, Branch):

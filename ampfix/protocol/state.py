@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ampfix.protocol.events import Event, Violation
+
 
 class Grad(str, Enum):
     """What `.grad` of an optimizer's parameters holds."""
@@ -33,6 +35,8 @@ class OptimizerState:
 
     scale_of: the scaler whose scale the gradients carry, while they are SCALED or STALE.
     applied to scheduled: the step attempts since its scheduler advanced (several: more than one).
+    spoilt: what a backward did to gradients that were there before, and that backward. It does harm when they are used;
+    zero_grad takes it away.
     """
 
     grad: Grad = Grad.NONE
@@ -44,6 +48,7 @@ class OptimizerState:
     uncertain: bool = False
     several: bool = False
     scheduled: bool = False
+    spoilt: tuple[Violation, Event] | None = None
 
     @property
     def carries_scale(self) -> bool:

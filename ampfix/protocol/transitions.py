@@ -105,14 +105,24 @@ def _receive_gradient(turn: _Turn, optimizer: str | None) -> None:
     after = (_PLUS_UNSCALED if scaler is None else _PLUS_SCALED)[now.grad]
     if now.carries_scale and scaler is not None and now.scale_of != scaler:
         after = Grad.MIXED
+    spoilt = now.spoilt
     if now.stage is Stage.UNSCALED and now.grad is Grad.NONE:
         turn.report_for(optimizer, Violation.SKIP_WITHOUT_UPDATE)
     elif scaler is not None and now.grad is Grad.UNSCALED and now.stage is Stage.UNSCALED:
-        turn.report_for(optimizer, Violation.UNSCALE_IN_WINDOW)
+        spoilt = (Violation.UNSCALE_IN_WINDOW, replace(turn.event, step=0))
     elif after is Grad.MIXED and now.grad is not Grad.MIXED:
-        turn.report_for(optimizer, Violation.MIXED_GRADIENTS)
+        spoilt = (Violation.MIXED_GRADIENTS, replace(turn.event, step=0))
     carries = after in (Grad.SCALED, Grad.STALE)
-    turn.set(optimizer, grad=after, scale_of=scaler if carries else None, backward_since_step=True)
+    turn.set(optimizer, grad=after, scale_of=scaler if carries else None, backward_since_step=True, spoilt=spoilt)
+
+
+def _use(turn: _Turn, optimizer: str) -> None:
+    """Gradients that a backward spoilt are used: now it does harm. Reported where that backward was."""
+    spoilt = turn.state.of(optimizer).spoilt
+    if spoilt is not None:
+        violation, backward = spoilt
+        turn.broken.append(Broken(violation, replace(backward, step=turn.event.step), optimizer))
+        turn.set(optimizer, spoilt=None)
 
 
 _SPOILT_UNSCALING = {
@@ -130,6 +140,7 @@ def _on_unscale(turn: _Turn) -> None:
     before = turn.state
     usable = _meet(turn, scaler)
     for optimizer in turn.event.optimizers:
+        _use(turn, optimizer)
         violation = _foreign(before, optimizer, scaler) or _before_unscale(before.of(optimizer))
         if violation is not None and usable:
             turn.report_for(optimizer, violation)
@@ -152,6 +163,7 @@ def _on_scaler_step(turn: _Turn) -> None:
     before = turn.state
     usable = _meet(turn, scaler)
     for optimizer in turn.event.optimizers:
+        _use(turn, optimizer)
         violation = _foreign(before, optimizer, scaler) or _before_step(before.of(optimizer))
         if violation is not None and usable:
             turn.report_for(optimizer, violation)
@@ -219,6 +231,7 @@ def _attempted(turn: _Turn, optimizer: str, outcome: Outcome) -> None:
 
 def _on_optimizer_step(turn: _Turn) -> None:
     for optimizer in turn.event.optimizers:
+        _use(turn, optimizer)
         now, owner = turn.state.of(optimizer), turn.state.owner(optimizer)
         if now.carries_scale or now.grad is Grad.FORGOTTEN or now.stage is Stage.UNSCALED:
             turn.report_for(optimizer, Violation.RAW_STEP_ON_SCALED)
@@ -255,7 +268,7 @@ _UNKNOWN_AGAIN: dict[str, object] = {"grad": Grad.UNKNOWN, "scale_of": None}
 
 def _on_zero_grad(turn: _Turn) -> None:
     for optimizer in turn.concerned():
-        turn.set(optimizer, grad=Grad.NONE, scale_of=None)
+        turn.set(optimizer, grad=Grad.NONE, scale_of=None, spoilt=None)
 
 
 def _on_scheduler_step(turn: _Turn) -> None:

@@ -40,7 +40,11 @@ class Judge:
         if len(self._states) >= _MOST_STATES:
             self._states.clear()
             self._clean.clear()
-        elif not broken:
+        elif not broken and _spoilt(after) == _spoilt(self.state):  # which event spoilt them is told by its place
             self._clean[key] = self._states.setdefault(after, after)
         self.state = self._states.setdefault(after, after)
         return broken
+
+
+def _spoilt(state: State) -> list[object]:
+    return [optimizer.spoilt for _, optimizer in state.optimizers]

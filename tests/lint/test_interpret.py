@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ampfix.lint import check_source
+from ampfix.lint.module import SourceModule
+from ampfix.protocol import Violation
 
 STATEMENTS = st.sampled_from(
     [
@@ -135,3 +137,48 @@ def fires(body: str) -> bool:
 )
 def test_paths(body: str, expected: bool) -> None:
     assert fires(body) is expected
+
+
+OPTIMIZERS = """\
+import torch
+
+def train(nets, loader, optimizers, use):
+    scaler = torch.amp.GradScaler("cuda")
+    for x in loader:
+        for optimizer in use(optimizers):
+            optimizer.zero_grad()
+        scaler.scale(sum(net(x) for net in nets)).backward()
+        for optimizer in use(optimizers):
+            scaler.unscale_(optimizer)
+        for optimizer in use(optimizers):
+            scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+def test_each_turn_of_a_loop_over_optimizers_is_about_another_one() -> None:
+    assert SourceModule(OPTIMIZERS, "loop.py").occurrences == ()
+    twice = OPTIMIZERS.replace(
+        "    scaler.unscale_(optimizer)", "    scaler.unscale_(optimizer); scaler.unscale_(optimizer)"
+    )
+    assert [o.broken.violation for o in SourceModule(twice, "loop.py").occurrences] == [Violation.UNSCALE_TWICE]
+
+
+@pytest.mark.parametrize(("zeroed", "expected"), [(True, []), (False, [Violation.MIXED_GRADIENTS])])
+def test_spoilt_gradients_do_no_harm_once_they_are_zeroed(zeroed: bool, expected: list[Violation]) -> None:
+    text = f"""\
+import torch
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        scaler.scale(model(x)).backward()
+        model(y).backward()
+        {"optimizer.zero_grad()" if zeroed else "pass"}
+        scaler.scale(model(x)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+"""
+    found = SourceModule(text, "loop.py").occurrences
+    assert [(o.broken.violation, o.do.site.span.start.line) for o in found] == [(v, 7) for v in expected]
