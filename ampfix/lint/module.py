@@ -11,6 +11,7 @@ from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.frameworks import managed_backwards
 from ampfix.lint.halves import HalfWalker
 from ampfix.lint.interest import interest
 from ampfix.lint.interpret import flatten, interpret
@@ -31,6 +32,7 @@ from ampfix.program import (
     HalfCast,
     HalfOperation,
     Held,
+    ManagedBackward,
     Occurrence,
     Routine,
     ScalerBuilt,
@@ -115,6 +117,10 @@ class SourceModule:
     @cached_property
     def half_casts(self) -> tuple[HalfCast, ...]:
         return tuple(self._precision.casts(self.nodes((ast.Call,))))
+
+    @cached_property
+    def managed_backwards(self) -> tuple[ManagedBackward, ...]:
+        return tuple(managed_backwards(self))
 
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)

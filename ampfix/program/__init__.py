@@ -8,6 +8,7 @@ it, so that a helper's parameter and its caller's variable are one name.
 from __future__ import annotations
 
 from ampfix.program.bindings import Binding, Form, Role
+from ampfix.program.frameworks import Framework, ManagedBackward
 from ampfix.program.halves import HalfOperation
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.precision import CoveredRegion, HalfCast
@@ -51,6 +52,7 @@ __all__ = [
     "CoveredRegion",
     "Do",
     "Form",
+    "Framework",
     "Fresh",
     "HalfCast",
     "HalfOperation",
@@ -58,6 +60,7 @@ __all__ = [
     "Jump",
     "JumpKind",
     "Loop",
+    "ManagedBackward",
     "Node",
     "Not",
     "Occurrence",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
+from ampfix.program.frameworks import ManagedBackward
 from ampfix.program.halves import HalfOperation
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.precision import CoveredRegion, HalfCast
@@ -44,6 +45,10 @@ class Source(Protocol):
     @property
     def half_casts(self) -> tuple[HalfCast, ...]:
         """Every cast to float16 or bfloat16 by a method call."""
+
+    @property
+    def managed_backwards(self) -> tuple[ManagedBackward, ...]:
+        """Every backward pass that a framework runs."""
 
     def half_dtype(self, node: ast.expr) -> str | None:
         """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""
