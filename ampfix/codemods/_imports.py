@@ -12,6 +12,7 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import Assignment, GlobalScope, ImportAssignment
 
+from ampfix.codemods.changes import Change, Remove, Replace
 from ampfix.codemods.errors import CannotRepair
 from ampfix.codemods.tree import Tree
 
@@ -130,6 +131,23 @@ def global_name(tree: Tree, qualified: str) -> str | None:
                 if qualified.startswith(f"{binding.prefix}."):
                     return binding.name + qualified[len(binding.prefix) :]
     return None
+
+
+def unimported(tree: Tree, binding: Binding, leaving: int = 1) -> list[Change]:
+    """Changes that take an import away, if the `leaving` uses that a repair removes are all there are."""
+    if len(list(uses(tree, binding))) > leaving or is_exported(tree, binding.name):
+        return []
+    assert not isinstance(binding.statement.names, cst.ImportStar)
+    kept = [alias for alias in binding.statement.names if alias is not binding.alias]
+    if not kept:
+        block = tree.block(binding.statement)
+        return [Remove(binding.statement)] if len(block) > 1 else []
+    if "#" in tree.code(binding.alias):
+        return []  # its comment may be about more than this name
+    if binding.alias is binding.statement.names[-1]:
+        kept[-1] = kept[-1].with_changes(comma=binding.alias.comma)
+    changed = binding.statement.with_changes(names=kept)
+    return [Replace(binding.statement, lambda _: changed, tree.code(changed))]
 
 
 def is_exported(tree: Tree, name: str) -> bool:
