@@ -11,7 +11,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, Posi
 from libcst.metadata.scope_provider import Scope
 
 from ampfix.codemods.errors import CannotRepair
-from ampfix.findings import Span
+from ampfix.findings import Position, Span
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 Statement = cst.BaseSmallStatement | cst.BaseCompoundStatement
@@ -49,6 +49,11 @@ class Tree:
     def start(self, node: cst.CSTNode) -> tuple[int, int]:
         start = self._positions[node].start
         return start.line, start.column
+
+    def span(self, node: cst.CSTNode) -> Span:
+        place = self._positions[node]
+        start, end = place.start, place.end
+        return Span(Position(start.line, start.column + 1), Position(end.line, end.column + 1))
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         return self._parents.get(node)

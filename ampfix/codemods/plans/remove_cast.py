@@ -1,0 +1,21 @@
+"""Takes a cast to half away: `x.half()` becomes `x`, `x.to(device, torch.half)` becomes `x.to(device)`.
+
+Span: the cast. A statement of which nothing is left goes with it.
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from ampfix.codemods._casts import is_cast, without_cast
+from ampfix.codemods.changes import Change
+from ampfix.codemods.errors import CannotRepair
+from ampfix.codemods.tree import Tree
+from ampfix.findings import Repair
+
+
+def plan(tree: Tree, repair: Repair) -> list[Change]:
+    call = tree.at(repair.span)
+    if not isinstance(call, cst.Call) or not is_cast(call):
+        raise CannotRepair("the cast is not written as a plain half() or to(dtype) here; take it out by hand")
+    return [without_cast(tree, call)]

@@ -1,0 +1,131 @@
+"""Modules that a file casts to half, and the optimizers that train modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.program import Binding, Form, HalfCast, Role, Source
+from ampfix.rules._shapes import inside, method, owner_of, path, placed
+
+_CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
+
+
+@dataclass(frozen=True)
+class CastModel:
+    """A module that is half from here on. name: as written; owner: the function or class the name belongs to.
+
+    certain: no test decides whether the cast happens.
+    """
+
+    cast: HalfCast
+    name: str
+    owner: ast.AST
+    certain: bool
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An optimizer over the parameters of a named module."""
+
+    call: ast.Call
+    name: str
+    owner: ast.AST
+    symbol: str
+    target: str
+
+
+def cast_models(source: Source) -> Iterator[CastModel]:
+    """`net.half()` as a statement (modules are cast in place), and `net = Net().cuda().half()`."""
+    for cast in source.half_casts:
+        holder = _chain_end(cast.node, source)
+        if holder is None:
+            continue
+        parent = next(source.ancestors(holder), None)
+        name = path(placed(cast.operand))
+        if isinstance(parent, ast.Expr) and name:
+            yield _cast_model(cast, name, source)
+        elif isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+            target = path(parent.targets[0])
+            if target and _builds_module(placed(cast.operand), source):
+                yield _cast_model(cast, target, source)
+
+
+def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
+    around = list(inside(cast.node, source))
+    certain = not any(isinstance(node, _CONDITIONAL) for node in around)
+    return CastModel(cast, name, owner_of(cast.node, name, source), certain)
+
+
+def _chain_end(node: ast.AST, source: Source) -> ast.AST | None:
+    """The outermost call of a chain of placing methods around a cast; None where the chain leaves half again."""
+    parents = source.ancestors(node)
+    for attribute in parents:
+        if not isinstance(attribute, ast.Attribute):
+            return node
+        call = next(parents, None)
+        if not isinstance(call, ast.Call) or call.func is not attribute:
+            return None
+        if attribute.attr in ("float", "double", "state_dict"):
+            return None
+        node = call
+    return node
+
+
+def _builds_module(node: ast.expr, source: Source) -> bool:
+    """Whether an expression is a module: one that is built here, or a name whose parameters are asked for."""
+    if isinstance(node, ast.Call):
+        return any(is_module_class(b.symbol, b.form, b.node, source) for b in source.resolve(node.func))
+    name = path(node)
+    return bool(name) and any(
+        path(method(call)[0]) == name and method(call)[1] == "parameters"
+        for call in source.nodes((ast.Call,))
+        if isinstance(call, ast.Call)
+    )
+
+
+def is_module_class(symbol: str, form: Form, node: object, source: Source) -> bool:
+    """Whether calling this builds a torch module."""
+    if form is Form.SYMBOL:
+        return symbol.startswith(("torch.nn.", "torchvision.models.", "timm.create_model", "timm.models."))
+    if form is not Form.CLASS or not isinstance(node, ast.ClassDef):
+        return False
+    return any(_is_module_base(binding, node, source) for base in node.bases for binding in source.resolve(base))
+
+
+def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
+    if base.form is Form.SYMBOL:
+        return base.symbol.rpartition(".")[2] in ("Module", "LightningModule")
+    is_above = isinstance(base.node, ast.ClassDef) and base.node.lineno < node.lineno
+    return is_above and is_module_class(base.symbol, base.form, base.node, source)
+
+
+def trained(source: Source) -> Iterator[Trained]:
+    """Optimizers built over `name.parameters()`."""
+    for call in source.nodes((ast.Call,)):
+        assert isinstance(call, ast.Call)
+        owners = [
+            path(method(child)[0])
+            for value in (*call.args[:1], *(k.value for k in call.keywords if k.arg == "params"))
+            for child in ast.walk(value)
+            if method(child)[1] in ("parameters", "named_parameters")
+        ]
+        if not owners or not all(owners):
+            continue
+        symbols = [b.symbol for b in source.resolve(call.func) if b.form in (Form.SYMBOL, Form.PARTIAL)]
+        if len(symbols) == 1 and source.held(call).role is Role.OPTIMIZER:
+            parent = next(source.ancestors(call), None)
+            target = path(parent.targets[0]) if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else ""
+            for name in owners:
+                yield Trained(call, name, owner_of(call, name, source), symbols[0], target)
+
+
+def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
+    """What a name is set to where it belongs."""
+    for node in source.nodes((ast.Assign, ast.AnnAssign)):
+        assert isinstance(node, (ast.Assign, ast.AnnAssign))
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if path(target) == name and node.value is not None and owner_of(node, name, source) is owner:
+                yield node.value

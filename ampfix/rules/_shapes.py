@@ -1,0 +1,114 @@
+"""Shapes of source that several rules look for: what stands around a node, and who is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.program import CoveredRegion, Form, Source
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_NO_GRAD = ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode")
+_PLACING = frozenset(
+    {"cuda", "cpu", "to", "train", "eval", "requires_grad_", "contiguous", "float", "half", "bfloat16"}
+)
+
+
+def path(node: ast.AST | None) -> str:
+    """`a.b.c` for names and attributes; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = path(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def own(root: ast.AST) -> Iterator[ast.AST]:
+    """The nodes inside `root` that run with it: functions and classes defined there are left out."""
+    pending = list(ast.iter_child_nodes(root))
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def method(node: ast.AST) -> tuple[ast.expr, str]:
+    """Receiver and name of a method call; (the node, "") for anything else."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value, node.func.attr
+    return node, ""  # type: ignore[return-value]
+
+
+def calls(root: ast.AST, *names: str) -> Iterator[ast.Call]:
+    """Method calls of these names that run with `root`."""
+    for node in own(root):
+        if isinstance(node, ast.Call) and method(node)[1] in names:
+            yield node
+
+
+def placed(node: ast.expr) -> ast.expr:
+    """The object behind calls that place, cast or switch it: `Net()` of `Net().cuda().train()`."""
+    while method(node)[1] in _PLACING:
+        node = method(node)[0]
+    return node
+
+
+def function_of(node: ast.AST, source: Source) -> ast.AST:
+    """The innermost function around a node, or the module."""
+    return next((around for around in source.ancestors(node) if isinstance(around, FUNCTIONS)), source.tree)
+
+
+def owner_of(node: ast.AST, name: str, source: Source) -> ast.AST:
+    """Where a name written at `node` belongs: the class for attributes of self, else the function."""
+    if name.startswith("self."):
+        return next((around for around in source.ancestors(node) if isinstance(around, ast.ClassDef)), source.tree)
+    return function_of(node, source)
+
+
+def inside(node: ast.AST, source: Source) -> Iterator[ast.AST]:
+    """The nodes around a node up to its function, innermost first, the function included."""
+    for around in source.ancestors(node):
+        yield around
+        if isinstance(around, FUNCTIONS):
+            return
+
+
+def loops(node: ast.AST, source: Source) -> list[ast.AST]:
+    """The loops around a node in its function, innermost first."""
+    return [around for around in inside(node, source) if isinstance(around, LOOPS)]
+
+
+def statement_of(node: ast.AST, source: Source) -> ast.stmt:
+    """The statement that a node is or belongs to."""
+    return node if isinstance(node, ast.stmt) else next(a for a in source.ancestors(node) if isinstance(a, ast.stmt))
+
+
+def regions_around(node: ast.AST, source: Source) -> list[CoveredRegion]:
+    """The autocast regions that cover a node inside its function, innermost first; decorators of it last."""
+    by_node: dict[ast.AST, list[CoveredRegion]] = {}
+    for region in source.regions:
+        by_node.setdefault(region.node, []).append(region)
+    around = list(inside(node, source))
+    return [region for holder in around for region in reversed(by_node.get(holder, []))]
+
+
+def is_without_grad(node: ast.AST, source: Source) -> bool:
+    """Whether no gradients are recorded here: under no_grad or inference_mode, by `with` or by decorator."""
+    for around in inside(node, source):
+        openers = [item.context_expr for item in getattr(around, "items", ())] + getattr(around, "decorator_list", [])
+        if any(_is_no_grad(opener, source) for opener in openers):
+            return True
+    return False
+
+
+def _is_no_grad(opener: ast.expr, source: Source) -> bool:
+    expression = opener.func if isinstance(opener, ast.Call) else opener
+    return any(b.form is Form.SYMBOL and b.symbol in _NO_GRAD for b in source.resolve(expression))
+
+
+def uses_amp(source: Source) -> bool:
+    """Whether the file itself opens an autocast region or builds a scaler."""
+    return bool(source.regions or source.autocasts or source.scalers)

@@ -1,0 +1,291 @@
+"""AMP301."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._halfmodels import CastModel, Trained, assigned, cast_models, trained
+from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
+
+
+class HalfModel(Rule):
+    """The weights that an optimizer trains are half.
+
+    ## What it does
+    Finds a model that is cast to float16 or bfloat16 as a whole (`half()`, `bfloat16()`, `to(dtype)`) and whose
+    parameters one of torch's own optimizers then updates. Copies, models that become float32 again, frozen models,
+    casts behind the training and optimizers that keep master weights of their own are left alone.
+
+    ## Why is this bad
+    An update smaller than half a unit in the last place of its weight is rounded away: 1/2048 of the weight in float16,
+    1/256 in bfloat16. Adam's `eps` of 1e-8 is zero in float16, so the division gives inf or nan. A GradScaler refuses
+    float16 gradients with an exception. Autocast keeps the weights in float32 and runs the matrix products in half.
+
+    ## Example
+    ```python
+    model = Net().cuda().half()
+    for x, y in loader:
+        loss = criterion(model(x.half()), y)
+        loss.backward()
+        optimizer.step()
+    ```
+
+    ## Use instead
+    ```python
+    model = Net().cuda()
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    ```
+
+    ## Fix safety
+    Unsafe: weights and optimizer state take twice the memory, and a float16 loop skips steps on overflow.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html
+    - https://arxiv.org/abs/1710.03740
+    """
+
+    code, name, severity = "AMP301", "half-model", Severity.ERROR
+    fix = Applicability.UNSAFE
+    mentions = (
+        ("optim", "backward", ".half()"),
+        ("optim", "backward", "bfloat16"),
+        ("optim", "backward", "float16"),
+        ("optim", "backward", "torch.half"),
+    )
+
+    VALID = (
+        """\
+import copy
+import torch
+
+def train(model, loader):
+    optimizer = torch.optim.AdamW(model.parameters())
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
+    torch.save(copy.deepcopy(model).half().state_dict(), "small.pt")
+    model.half()
+    model.save("export.pt")
+""",
+        """\
+import torch
+
+def train(model, teacher, loader):
+    teacher.half().requires_grad_(False)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model.half().float()
+    for x, y in loader:
+        model(x, teacher(x.half()), y).backward()
+        optimizer.step()
+""",
+        """\
+import torch
+from mylib.optim import FP16Optimizer
+
+def train(model, loader):
+    model.half()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = FP16Optimizer(optimizer)
+    for x, y in loader:
+        optimizer.backward(model(x.half(), y))
+        optimizer.step()
+""",
+        """\
+import torch
+from torch import nn
+
+def finetune(base, loader):
+    base.to(torch.bfloat16)
+    for parameter in base.parameters():
+        parameter.requires_grad = False
+    head = nn.Linear(8, 2).cuda()
+    optimizer = torch.optim.AdamW([*base.parameters(), *head.parameters()])
+    for x, y in loader:
+        head(base(x).float(), y).backward()
+        optimizer.step()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+from torch import nn
+
+def train(loader):
+    model = nn.Linear(8, 2).cuda().half()  # to save memory
+    optimizer = torch.optim.Adam(model.parameters())
+    for x, y in loader:
+        x = x.half()
+        optimizer.zero_grad()
+        out = model(x)
+        loss = nn.functional.mse_loss(out.float(), y)
+        loss.backward()
+        optimizer.step()
+""",
+            """\
+import torch
+from torch import nn
+
+def train(loader):
+    model = nn.Linear(8, 2).cuda()  # to save memory
+    optimizer = torch.optim.Adam(model.parameters())
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            out = model(x)
+            loss = nn.functional.mse_loss(out.float(), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (5,),
+        ),
+        Invalid(
+            """\
+import torch
+
+class Trainer:
+    def __init__(self, model):
+        self.model = model
+        self.model.to("cuda", dtype=torch.bfloat16)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4)
+
+    def step(self, x, y):
+        self.model(x, y).backward()
+        self.optimizer.step()
+""",
+            None,
+            (6,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        models = list(cast_models(source))
+        optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
+        for model in models:
+            optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
+            if optimizer is not None and _is_trained_as_half(model, optimizer, source):
+                yield self._finding(model, optimizer, source)
+
+    def _finding(self, model: CastModel, optimizer: Trained, source: Source) -> Finding:
+        dtype = model.cast.dtype
+        finding = self.finding(
+            source,
+            source.span(model.cast.node),
+            f"{model.name} holds {dtype} weights and {optimizer.target or 'an optimizer'} updates them: {_WHY[dtype]}",
+            proven=model.certain,
+            symbol=model.name,
+            repair=_repair(model, optimizer, source),
+        )
+        is_sure = finding.severity is Severity.ERROR and dtype == "float16"
+        return finding if is_sure or not model.certain else replace(finding, severity=Severity.WARNING)
+
+
+_MASTER = re.compile(
+    r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer", re.IGNORECASE
+)
+_WHY = {
+    "float16": "updates below 1/2048 of a weight are rounded away, and Adam's eps of 1e-8 is zero in float16",
+    "bfloat16": "updates below 1/256 of a weight are rounded away",
+}
+
+
+def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | str:
+    if not model.certain:
+        return "a test decides on the cast; put autocast and a scaler under the same test"
+    if not optimizer.target:
+        return "the optimizer has no name here; repair the loop by hand"
+    if function_of(model.cast.node, source) is not function_of(optimizer.call, source) or not any(
+        True for _ in calls(function_of(model.cast.node, source), "backward")
+    ):
+        return "the model is cast in another function than its backward pass; keep it in float32 and use autocast there"
+    return Repair(
+        "master_weights",
+        Applicability.UNSAFE,
+        f"Keep {model.name} in float32 and run its forward under autocast",
+        source.span(model.cast.node),
+        {"model": model.name, "optimizer": optimizer.target, "dtype": model.cast.dtype},
+    )
+
+
+def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) -> bool:
+    """Whether nothing here says that the weights are float32 after all, or that something keeps a float32 copy."""
+    function = function_of(model.cast.node, source)
+    if function is not function_of(optimizer.call, source):
+        return False
+    backwards = list(calls(function, "backward"))
+    is_after = backwards and all(call.lineno < model.cast.node.lineno for call in backwards)
+    if is_after or any(_holds(loop, backwards) for loop in loops(model.cast.node, source)):
+        return False  # for an export, or a checkpoint in the midst of training
+    return not (
+        _MASTER.search(source.text) is not None
+        or _is_rewrapped(optimizer, source)
+        or _is_frozen_or_float(model, source)
+        or any(_is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
+    )
+
+
+def _holds(loop: ast.AST, nodes: list[ast.Call]) -> bool:
+    inside = {id(node) for node in ast.walk(loop)}
+    return any(id(node) in inside for node in nodes)
+
+
+def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
+    """`optimizer = FP16Optimizer(optimizer)` and `model, optimizer = prepare(model, optimizer)`."""
+    owner = function_of(optimizer.call, source)
+    for node in source.nodes((ast.Call,)):
+        assert isinstance(node, ast.Call)
+        handed = [path(value) for value in (*node.args, *(keyword.value for keyword in node.keywords))]
+        if optimizer.target not in handed or function_of(node, source) is not owner:
+            continue
+        symbols = [b.symbol for b in source.resolve(node.func) if b.form is Form.SYMBOL]
+        if method(node)[1] in ("step", "unscale_") or any("lr_scheduler" in symbol for symbol in symbols):
+            continue
+        parent = next(source.ancestors(node), None)
+        if isinstance(parent, ast.Assign) and optimizer.target in {
+            path(child) for target in parent.targets for child in ast.walk(target)
+        }:
+            return True
+    return False
+
+
+def _is_frozen_or_float(model: CastModel, source: Source) -> bool:
+    for node in source.nodes((ast.Call, ast.For)):
+        if isinstance(node, ast.For):
+            freezes = method(node.iter)[1] == "parameters" and path(method(node.iter)[0]) == model.name
+            if freezes and "requires_grad" in ast.unparse(ast.Module(node.body, [])):
+                return True
+        receiver, name = method(node)
+        if path(placed(receiver)) != model.name:
+            continue
+        if name in ("float", "double") or (name == "requires_grad_" and "False" in ast.unparse(node)):
+            return True
+        if name == "to" and "float32" in ast.unparse(node):
+            return True
+    return False
+
+
+_WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
+
+
+def _is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
+    """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
+    value = placed(value)
+    if not isinstance(value, ast.Call):
+        return False
+    takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
+    symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
+    return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
