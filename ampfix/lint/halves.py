@@ -1,214 +1,229 @@
-"""Where half tensors are: a forward walk over each float16 region, and into the functions of this file it calls.
+"""Where half tensors are: walks the functions that open an autocast region or cast to half, and whatever they call.
 
-An op's result dtype follows CUDA's autocast policy: matrix products and convolutions return half, reductions, losses
-and exponentials float32, and everything else the widest of what goes in.
+Names are followed statement by statement; branches are walked apart and joined; a loop's body is walked once.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from ampfix.lint.constants import number
+from ampfix.lint.frames import Frame as NamingFrame
+from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
-from ampfix.lint.symbols import CAST_TO_FLOAT, CAST_TO_HALF, HALF_LAYERS
+from ampfix.lint.scopes import FUNCTIONS, Scope
+from ampfix.lint.symbols import AUTOCASTS
+from ampfix.lint.tensorframes import Frame, join
+from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
-from ampfix.program import Form, HalfOperation
+from ampfix.program import Always, Autocast, Binding, Context, Dtype, Form, Role, Value
 
-_MAX_DEPTH = 3
-_NETWORK = re.compile(
-    r"(^|_)(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
-    r"conv)(_|\d|$)|net(work)?\d*$",
-    re.IGNORECASE,
-)
-_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-_METHODS = {"add": "+", "add_": "+", "sub": "-", "sub_": "-", "mul": "*", "mul_": "*", "div": "/", "div_": "/"}
-_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-
-
-class Kind(Enum):
-    """What an expression holds."""
-
-    HALF = "half"
-    LIKELY_HALF = "likely half"  # the output of something that is named like a network
-    FLOAT = "float32"
-    SCALAR = "a Python number"
-    UNKNOWN = "unknown"
-
-
-@dataclass
-class _Walk:
-    """One body being walked: the kinds of its names, and the region it runs in."""
-
-    region: ast.expr
-    scope: Scope
-    kinds: dict[str, Kind]
-    depth: int = 0
+_BUDGET = 20_000  # statements walked for one file, calls included; torch's own largest AMP file needs 900
+_HALF_WORDS = frozenset({"half", "bfloat16", "float16"})
+_SPLITS = frozenset({"chunk", "split", "unbind"})
+_WITH_INDICES = frozenset({"max", "min", "topk", "sort"})
+_PAIRS = frozenset({"std_mean", "var_mean"})
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 class HalfWalker:
-    """Yields the arithmetic with literal numbers that half tensors meet in float16 regions."""
+    """Collects the tensor operations of one module, each with the dtype and the autocast state it runs in."""
 
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
-        self._found: dict[ast.AST, HalfOperation] = {}
+    def __init__(self, resolver: Resolver, regions: RegionReader) -> None:
+        self._resolver, self._regions = resolver, regions
+        self._evaluator = Evaluator(resolver, self._enter)
+        self._budget = _BUDGET
 
-    def walk(self, region: ast.expr, body: list[ast.stmt], scope: Scope) -> None:
-        """Walk the statements of one region."""
-        self._statements(body, _Walk(region, scope, {}))
-
-    def found(self) -> tuple[HalfOperation, ...]:
-        return tuple(self._found.values())
-
-    def _statements(self, body: list[ast.stmt], walk: _Walk) -> None:
-        for statement in body:
-            if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+    def operations(self, scopes: Iterable[tuple[ast.AST, Scope]]) -> tuple[Value, ...]:
+        """Every operation reached from a function, method or module body where half tensors come about."""
+        module: Frame | None = None
+        for node, scope in scopes:
+            if isinstance(node, ast.Lambda) or scope.is_class:
                 continue
-            if isinstance(statement, ast.Assign):
-                kind = self._kind(statement.value, walk)
-                for target in statement.targets:
-                    self._bind(target, kind, walk)
-            elif isinstance(statement, ast.AugAssign):
-                self._augmented(statement, walk)
-            else:
-                for child in ast.iter_child_nodes(statement):
-                    if isinstance(child, ast.expr):
-                        self._kind(child, walk)
-                for name in ("body", "orelse", "finalbody"):
-                    self._statements(getattr(statement, name, []), walk)
+            opened = list(self._opened(node, scope))
+            if isinstance(node, ast.Module):
+                module = Frame(scope, Context(Autocast.OFF if opened else Autocast.UNKNOWN))
+                if opened or _casts(node):
+                    self._statements(node.body, module)
+            elif opened or _casts(node) or self._decorated(node, scope):
+                is_outside = any(context.state is Autocast.ON for context in opened)
+                context = Context(Autocast.OFF if is_outside else Autocast.UNKNOWN)
+                self._enter(node, Frame(scope, context, function=node, active=(node,), outer=module))
+        return tuple(self._evaluator.operations)
 
-    def _bind(self, target: ast.expr, kind: Kind, walk: _Walk) -> None:
+    def _opened(self, node: ast.AST, scope: Scope) -> Iterator[Context]:
+        for inner in own_statements(node):
+            for item in getattr(inner, "items", ()):
+                context = self._region(item.context_expr, scope, inner)
+                if context is not None:
+                    yield context
+
+    def _decorated(self, node: ast.AST, scope: Scope) -> Context | None:
+        outside = scope.parent or scope
+        contexts = [self._region(item, outside, node) for item in getattr(node, "decorator_list", ())]
+        return next((context for context in contexts if context is not None), None)
+
+    def _region(self, expression: ast.expr, scope: Scope, entered: ast.AST) -> Context | None:
+        """The autocast state an expression opens, or None."""
+        for binding in self._resolver.resolve(expression, scope):
+            is_bare = binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
+            if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
+                return self._context(binding, scope, expression, entered)
+        return None
+
+    def _context(self, binding: Binding, scope: Scope, expression: ast.expr, entered: ast.AST) -> Context:
+        setting = self._regions.setting(binding, NamingFrame(scope))
+        if setting.enabled == Always(False):
+            return Context(Autocast.ISLAND, region=expression, entered=entered)
+        dtype = Dtype(setting.dtype) if setting.dtype is not None else Dtype.HALF
+        sure = setting.proven and setting.dtype is not None
+        return Context(Autocast.ON, dtype, setting.device or "cuda", expression, entered, sure)
+
+    # functions and statements
+
+    def _enter(self, function: ast.AST, frame: Frame) -> None:
+        decorated = self._decorated(function, frame.scope)
+        if decorated is not None:
+            frame.context = decorated
+        if isinstance(function, ast.Lambda):
+            frame.returned.append(self._evaluator.value(function.body, frame))
+        else:
+            self._statements(getattr(function, "body", []), frame)
+
+    def _statements(self, body: list[ast.stmt], frame: Frame) -> bool:
+        """Walk a block. False where its end is never reached."""
+        for statement in body:
+            self._budget -= 1
+            if self._budget < 0:
+                return False
+            if isinstance(statement, _ENDS):
+                if isinstance(statement, ast.Return) and statement.value is not None:
+                    frame.returned.append(self._evaluator.value(statement.value, frame))
+                return False
+            if not self._statement(statement, frame):
+                return False
+        return True
+
+    def _statement(self, statement: ast.stmt, frame: Frame) -> bool:
+        evaluator = self._evaluator
+        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+            return True
+        if isinstance(statement, ast.Assign):
+            value = evaluator.value(statement.value, frame)
+            for target in statement.targets:
+                self._bind(target, value, frame)
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            self._bind(statement.target, evaluator.value(statement.value, frame), frame)
+        elif isinstance(statement, ast.AugAssign):
+            value = evaluator.augmented(statement, frame)
+            if (path := dotted(statement.target)) is not None:
+                frame.bind(path, value)
+        elif isinstance(statement, ast.If):
+            return self._branches(statement.test, [statement.body, statement.orelse], frame)
+        elif isinstance(statement, (ast.For, ast.AsyncFor, ast.While)):
+            self._loop(statement, frame)
+        elif isinstance(statement, (ast.With, ast.AsyncWith)):
+            return self._with(statement, frame)
+        elif isinstance(statement, ast.Try):
+            self._statements([*statement.body, *statement.orelse], frame)
+            for handler in statement.handlers:
+                self._branches(None, [handler.body, []], frame)
+            self._statements(statement.finalbody, frame)
+        elif isinstance(statement, ast.Match):
+            return self._branches(statement.subject, [case.body for case in statement.cases] + [[]], frame)
+        else:
+            for child in ast.iter_child_nodes(statement):
+                if isinstance(child, ast.expr):
+                    evaluator.value(child, frame)
+        return True
+
+    def _bind(self, target: ast.expr, value: Value, frame: Frame) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
-            for element in target.elts:
-                self._bind(element, Kind.UNKNOWN, walk)
-        elif (path := dotted(target)) is not None:
-            walk.kinds[path] = kind
+            for index, element in enumerate(target.elts):
+                self._bind(element, self._element(value, index, element, frame), frame)
+            return
+        if isinstance(target, ast.Subscript):
+            self._evaluator.assigned(target, value, frame)
+        if (path := dotted(target)) is not None:
+            frame.bind(path, value)
 
-    def _augmented(self, node: ast.AugAssign, walk: _Walk) -> None:
-        left, right = self._kind(node.target, walk), self._kind(node.value, walk)
-        if isinstance(node.op, _ARITHMETIC):
-            self._operation(node, _SIGNS[type(node.op)], left, node.value, walk)
-            self._bind(node.target, _wider(left, right), walk)
+    def _element(self, value: Value, index: int, element: ast.expr, frame: Frame) -> Value:
+        if value.op == "tuple" and index < len(value.operands):
+            return value.operands[index]
+        if value.op == "network":
+            return self._evaluator.part_of(value, element, frame)
+        is_tensor = value.op in _SPLITS or (index == 0 and value.op in _WITH_INDICES) or value.op in _PAIRS
+        return replace(value, op="view") if is_tensor else _nothing(value)
 
-    # what an expression holds
+    def _branches(self, test: ast.expr | None, bodies: list[list[ast.stmt]], frame: Frame) -> bool:
+        if test is not None:
+            self._evaluator.value(test, frame)
+        before, ends = dict(frame.names), []
+        for body in bodies:
+            frame.restore(dict(before))
+            if self._statements(body, frame):
+                ends.append(frame.names)
+        frame.restore(_merged(ends) if ends else before)
+        return bool(ends)
 
-    def _kind(self, node: ast.expr | None, walk: _Walk) -> Kind:
-        if node is None:
-            return Kind.UNKNOWN
-        if number(node, walk.scope) is not None:
-            return Kind.SCALAR
-        path = dotted(node)
-        if path is not None and path in walk.kinds:
-            return walk.kinds[path]
-        if isinstance(node, ast.BinOp):
-            return self._binary(node, walk)
-        if isinstance(node, ast.Call):
-            return self._call(node, walk)
-        if isinstance(node, (ast.Subscript, ast.UnaryOp, ast.Attribute)):
-            inner = node.operand if isinstance(node, ast.UnaryOp) else node.value
-            return self._kind(inner, walk)
-        if isinstance(node, ast.IfExp):
-            return _wider(self._kind(node.body, walk), self._kind(node.orelse, walk))
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self._kind(child, walk)
-        return Kind.UNKNOWN
+    def _loop(self, statement: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> None:
+        if isinstance(statement, ast.While):
+            self._evaluator.value(statement.test, frame)
+        else:
+            self._evaluator.value(statement.iter, frame)
+            self._bind(statement.target, self._evaluator.unknown(statement.target, frame), frame)
+        before = dict(frame.names)
+        self._statements(statement.body, frame)
+        frame.restore(_merged([frame.names, before]))
+        self._statements(statement.orelse, frame)
 
-    def _binary(self, node: ast.BinOp, walk: _Walk) -> Kind:
-        left, right = self._kind(node.left, walk), self._kind(node.right, walk)
-        if isinstance(node.op, ast.MatMult):
-            return Kind.HALF
-        if isinstance(node.op, ast.Pow):
-            return Kind.FLOAT if left in (Kind.HALF, Kind.LIKELY_HALF) else left
-        if not isinstance(node.op, _ARITHMETIC):
-            return Kind.UNKNOWN
-        sign = _SIGNS[type(node.op)]
-        self._operation(node, sign, left, node.right, walk)
-        if sign != "/":
-            self._operation(node, sign, right, node.left, walk)
-        return _wider(left, right)
-
-    def _call(self, node: ast.Call, walk: _Walk) -> Kind:
-        arguments = [self._kind(argument, walk) for argument in node.args]
-        for keyword in node.keywords:
-            self._kind(keyword.value, walk)
-        for binding in self._resolver.resolve(node.func, walk.scope):
-            if binding.form is Form.SYMBOL:
-                known = _of_op(binding.symbol.rpartition(".")[2], binding.symbol, arguments)
-                if known is not None:
-                    return known
-            elif binding.form is Form.INSTANCE:
-                known = _of_layer(binding.symbol, arguments)
-                if known is not None:
-                    return known
-            elif binding.form is Form.FUNCTION and walk.depth < _MAX_DEPTH:
-                return self._called(node, binding.node, arguments, walk)
-        if isinstance(node.func, ast.Attribute):
-            return self._method(node, node.func, walk)
-        name = dotted(node.func) or ""
-        return Kind.LIKELY_HALF if _NETWORK.search(name) else Kind.UNKNOWN
-
-    def _method(self, node: ast.Call, function: ast.Attribute, walk: _Walk) -> Kind:
-        receiver = self._kind(function.value, walk)
-        name = function.attr
-        if name in _METHODS and node.args:
-            self._operation(node, _METHODS[name], receiver, node.args[0], walk)
-        if receiver is Kind.UNKNOWN:
-            return Kind.LIKELY_HALF if _NETWORK.search(name) and dotted(function) else Kind.UNKNOWN
-        if name in ("float", "double") or (name in CAST_TO_FLOAT and receiver is not Kind.SCALAR):
-            return Kind.FLOAT
-        if name == "half" or name in CAST_TO_HALF:
-            return Kind.HALF
-        return Kind.UNKNOWN if name in ("to", "type", "item", "tolist", "size", "dim") else receiver
-
-    def _called(self, node: ast.Call, function: ast.AST, arguments: list[Kind], walk: _Walk) -> Kind:
-        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return Kind.UNKNOWN
-        formal = [parameter.arg for parameter in parameters(function)]
-        if isinstance(node.func, ast.Attribute) and formal[:1] in (["self"], ["cls"]):
-            formal = formal[1:]
-        inner = _Walk(
-            walk.region, self._resolver.scope_of(function), dict(zip(formal, arguments, strict=False)), walk.depth + 1
-        )
-        self._statements(function.body, inner)
-        returned = [self._kind(item.value, inner) for item in ast.walk(function) if isinstance(item, ast.Return)]
-        return returned[0] if len(set(returned)) == 1 else Kind.UNKNOWN
-
-    def _operation(self, node: ast.AST, sign: str, tensor: Kind, other: ast.expr, walk: _Walk) -> None:
-        value = number(other, walk.scope)
-        if value is not None and tensor in (Kind.HALF, Kind.LIKELY_HALF) and node not in self._found:
-            self._found[node] = HalfOperation(node, sign, value, walk.region, tensor is Kind.HALF)
+    def _with(self, statement: ast.With | ast.AsyncWith, frame: Frame) -> bool:
+        outside = frame.context
+        for item in statement.items:
+            self._evaluator.value(item.context_expr, frame)
+            entered = self._region(item.context_expr, frame.scope, statement)
+            frame.context = entered or frame.context
+        ends = self._statements(statement.body, frame)
+        frame.context = outside
+        return ends
 
 
-def _wider(left: Kind, right: Kind) -> Kind:
-    """The result of arithmetic: torch promotes half with float32 to float32, and numbers adapt to tensors."""
-    if Kind.FLOAT in (left, right):
-        return Kind.FLOAT
-    kinds = {left, right} - {Kind.SCALAR}
-    if kinds == {Kind.HALF}:
-        return Kind.HALF
-    return Kind.LIKELY_HALF if kinds and kinds <= {Kind.HALF, Kind.LIKELY_HALF} else Kind.UNKNOWN
+def _nothing(value: Value) -> Value:
+    return Value("input", Dtype.UNKNOWN, value.node, context=value.context, function=value.function)
 
 
-def _of_op(name: str, symbol: str, arguments: list[Kind]) -> Kind | None:
-    if not symbol.startswith("torch"):
-        return None
-    if name in CAST_TO_HALF:
-        return Kind.HALF
-    if name in CAST_TO_FLOAT or "loss" in name or "cross_entropy" in name:
-        return Kind.FLOAT
-    return arguments[0] if arguments and symbol.startswith(("torch.nn.functional.", "torch.")) else None
+def _merged(ends: list[dict[str, Value]]) -> dict[str, Value]:
+    """The names after branches; one that a branch does not define holds what the others gave it."""
+    merged = dict(ends[0])
+    for names in ends[1:]:
+        for name, value in names.items():
+            held = merged.get(name)
+            merged[name] = value if held is None or held is value else join([held, value], value.node)
+    return merged
 
 
-def _of_layer(symbol: str, arguments: list[Kind]) -> Kind | None:
-    name = symbol.rpartition(".")[2]
-    if not symbol.startswith("torch.nn."):
-        return None
-    if name in HALF_LAYERS:
-        return Kind.HALF
-    if name.endswith("Loss") or "Norm" in name or "Softmax" in name:
-        return Kind.FLOAT
-    return Kind.LIKELY_HALF if name == "Sequential" else (arguments[0] if arguments else None)
+def own_statements(root: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a function or module, without those of functions and classes inside."""
+    pending: list[ast.AST] = list(getattr(root, "body", []))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.expr):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _casts(root: ast.AST) -> bool:
+    """Whether a body names a half dtype itself."""
+    pending: list[ast.AST] = list(getattr(root, "body", []))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in _HALF_WORDS:
+            return True
+        pending.extend(ast.iter_child_nodes(node))
+    return False

@@ -30,12 +30,12 @@ from ampfix.program import (
     CoveredRegion,
     Form,
     HalfCast,
-    HalfOperation,
     Held,
     ManagedBackward,
     Occurrence,
     Routine,
     ScalerBuilt,
+    Value,
 )
 
 
@@ -87,14 +87,10 @@ class SourceModule:
         return tuple(sorted(found, key=lambda occurrence: len(list(occurrence.do.site.frames()))))
 
     @cached_property
-    def half_operations(self) -> tuple[HalfOperation, ...]:
-        """Arithmetic between half tensors and numbers, in float16 regions and what they call."""
-        walker = HalfWalker(self._resolver)
-        for node in self.nodes((ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)):
-            inside = self._scopes.scope_of.get(node, self.scope_at(node))
-            for region in self._regions.half_regions(node, self.scope_at(node)):
-                walker.walk(region, getattr(node, "body", []), inside)
-        return walker.found()
+    def tensor_operations(self) -> tuple[Value, ...]:
+        """Operations on tensors, where autocast regions and half casts reach."""
+        operations = HalfWalker(self._resolver, self._regions).operations(list(self._scopes.scope_of.items()))
+        return tuple(value for value in operations if value.node in self._parents)
 
     @cached_property
     def scalers(self) -> tuple[ScalerBuilt, ...]:

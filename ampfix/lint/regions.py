@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ampfix.lint.frames import Frame, Namer, negate
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
-from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
@@ -31,6 +30,7 @@ class Setting:
     dtype: str | None
     enabled: Condition
     proven: bool
+    device: str | None = None
 
 
 class RegionReader:
@@ -62,23 +62,12 @@ class RegionReader:
         enter = on if enabled == Always(True) else off if enabled == Always(False) else (Branch(enabled, on, off),)
         return Region(enter, (do(EventKind.FORWARD), do(EventKind.AUTOCAST_EXIT)))
 
-    def half_regions(self, node: ast.AST, scope: Scope) -> Iterator[ast.expr]:
-        """The expressions by which a `with` statement or a decorated function opens a float16 region."""
-        opening = [item.context_expr for item in getattr(node, "items", [])] + getattr(node, "decorator_list", [])
-        for expression in opening:
-            for binding in self._resolver.resolve(expression, scope):
-                if self._resolver.role(binding) is Role.AUTOCAST:
-                    setting = self.setting(binding, Frame(scope))
-                    if setting.dtype == "float16" and setting.proven and setting.enabled != Always(False):
-                        yield expression
-                        break
-
     def setting(self, binding: Binding, frame: Frame) -> Setting:
         """dtype and switch of an autocast call, in the terms of this frame."""
         device = AUTOCASTS.get(binding.symbol)
         call = binding.node if isinstance(binding.node, ast.Call) else None
         if call is None:
-            return Setting(DEFAULT_DTYPE.get(device or "cuda"), Always(True), True)
+            return Setting(DEFAULT_DTYPE.get(device or "cuda"), Always(True), True, device)
         at_dtype, at_enabled = _POSITIONS["general" if device is None else device]
         partial = binding.form is Form.PARTIAL or _is_partial(call, self._resolver, binding)
         shift = 1 if partial else 0
@@ -92,7 +81,7 @@ class RegionReader:
             enabled = self._namer.foreign(enabled_node, binding.scope, frame) or Always(True)
         if binding.guard is not None:
             enabled = self._guarded(binding, enabled, frame)
-        return Setting(dtype, enabled, device is not None or dtype_node is not None)
+        return Setting(dtype, enabled, device is not None or dtype_node is not None, device)
 
     def _guarded(self, binding: Binding, enabled: Condition, frame: Frame) -> Condition:
         assert binding.guard is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ampfix.program.bindings import Binding, Form, Role
 from ampfix.program.frameworks import Framework, ManagedBackward
-from ampfix.program.halves import HalfOperation
+from ampfix.program.halves import Autocast, Context, Dtype, Meeting, Value, meetings
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.precision import CoveredRegion, HalfCast
 from ampfix.program.source import Source
@@ -43,24 +43,27 @@ __all__ = [
     "AnyOf",
     "Assign",
     "Atom",
+    "Autocast",
     "AutocastOpened",
     "Binding",
     "Block",
     "Branch",
     "Call",
     "Condition",
+    "Context",
     "CoveredRegion",
     "Do",
+    "Dtype",
     "Form",
     "Framework",
     "Fresh",
     "HalfCast",
-    "HalfOperation",
     "Held",
     "Jump",
     "JumpKind",
     "Loop",
     "ManagedBackward",
+    "Meeting",
     "Node",
     "Not",
     "Occurrence",
@@ -71,4 +74,6 @@ __all__ = [
     "ScalerBuilt",
     "Site",
     "Source",
+    "Value",
+    "meetings",
 ]

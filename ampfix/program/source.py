@@ -9,7 +9,7 @@ from typing import Protocol
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
 from ampfix.program.frameworks import ManagedBackward
-from ampfix.program.halves import HalfOperation
+from ampfix.program.halves import Value
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.precision import CoveredRegion, HalfCast
 from ampfix.program.steps import Occurrence, Routine
@@ -29,7 +29,7 @@ class Source(Protocol):
     @property
     def occurrences(self) -> tuple[Occurrence, ...]: ...
     @property
-    def half_operations(self) -> tuple[HalfOperation, ...]: ...
+    def tensor_operations(self) -> tuple[Value, ...]: ...
     @property
     def scalers(self) -> tuple[ScalerBuilt, ...]:
         """Every construction of a GradScaler."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import HalfOperation, Source
+from ampfix.program import Dtype, Meeting, Source, meetings
 from ampfix.rules._base import Invalid, Rule
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
@@ -108,20 +108,21 @@ def train(loader):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for operation in source.half_operations:
-            if _leaves_range(operation):
+        for meeting in (meeting for value in source.tensor_operations for meeting in meetings(value)):
+            region = meeting.value.context.region
+            if region is not None and meeting.tensor.dtype is Dtype.FLOAT16 and _leaves_range(meeting):
                 yield self.finding(
                     source,
-                    source.span(operation.node),
-                    f"a float16 tensor {_VERBS[operation.sign]} {operation.value:g}: float16 holds nothing beyond "
+                    source.span(meeting.value.node),
+                    f"a float16 tensor {_VERBS[meeting.sign]} {meeting.number:g}: float16 holds nothing beyond "
                     "65504, so the result overflows to inf where no loss scale can help",
-                    proven=operation.proven,
-                    symbol=source.segment(operation.region),
+                    proven=meeting.tensor.sure,
+                    symbol=source.segment(region),
                     repair=Repair(
                         "portable_dtype",
                         Applicability.UNSAFE,
                         "Use bfloat16 where the hardware has it, float16 with a scaler elsewhere",
-                        source.span(operation.region),
+                        source.span(region),
                     ),
                 )
 
@@ -129,7 +130,7 @@ def train(loader):
 _VERBS = {"+": "is added to", "-": "is subtracted from or by", "*": "is multiplied by", "/": "is divided by"}
 
 
-def _leaves_range(operation: HalfOperation) -> bool:
-    if operation.sign == "/":
-        return 0 < abs(operation.value) < 1 / FLOAT16_MAX
-    return abs(operation.value) > FLOAT16_MAX
+def _leaves_range(meeting: Meeting) -> bool:
+    if meeting.sign == "/":
+        return 0 < abs(meeting.number) < 1 / FLOAT16_MAX
+    return abs(meeting.number) > FLOAT16_MAX

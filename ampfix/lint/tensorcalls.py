@@ -1,0 +1,310 @@
+"""What calls return: torch's functions, methods and layers, and functions of the project by walking into them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from ampfix.lint import ops
+from ampfix.lint.dtypes import Outcome, outcome
+from ampfix.lint.numbers import defaults
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import FUNCTIONS, parameters
+from ampfix.lint.tensorframes import Frame, around, join
+from ampfix.lint.usage import dotted
+from ampfix.program import Autocast, Binding, Dtype, Form, Value
+
+MAX_DEPTH = 6  # calls inside calls
+_NETWORK = re.compile(
+    r"(^|_)(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
+    r"conv)(_|\d|$)|net(work)?\d*$",
+    re.IGNORECASE,
+)
+NUMBER_NAME = re.compile(r"(^|_)(temperature|temp|tau|eps|epsilon|alpha|gamma|beta|lambda|margin|lr)(_|\d|$)")
+NO_TENSOR = re.compile(r"loss|mask|idx|index|state|len|size|shape|count|label|target", re.IGNORECASE)
+_NUMBERS = frozenset({"item", "size", "dim", "numel", "ndimension", "stride", "get_device", "data_ptr"})
+_NUMBER_FUNCTIONS = frozenset({"len", "int", "float", "round", "min", "max", "math", "numpy"})
+_CASTS = {
+    "half": Dtype.FLOAT16,
+    "bfloat16": Dtype.BFLOAT16,
+    "float": Dtype.FLOAT32,
+    "double": Dtype.FLOAT32,
+}
+_CREATORS = frozenset(
+    {"zeros", "ones", "empty", "full", "rand", "randn", "arange", "linspace", "eye", "tensor", "normal", "as_tensor"}
+)
+_LIKE = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"})
+_CONTAINERS = (ast.Tuple, ast.List, ast.Set)
+
+
+Enter = Callable[[ast.AST, Frame], None]
+
+
+class CallEvaluator(ABC):
+    """Evaluates calls in frames. `enter` walks the body of a function in a frame and fills `returned`."""
+
+    def __init__(self, resolver: Resolver, enter: Enter) -> None:
+        self._resolver, self._enter = resolver, enter
+        self.operations: list[Value] = []
+
+    @abstractmethod
+    def value(self, node: ast.expr | None, frame: Frame) -> Value:
+        """What an expression holds."""
+
+    def _input(self, node: ast.expr, frame: Frame, *, is_number: bool = False) -> Value:
+        dtype = Dtype.NUMBER if is_number else Dtype.UNKNOWN
+        return Value("input", dtype, node, context=frame.context, function=frame.function, scalar=is_number)
+
+    def _made(
+        self,
+        op: str,
+        node: ast.expr,
+        operands: list[Value],
+        parts: list[ast.expr],
+        frame: Frame,
+        keywords: dict[str, Value] | None = None,
+        *,
+        in_place: bool = False,
+        known: Outcome | None = None,
+        symbol: str = "",
+    ) -> Value:
+        keywords = keywords or {}
+        found = known or outcome(
+            op,
+            operands,
+            frame.context,
+            in_place=in_place,
+            requested=keywords.get("dtype"),
+            reduces_all=len(operands) < 2 and "dim" not in keywords and "axis" not in keywords,
+        )
+        made = Value(
+            op,
+            found.dtype,
+            node,
+            tuple(operands),
+            tuple(parts),
+            keywords,
+            in_place=in_place,
+            sure=found.sure,
+            scalar=found.scalar,
+            context=frame.context,
+            names=frame.snapshot(),
+            function=frame.function,
+            symbol=symbol,
+        )
+        self.operations.append(made)
+        return made
+
+    def _call(self, node: ast.Call, frame: Frame) -> Value:
+        operands = [self.value(argument, frame) for argument in node.args]
+        keywords = {keyword.arg or "**": self.value(keyword.value, frame) for keyword in node.keywords}
+        parts = list(node.args)
+        for binding in self._resolver.resolve(node.func, frame.scope):
+            known = self._bound(binding, node, operands, parts, keywords, frame)
+            if known is not None:
+                return known
+        if isinstance(node.func, ast.Attribute):
+            return self._method(node, node.func, operands, parts, keywords, frame)
+        name = dotted(node.func) or ""
+        if name in _NUMBER_FUNCTIONS:
+            return self._input(node, frame, is_number=True)
+        return self._network(name, node, operands, frame)
+
+    def _bound(
+        self,
+        binding: Binding,
+        node: ast.Call,
+        operands: list[Value],
+        parts: list[ast.expr],
+        keywords: dict[str, Value],
+        frame: Frame,
+    ) -> Value | None:
+        """The result where the callee is known."""
+        if binding.form is Form.SYMBOL:
+            return self._function(binding.symbol, node, operands, parts, keywords, frame)
+        if binding.form is Form.INSTANCE:
+            op = ops.of_layer(binding.symbol)
+            if op == "sequential":
+                return self._sequential(binding, node, operands, frame)
+            if op == "identity":
+                return operands[0] if operands else None
+            if op is None or op.startswith("module"):
+                return None
+            return self._made(op, node, operands, parts, frame, keywords, symbol=binding.symbol)
+        if binding.form is Form.FUNCTION:
+            return self._inlined(binding.node, node, operands, keywords, frame)
+        if binding.form is Form.OBJECT:
+            return self._object(binding, node, operands, keywords, frame)
+        if binding.form is Form.CLASS:
+            return Value("object", Dtype.UNKNOWN, node, tuple(operands))
+        return None
+
+    def _function(
+        self,
+        symbol: str,
+        node: ast.Call,
+        operands: list[Value],
+        parts: list[ast.expr],
+        keywords: dict[str, Value],
+        frame: Frame,
+    ) -> Value | None:
+        op = ops.of_symbol(symbol)
+        if op is None:
+            is_number = symbol.partition(".")[0] in _NUMBER_FUNCTIONS
+            return self._input(node, frame, is_number=True) if is_number else None
+        if op in _CREATORS or op in _LIKE:
+            return self._created(op, node, operands, parts, keywords, frame)
+        if op in ("cat", "stack", "hstack", "vstack") and operands and operands[0].op == "tuple":
+            operands = [*operands[0].operands, *operands[1:]]
+        if not operands and (first := keywords.get("input", keywords.get("query"))) is not None:
+            operands, parts = [first], [next(k.value for k in node.keywords if k.arg in ("input", "query"))]
+        in_place = ops.is_in_place(op) or "out" in keywords
+        name = ops.of_method(op) if ops.is_in_place(op) else op
+        if "out" in keywords:
+            known = Outcome(keywords["out"].dtype, keywords["out"].sure)
+            return self._made(name, node, operands, parts, frame, keywords, in_place=True, known=known, symbol=symbol)
+        made = self._made(name, node, operands, parts, frame, keywords, in_place=in_place, symbol=symbol)
+        if in_place and parts and (path := dotted(parts[0])) is not None:
+            frame.bind(path, made)
+        return made
+
+    def _created(
+        self,
+        op: str,
+        node: ast.Call,
+        operands: list[Value],
+        parts: list[ast.expr],
+        keywords: dict[str, Value],
+        frame: Frame,
+    ) -> Value:
+        """A new tensor: of the dtype asked for, else of the model tensor's or float32."""
+        requested = keywords.get("dtype")
+        if requested is not None:
+            known = Outcome(requested.dtype, requested.sure)
+        elif op in _LIKE and operands:
+            known = Outcome(operands[0].dtype, operands[0].sure)
+        elif op in ("tensor", "as_tensor", "full", "arange"):
+            is_number = op == "tensor" and bool(operands) and operands[0].dtype is Dtype.NUMBER
+            known = Outcome(Dtype.NUMBER if is_number else Dtype.UNKNOWN, scalar=is_number)
+        else:
+            known = Outcome(Dtype.FLOAT32)
+        return self._made(op, node, operands, parts, frame, keywords, known=known)
+
+    def _method(
+        self,
+        node: ast.Call,
+        function: ast.Attribute,
+        operands: list[Value],
+        parts: list[ast.expr],
+        keywords: dict[str, Value],
+        frame: Frame,
+    ) -> Value:
+        receiver, name = self.value(function.value, frame), function.attr
+        if name in _NUMBERS:
+            return self._input(node, frame, is_number=True)
+        if name in _CASTS and not operands:
+            return self._made("cast", node, [receiver], [function.value], frame, known=Outcome(_CASTS[name]))
+        if name in ("to", "type", "type_as", "astype"):
+            return self._cast(node, receiver, function.value, operands, keywords, frame)
+        op = ops.of_method(name)
+        if receiver.op == "network" and op not in ops.TENSOR_METHODS:
+            return self._network(name, node, [receiver], frame)
+        if op not in ops.TENSOR_METHODS:
+            return self._network(dotted(function) or "", node, operands, frame)
+        if op == "where":
+            operands = [*operands[:1], receiver, *operands[1:]]
+            return self._made(op, node, operands, [*parts[:1], function.value, *parts[1:]], frame, keywords)
+        in_place = ops.is_in_place(name)
+        known = Outcome(receiver.dtype, receiver.sure) if op.startswith("new_") else None
+        made = self._made(
+            op, node, [receiver, *operands], [function.value, *parts], frame, keywords, in_place=in_place, known=known
+        )
+        if in_place and (path := dotted(function.value)) is not None:
+            frame.bind(path, made)
+        return made
+
+    def _cast(
+        self,
+        node: ast.Call,
+        receiver: Value,
+        part: ast.expr,
+        operands: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+    ) -> Value:
+        """`.to(...)`: a dtype, another tensor, or a device, which leaves the dtype alone."""
+        wanted = keywords.get("dtype") or next((o for o in operands if o.op == "dtype"), None)
+        if wanted is None and operands and (operands[0].is_half or operands[0].dtype is Dtype.FLOAT32):
+            wanted = operands[0]
+        if wanted is not None:
+            known = Outcome(wanted.dtype, wanted.sure)
+        elif operands and operands[0].op == "input" and "dtype" in (dotted(operands[0].node) or ""):
+            known = Outcome(Dtype.UNKNOWN)
+        else:
+            known = Outcome(receiver.dtype, receiver.sure, receiver.scalar)
+        return self._made("cast", node, [receiver], [part], frame, known=known)
+
+    def _network(self, name: str, node: ast.Call, operands: list[Value], frame: Frame) -> Value:
+        """A call of something unknown; in a region, what is named like a network most likely returns half."""
+        if frame.context.state is Autocast.ON and name and _NETWORK.search(name) and not NO_TENSOR.search(name):
+            return self._made("network", node, operands, [], frame, known=Outcome(frame.context.dtype, False))
+        return self._input(node, frame)
+
+    # into this file
+
+    def _sequential(self, binding: Binding, node: ast.Call, operands: list[Value], frame: Frame) -> Value | None:
+        """What comes out of nn.Sequential(...): its layers, one after the other."""
+        if not isinstance(binding.node, ast.Call) or not operands:
+            return None
+        held = operands[0]
+        for layer in binding.node.args:
+            known = None
+            for inner in self._resolver.resolve(layer, binding.scope or frame.scope):
+                known = self._bound(inner, node, [held], [], {}, frame) or known
+            held = known or self._input(node, frame)
+        if held.dtype is Dtype.UNKNOWN:
+            return self._network("model", node, operands, frame)
+        return held
+
+    def _object(
+        self, binding: Binding, node: ast.Call, operands: list[Value], keywords: dict[str, Value], frame: Frame
+    ) -> Value | None:
+        owner = self._resolver.scope_of(binding.node)
+        for method in ("forward", "__call__"):
+            for found in self._resolver.attribute_of_class(owner, method):
+                if found.form is Form.FUNCTION:
+                    return self._inlined(found.node, node, operands, keywords, frame, bound=True)
+        return None
+
+    def _inlined(
+        self,
+        function: ast.AST,
+        node: ast.Call,
+        operands: list[Value],
+        keywords: dict[str, Value],
+        frame: Frame,
+        *,
+        bound: bool = False,
+    ) -> Value | None:
+        if not isinstance(function, FUNCTIONS) or function in frame.active or len(frame.active) >= MAX_DEPTH:
+            return None
+        scope = self._resolver.scope_of(function)
+        formal = [parameter.arg for parameter in parameters(function)]
+        is_method = scope.parent is not None and scope.parent.is_class and scope.self_name() is not None
+        if formal and is_method and (bound or isinstance(node.func, ast.Attribute)):
+            formal = formal[1:]
+        inner = Frame(
+            scope, frame.context, function=function, active=(*frame.active, function), outer=around(scope, frame)
+        )
+        for name, default in defaults(function):
+            inner.bind(name, self.value(default, Frame(scope.parent or scope, frame.context)))
+        if any(isinstance(argument, ast.Starred) for argument in node.args):
+            operands = []
+        for name, operand in (*zip(formal, operands, strict=False), *keywords.items()):
+            inner.bind(name, operand)
+        self._enter(function, inner)
+        if not inner.returned:
+            return self._input(node, frame)
+        return inner.returned[0] if len(inner.returned) == 1 else join(inner.returned, node)

@@ -1,0 +1,68 @@
+"""What the names of one function hold while it is walked."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ampfix.lint.dtypes import joined
+from ampfix.lint.scopes import Scope
+from ampfix.program import Context, Value
+
+
+@dataclass
+class Frame:
+    """One function (None: the module) being walked."""
+
+    scope: Scope
+    context: Context
+    names: dict[str, Value] = field(default_factory=dict)
+    function: ast.AST | None = None
+    outer: Frame | None = None
+    active: tuple[ast.AST, ...] = ()
+    returned: list[Value] = field(default_factory=list)
+    _frozen: MappingProxyType[str, Value] | None = None
+
+    def bind(self, path: str, value: Value) -> None:
+        self.names[path] = value
+        for other in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
+            del self.names[other]
+        self._frozen = None
+
+    def restore(self, names: dict[str, Value]) -> None:
+        self.names, self._frozen = names, None
+
+    def lookup(self, path: str) -> Value | None:
+        if path in self.names:
+            return self.names[path]
+        if self.outer is not None and path.partition(".")[0] not in self.scope.names:
+            return self.outer.lookup(path)
+        return None
+
+    def snapshot(self) -> MappingProxyType[str, Value]:
+        """The names as they are now; shared until one of them changes."""
+        if self._frozen is None:
+            self._frozen = MappingProxyType(dict(self.names))
+        return self._frozen
+
+
+def around(scope: Scope, frame: Frame) -> Frame | None:
+    """The frame whose names a function of this scope sees besides its own."""
+    chain = list(scope.chain())
+    held: Frame | None = frame
+    while held is not None and held.scope not in chain:
+        held = held.outer
+    return held
+
+
+def join(values: list[Value], node: ast.AST) -> Value:
+    """One of several values."""
+    distinct = list(dict.fromkeys(values))
+    if len(distinct) == 1:
+        return distinct[0]
+    found = joined(distinct)
+    first = distinct[0]
+    return Value(
+        "join", found.dtype, node, tuple(distinct), sure=found.sure, scalar=found.scalar, context=first.context
+    )

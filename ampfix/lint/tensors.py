@@ -1,0 +1,133 @@
+"""What tensor expressions hold: evaluates them to `Value`s."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from ampfix.lint import ops
+from ampfix.lint.dtypes import Outcome, promoted
+from ampfix.lint.numbers import known_number
+from ampfix.lint.symbols import DTYPES
+from ampfix.lint.tensorcalls import NO_TENSOR, NUMBER_NAME, CallEvaluator
+from ampfix.lint.tensorframes import Frame, join
+from ampfix.lint.usage import dotted
+from ampfix.program import Dtype, Value
+
+
+class Evaluator(CallEvaluator):
+    """Evaluates expressions in frames, and records every operation on tensors."""
+
+    def value(self, node: ast.expr | None, frame: Frame) -> Value:
+        if node is None:
+            return self._input(ast.Constant(None), frame)
+        fixed = known_number(node, frame.scope)
+        if fixed is not None:
+            return Value("number", Dtype.NUMBER, node, number=fixed, scalar=True)
+        path = dotted(node)
+        if path is not None and (held := frame.lookup(path)) is not None:
+            return held
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(self, node, frame)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child, frame)
+        return self._input(node, frame)
+
+    def unknown(self, node: ast.expr, frame: Frame) -> Value:
+        return self._input(node, frame)
+
+    def part_of(self, whole: Value, target: ast.expr, frame: Frame) -> Value:
+        """One of several results of a network."""
+        name = dotted(target) or ""
+        known = Outcome(Dtype.UNKNOWN if NO_TENSOR.search(name) else whole.dtype, False)
+        return self._made("network", target, [whole], [], frame, known=known)
+
+    def assigned(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
+        """`x[index] = value` changes x in place."""
+        held = self.value(target.value, frame)
+        if held.dtype is not Dtype.NUMBER:
+            parts, known = [target.value], Outcome(held.dtype, held.sure)
+            made = self._made("setitem", target, [held, value], parts, frame, in_place=True, known=known)
+            if (path := dotted(target.value)) is not None:
+                frame.bind(path, made)
+
+    # expressions
+
+    def _name(self, node: ast.Name, frame: Frame) -> Value:
+        return self._input(node, frame, is_number=NUMBER_NAME.search(node.id) is not None)
+
+    def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
+        symbols = self._resolver.symbols(node, frame.scope)
+        dtypes = {DTYPES[symbol] for symbol in symbols if symbol in DTYPES}
+        if len(dtypes) == 1:
+            return Value("dtype", Dtype(dtypes.pop()), node)
+        base = self.value(node.value, frame)
+        if node.attr == "dtype":
+            return Value("dtype", base.dtype, node, sure=base.sure)
+        if node.attr in ops.SHAPES:
+            return self._made("view", node, [base], [node.value], frame, known=Outcome(base.dtype, base.sure))
+        if base.op == "network" and not NO_TENSOR.search(node.attr):
+            return Value("network", base.dtype, node, (base,), sure=False, context=frame.context)
+        return self._input(node, frame, is_number=NUMBER_NAME.search(node.attr) is not None or node.attr == "shape")
+
+    def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
+        base = self.value(node.value, frame)
+        self.value(node.slice, frame)
+        if base.dtype is Dtype.NUMBER:
+            return self._input(node, frame, is_number=True)
+        if base.op == "tuple" and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+            return base.operands[node.slice.value] if node.slice.value < len(base.operands) else base
+        sure = base.sure and base.op != "network"
+        return self._made("view", node, [base], [node.value], frame, known=Outcome(base.dtype, sure))
+
+    def _binary(self, node: ast.BinOp, frame: Frame) -> Value:
+        operands = [self.value(node.left, frame), self.value(node.right, frame)]
+        op = ops.OPERATORS.get(type(node.op))
+        if op is None:
+            return self._input(node, frame)
+        if all(operand.dtype is Dtype.NUMBER for operand in operands):
+            return self._input(node, frame, is_number=True)
+        return self._made(op, node, operands, [node.left, node.right], frame)
+
+    def augmented(self, node: ast.AugAssign, frame: Frame) -> Value:
+        """`x += y` changes a tensor in place, and rebinds anything else."""
+        operands = [self.value(node.target, frame), self.value(node.value, frame)]
+        op = ops.OPERATORS.get(type(node.op), "unknown")
+        found = Outcome(operands[0].dtype, operands[0].sure)
+        if op == "matmul" or operands[0].dtype is Dtype.NUMBER:
+            found = promoted(operands)
+        parts = [node.target, node.value]
+        return self._made(op, node, operands, parts, frame, in_place=True, known=found)  # type: ignore[arg-type]
+
+    def _unary(self, node: ast.UnaryOp, frame: Frame) -> Value:
+        inner = self.value(node.operand, frame)
+        if inner.dtype is Dtype.NUMBER:
+            return self._input(node, frame, is_number=True)
+        op = "neg" if isinstance(node.op, ast.USub) else "invert"
+        return self._made(
+            op, node, [inner], [node.operand], frame, known=Outcome(inner.dtype, inner.sure, inner.scalar)
+        )
+
+    def _conditional(self, node: ast.IfExp, frame: Frame) -> Value:
+        self.value(node.test, frame)
+        return join([self.value(node.body, frame), self.value(node.orelse, frame)], node)
+
+    def _container(self, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> Value:
+        items = tuple(self.value(element, frame) for element in node.elts)
+        found = promoted(items)
+        return Value("tuple", found.dtype, node, items, sure=found.sure)
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Evaluator, ast.expr, Frame], Value]] = {
+    ast.Name: Evaluator._name,  # type: ignore[dict-item]
+    ast.Attribute: Evaluator._attribute,  # type: ignore[dict-item]
+    ast.Subscript: Evaluator._subscript,  # type: ignore[dict-item]
+    ast.BinOp: Evaluator._binary,  # type: ignore[dict-item]
+    ast.UnaryOp: Evaluator._unary,  # type: ignore[dict-item]
+    ast.IfExp: Evaluator._conditional,  # type: ignore[dict-item]
+    ast.Call: Evaluator._call,  # type: ignore[dict-item]
+    ast.Tuple: Evaluator._container,  # type: ignore[dict-item]
+    ast.List: Evaluator._container,  # type: ignore[dict-item]
+}
