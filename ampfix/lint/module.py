@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
+from ampfix.lint.constants import number
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
@@ -120,6 +121,9 @@ class SourceModule:
 
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)
+
+    def number(self, node: ast.expr) -> float | None:
+        return number(node, self.scope_at(node))
 
     def held(self, node: ast.expr) -> Held:
         guess = self._roles.of(node, Frame(self.scope_at(node)))
