@@ -52,7 +52,8 @@ class Mentions:
                 held = [value.body, value.orelse]
             more = [function for node in held for function in found.get(last_name(node), ())]
             if functions or more:
-                found.setdefault(name, []).extend([*functions, *more])
+                # Once each: in `x = x(...)`, line after line, the list would double every time.
+                found[name] = list(dict.fromkeys([*found.get(name, ()), *functions, *more]))
         return found
 
     def _assigned(self) -> Iterator[tuple[str, ast.expr]]:
