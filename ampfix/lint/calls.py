@@ -297,7 +297,7 @@ class CallReader:
         if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
             return False
         owner = frame.scope.owner_class()
-        if owner is None or function.value.id != frame.scope.self_name() or _HARMLESS.match(function.attr):
+        if owner is None or function.value.id != frame.scope.self_name() or is_harmless(function.attr):
             return False
         if function.attr in owner.attributes or not isinstance(owner.node, ast.ClassDef):
             return False
@@ -311,6 +311,11 @@ def anchored(site: Site, path: str) -> Site:
     if outer is None or outer is site:
         return site
     return replace(outer, proven=site.proven, origin=site)
+
+
+def is_harmless(method: str) -> bool:
+    """Whether a method of this name leaves gradients alone, as a rule."""
+    return _HARMLESS.match(method) is not None
 
 
 def _thresholds(clip: ast.Call) -> list[ast.expr]:

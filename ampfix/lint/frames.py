@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
 
+if TYPE_CHECKING:
+    from ampfix.lint.fields import Fields
+
+YIELD = "yield"
 _ALIAS_DEPTH = 6
 _NEGATED = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In, ast.LtE: ast.Gt, ast.Lt: ast.GtE}
 
@@ -23,7 +26,8 @@ class Frame:
 
     bindings: local root name -> canonical path. arguments: parameter -> what the caller passed. prefix: marks other
     locals. fields: attribute of self -> what its constructor was given for it. bodies: what calling a parameter runs,
-    where that is the function a decorator wraps; "yield": the body of the `with` that a generator stands for.
+    where that is the function a decorator wraps; YIELD: the body of the `with` that a generator stands for. left: what
+    happens when an ExitStack in progress ends.
     """
 
     scope: Scope
@@ -38,6 +42,7 @@ class Frame:
     statement: ast.stmt | None = None
     fields: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
     bodies: Mapping[str, Block] = field(default_factory=dict)
+    left: Mapping[str, list[Block]] = field(default_factory=dict)
 
     def passed(self, node: ast.expr) -> tuple[ast.expr, Frame] | None:
         """What a parameter, or an attribute that the constructor set from one, was given: the expression, its frame."""
@@ -59,8 +64,8 @@ class Frame:
 class Namer:
     """Canonical names and conditions of one module."""
 
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
+    def __init__(self, resolver: Resolver, fields: Fields) -> None:
+        self._resolver, self.fields = resolver, fields
         self._globals: dict[tuple[str, Scope], str] = {}
 
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
@@ -71,13 +76,18 @@ class Namer:
     def _path(self, path: str, frame: Frame, depth: int) -> str:
         cut = next((i for i, character in enumerate(path) if character in ".["), len(path))
         root, rest = path[:cut], path[cut:]
-        if frame.fields and root == frame.scope.self_name():
-            name = re.match(r"\.(\w+)", rest)
-            given = frame.fields.get(name[1]) if name is not None else None
-            known = None if given is None else self.canonical(*given)
-            if name is not None and known is not None:
-                return known + rest[name.end() :]
+        behind = self._behind(root, rest, frame) if rest.startswith(".") and depth < _ALIAS_DEPTH else None
+        if behind is not None:
+            return self._path(*behind, depth + 1)
         return self._root(root, frame, depth) + rest
+
+    def _behind(self, root: str, rest: str, frame: Frame) -> tuple[str, Frame] | None:
+        """An attribute that only passes on what a constructor or a caller gave: that path, and the frame it is in."""
+        given = frame.arguments.get(root)
+        if given is None:
+            given, rest = self.fields.behind(root, rest, frame)
+        path = None if given is None else dotted(given[0])
+        return None if given is None or path is None else (path + rest, given[1])
 
     def _root(self, root: str, frame: Frame, depth: int) -> str:
         if root in frame.bindings:

@@ -1,6 +1,7 @@
-"""Source to step program: statements become blocks, calls into the same file are inlined, expressions become events.
+"""Source to step program: statements become blocks, expressions become events.
 
-Statements live here; what a single call means for the step is in `ampfix.lint.calls`.
+Statements live here; what a single call means for the step is in `ampfix.lint.calls`, and how it is followed into the
+function that it runs in `ampfix.lint.inline`.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
-from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.frames import YIELD, Frame, Namer
+from ampfix.lint.inline import Inliner
 from ampfix.lint.prune import concerns_elements
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
 from ampfix.program import (
     Assign,
     Atom,
-    Binding,
     Block,
     Branch,
-    Call,
     Condition,
     Form,
     Jump,
@@ -32,8 +33,7 @@ from ampfix.program import (
     Protected,
 )
 
-_MAX_INLINE_DEPTH = 5
-_MAX_INLINED = 120  # calls inlined into one routine; beyond that a call is not followed
+_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 
 
 class Lowering:
@@ -42,13 +42,14 @@ class Lowering:
     def __init__(
         self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: frozenset[ast.AST]
     ) -> None:
-        self._resolver, self._reader, self._regions, self._interesting = resolver, reader, regions, interesting
+        self._resolver, self._reader, self._regions = resolver, reader, regions
         self._namer: Namer = reader.namer
-        self._inlined = 0
-        self._open: list[ast.AST] = []
+        callees = Callees(resolver, reader, reader.namer.fields)
+        self._inliner = Inliner(resolver, reader, callees, interesting, self._function_body)
 
     def routine(self, node: ast.AST, scope: Scope) -> Block:
-        self._inlined, self._open = 0, [node]
+        """The program of one function, seen with the `self` of its scope."""
+        self._inliner.start(node)
         self._reader.owners = {}
         return self._function_body(node, Frame(scope))
 
@@ -60,6 +61,8 @@ class Lowering:
             region = self._regions.enter(decorator, frame, as_decorator=True)
             if region is not None:
                 body = (*region.enter, Protected(body, final=region.exit))
+            elif body:
+                body = self._inliner.wrapped(decorator, frame, body)
         return body
 
     def _block(self, statements: Iterable[ast.stmt], frame: Frame) -> Block:
@@ -165,11 +168,22 @@ class Lowering:
     def _with(self, items: list[ast.withitem], body: list[ast.stmt], frame: Frame) -> Block:
         if not items:
             return self._block(body, frame)
-        first, inner = items[0], self._with(items[1:], body, frame)
+        first = items[0]
+        if isinstance(first.optional_vars, ast.Name) and self._is_stack(first.context_expr, frame):
+            left: list[Block] = []
+            inside = replace(frame, left={**frame.left, first.optional_vars.id: left})
+            stacked = self._with(items[1:], body, inside)
+            return (Protected(stacked, final=tuple(node for block in reversed(left) for node in block)),)
+        inner = self._with(items[1:], body, frame)
         region = self._regions.enter(first.context_expr, frame)
-        if region is None:
-            return (*self._expression(first.context_expr, frame), *inner)
-        return (*region.enter, Protected(inner, final=region.exit))
+        if region is not None:
+            return (*region.enter, Protected(inner, final=region.exit))
+        managed = self._inliner.managed(first.context_expr, frame, inner)
+        return managed if managed is not None else (*self._expression(first.context_expr, frame), *inner)
+
+    def _is_stack(self, node: ast.expr, frame: Frame) -> bool:
+        found = self._resolver.resolve(node, frame.scope)
+        return any(binding.form is Form.INSTANCE and binding.symbol in _STACKS for binding in found)
 
     def _Try(self, node: ast.Try, frame: Frame) -> Block:
         handlers = tuple(self._block(handler.body, frame) for handler in node.handlers)
@@ -241,6 +255,8 @@ class Lowering:
             return self._short_circuit(node, frame)
         if isinstance(node, ast.Call):
             return self._call(node, frame)
+        if isinstance(node, ast.Yield):
+            return (*self._expression(node.value, frame), *frame.bodies.get(YIELD, ()))
         nodes: list[Node] = []
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
@@ -266,69 +282,26 @@ class Lowering:
             nodes.extend(self._expression(node.func, frame))
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             nodes.extend(self._expression(argument, frame))
-        events = self._reader.read(node, frame)
-        nodes.extend(events if events is not None else self._inline(node, frame))
+        opened = self._opened_by_hand(node, frame)
+        events = opened if opened is not None else self._reader.read(node, frame)
+        nodes.extend(events if events is not None else self._inliner.follow(node, frame))
         return tuple(nodes)
 
-    def _inline(self, node: ast.Call, frame: Frame) -> Block:
-        for binding in self._resolver.resolve(node.func, frame.scope):
-            target, receiver = self._callee(binding, node)
-            if target is None or target not in self._interesting:
-                continue
-            if frame.depth >= _MAX_INLINE_DEPTH or self._inlined >= _MAX_INLINED or target in self._open:
-                continue
-            self._inlined += 1
-            self._open.append(target)
-            body = self._function_body(target, self._callee_frame(target, node, receiver, frame))
-            self._open.pop()
-            if body:
-                return (Call(body),)
-        return self._reader.opaque(node, frame)
-
-    def _callee(self, binding: Binding, node: ast.Call) -> tuple[ast.AST | None, ast.expr | None]:
-        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if binding.form is Form.FUNCTION:
-            return binding.node, receiver
-        if binding.form is Form.OBJECT:
-            owner = self._resolver.scope_of(binding.node)
-            for name in ("__call__", "forward"):
-                for found in self._resolver.attribute_of_class(owner, name):
-                    if found.form is Form.FUNCTION:
-                        return found.node, node.func
-        return None, None
-
-    def _callee_frame(self, target: ast.AST, node: ast.Call, receiver: ast.expr | None, frame: Frame) -> Frame:
-        scope = self._resolver.scope_of(target)
-        prefix = f"{scope.label}@{node.lineno}:"
-        closure = next((f for f in _closures(frame) if f.scope in list(scope.chain())), None)
-        bindings: dict[str, str] = {}
-        formal = [parameter.arg for parameter in parameters(target)] if isinstance(target, FUNCTIONS) else []
-        positional: list[ast.expr] = list(node.args)
-        self_name = scope.self_name()
-        if self_name is not None and formal[:1] == [self_name] and receiver is not None:
-            owner = self._namer.canonical(receiver, frame)
-            bindings[formal.pop(0)] = owner if owner is not None else f"{prefix}{self_name}"
-        arguments = [*zip(formal, positional, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
-        for name, argument in arguments:
-            path = self._namer.canonical(argument, frame)
-            if path is not None and not isinstance(argument, ast.Starred):
-                bindings[name] = path
-        return Frame(
-            scope,
-            bindings,
-            {name: (argument, frame) for name, argument in arguments},
-            prefix,
-            call=self._reader.site(node, frame),
-            closure=closure,
-            depth=frame.depth + 1,
-            loops=frame.loops,
-        )
-
-
-def _closures(frame: Frame | None) -> Iterable[Frame]:
-    while frame is not None:
-        yield frame
-        frame = frame.closure
+    def _opened_by_hand(self, node: ast.Call, frame: Frame) -> Block | None:
+        """`stack.enter_context(region)`, `region.__enter__()` and `region.__exit__(...)`."""
+        function = node.func
+        if not isinstance(function, ast.Attribute):
+            return None
+        if function.attr in ("__enter__", "__exit__"):
+            region = self._regions.enter(function.value, frame)
+            return None if region is None else region.enter if function.attr == "__enter__" else region.exit
+        if function.attr in ("enter_context", "enter_async_context") and len(node.args) == 1:
+            region = self._regions.enter(node.args[0], frame)
+            left = frame.left.get(dotted(function.value) or "")
+            if region is not None and left is not None:
+                left.append(region.exit)
+                return region.enter
+        return None
 
 
 def _branch(condition: Condition, then: Block, orelse: Block) -> Block:

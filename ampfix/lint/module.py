@@ -10,6 +10,7 @@ from functools import cached_property
 from ampfix.findings import Span
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
+from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
@@ -49,7 +50,7 @@ class SourceModule:
         self.tree, self._scopes = self._file.tree, self._file.scopes
         self._neighbours = Neighbours(self._file, project)
         self._resolver = Resolver(self._neighbours)
-        namer = Namer(self._resolver)
+        namer = Namer(self._resolver, Fields(self._resolver))
         self._roles = Roles(self._resolver)
         self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)

@@ -188,11 +188,12 @@ class Resolver:
             return
         for function in self.resolve(value.func, scope):
             if function.form is Form.FUNCTION:
-                for returned in self._returned(function.node):
+                for returned in self.returned(function.node):
                     if isinstance(returned, ast.Tuple) and item < len(returned.elts):
                         yield from self.resolve(returned.elts[item], function.scope)
 
-    def _returned(self, function: ast.AST) -> list[ast.expr]:
+    def returned(self, function: ast.AST) -> list[ast.expr]:
+        """What a function returns."""
         if function not in self._returns:
             self._returns[function] = list(_returned(function))
         return self._returns[function]
@@ -303,7 +304,7 @@ class Resolver:
                     if inner.form is Form.SYMBOL:
                         yield Binding(Form.PARTIAL, inner.symbol, node, scope)
                     elif inner.form is Form.FUNCTION:
-                        yield inner
+                        yield replace(inner, preset=(node, scope))
             elif function.form is Form.SYMBOL and function.symbol in _TRANSPARENT and node.args:
                 yield from self.resolve(node.args[-1 if function.symbol == "typing.cast" else 0], scope)
             elif function.form is Form.SYMBOL:
@@ -313,7 +314,7 @@ class Resolver:
             elif function.form is Form.CLASS:
                 yield Binding(Form.OBJECT, function.symbol, function.node, function.scope, built=(node, scope))
             elif function.form is Form.FUNCTION:
-                for returned in self._returned(function.node):
+                for returned in self.returned(function.node):
                     yield from self.resolve(returned, function.scope)
 
 

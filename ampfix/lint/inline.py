@@ -1,0 +1,175 @@
+"""Follows calls: into functions, methods and callable objects, the wrapper of a decorator, the body of a context
+manager. What cannot be followed leaves a mark, so that nothing is said about the state behind it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+
+from ampfix.lint.callees import Callee, Callees
+from ampfix.lint.calls import CallReader, is_harmless
+from ampfix.lint.frames import YIELD, Frame
+from ampfix.lint.prune import every_node
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.usage import dotted
+from ampfix.program import Atom, Block, Branch, Call, Condition, Form, Opaque, Protected
+
+_MAX_DEPTH = 5  # calls inside calls
+_MAX_INLINED = 120  # calls inlined into one routine
+_MAX_CANDIDATES = 3  # functions that one call may run
+_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+_Body = Callable[[ast.AST, Frame], Block]
+
+
+class Inliner:
+    """Follows the calls of one routine at a time. `lower` turns a function in a frame into a block."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        reader: CallReader,
+        callees: Callees,
+        interesting: frozenset[ast.AST],
+        lower: _Body,
+    ) -> None:
+        self._resolver, self._reader, self._callees = resolver, reader, callees
+        self._interesting, self._lower = interesting, lower
+        self._inlined = 0
+        self._open: list[ast.AST] = []
+
+    def start(self, function: ast.AST) -> None:
+        """Begin a routine."""
+        self._inlined, self._open = 0, [function]
+
+    def follow(self, node: ast.Call, frame: Frame) -> Block:
+        """What a call does that is no event by itself."""
+        wrapped = _wrapped_body(node.func, frame)
+        if wrapped is not None:
+            return (Call(wrapped),)
+        callees = {callee.function: callee for callee in self._callees.of(node, frame)}
+        worth = [callee for callee in callees.values() if callee.function in self._interesting]
+        if not worth:
+            stub = any(_is_stub(callee.function) for callee in callees.values()) and _is_hook(node.func, frame)
+            return (Opaque(certain=False),) if stub else self._reader.opaque(node, frame)
+        result: Block = ()
+        for index, callee in enumerate(reversed(worth[:_MAX_CANDIDATES])):
+            body = self._body(callee, node, frame)
+            is_last = index == 0 and len(worth) == len(callees)
+            result = body if is_last else (Branch(self._chosen(callee, node, frame), body, result),)
+        return result if result else self._reader.opaque(node, frame)
+
+    def _body(self, callee: Callee, node: ast.Call, frame: Frame) -> Block:
+        if callee.function in self._open:
+            return ()
+        if frame.depth >= _MAX_DEPTH or self._inlined >= _MAX_INLINED:
+            return (Opaque(),)
+        body = self._lowered(callee, node, frame)
+        return (Call(body),) if body else ()
+
+    def _lowered(self, callee: Callee, node: ast.Call, frame: Frame, yielded: Block | None = None) -> Block:
+        self._inlined += 1
+        self._open.append(callee.function)
+        inner = self._callees.frame(callee, node, frame)
+        if yielded is not None:
+            inner = replace(inner, bodies={YIELD: yielded})
+        body = self._lower(callee.function, inner)
+        self._open.pop()
+        return body
+
+    def _chosen(self, callee: Callee, node: ast.Call, frame: Frame) -> Condition:
+        """When a call of several possible functions runs this one."""
+        guard, scope = callee.binding.guard, callee.binding.scope
+        if guard is not None:
+            known = self._reader.namer.foreign(guard, scope.parent or scope, frame)
+            if known is not None:
+                return known
+        path = self._reader.namer.canonical(node.func, frame) or ast.unparse(node.func)
+        return Atom(f"<{path} is {callee.binding.symbol}>", frozenset({path}))
+
+    # decorators and context managers
+
+    def wrapped(self, decorator: ast.expr, frame: Frame, body: Block) -> Block:
+        """A function's body inside what its decorator runs around it; the body itself where that cannot be seen."""
+        scope = frame.scope.parent or frame.scope
+        for binding in self._resolver.resolve(decorator, scope):
+            function = binding.node
+            if binding.form is not Form.FUNCTION or function not in self._interesting or function in self._open:
+                continue
+            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or not function.args.args:
+                continue
+            inner = self._returned_function(function)
+            if inner is None or frame.depth >= _MAX_DEPTH:
+                continue
+            outer = Frame(self._resolver.scope_of(function), depth=frame.depth + 1, call=frame.call, loops=frame.loops)
+            outer = replace(outer, bodies={function.args.args[0].arg: body})
+            self._open.append(function)
+            around = self._lower(inner, replace(outer, scope=self._resolver.scope_of(inner), closure=outer))
+            self._open.pop()
+            if any(node is body[0] for node in _inside(around)):
+                return around
+        return body
+
+    def _returned_function(self, decorator: ast.AST) -> ast.AST | None:
+        """The function that a decorator puts in the place of what it decorates."""
+        scope = self._resolver.scope_of(decorator)
+        for returned in self._resolver.returned(decorator):
+            for binding in self._resolver.resolve(returned, scope):
+                if binding.form is Form.FUNCTION and binding.node is not decorator:
+                    function: ast.AST = binding.node
+                    return function
+        return None
+
+    def managed(self, node: ast.expr, frame: Frame, inner: Block) -> Block | None:
+        """A `with` body inside what its manager does around it; None where the manager does nothing of interest."""
+        if isinstance(node, ast.Call):
+            for callee in self._callees.of(node, frame):
+                if self._is_manager(callee.function) and self._may_open(callee, frame):
+                    around = self._lowered(callee, node, frame, inner)
+                    return around if not inner or any(one is inner[0] for one in _inside(around)) else None
+        enter, leave = (self._callees.method(node, name, frame) for name in ("__enter__", "__exit__"))
+        if enter is None or leave is None or not self._may_open(enter, frame):
+            return None
+        call = ast.copy_location(ast.Call(node, [], []), node)
+        return (*self._body(enter, call, frame), Protected(inner, final=self._body(leave, call, frame)))
+
+    def _may_open(self, callee: Callee, frame: Frame) -> bool:
+        is_free = callee.function in self._interesting and callee.function not in self._open
+        return is_free and frame.depth < _MAX_DEPTH and self._inlined < _MAX_INLINED
+
+    def _is_manager(self, function: ast.AST) -> bool:
+        decorators: list[ast.expr] = getattr(function, "decorator_list", [])
+        scope = self._resolver.scope_of(function)
+        return any(set(self._resolver.symbols(one, scope.parent or scope)) & _MANAGERS for one in decorators)
+
+
+def _inside(block: Block) -> list[object]:
+    """Every node of a block and of the blocks in it."""
+    return list(every_node(block))
+
+
+def _wrapped_body(function: ast.expr, frame: Frame) -> Block | None:
+    """The body that a parameter of a decorator stands for."""
+    current: Frame | None = frame if isinstance(function, ast.Name) else None
+    while current is not None:
+        if isinstance(function, ast.Name) and function.id in current.bodies:
+            return current.bodies[function.id]
+        current = current.closure
+    return None
+
+
+def _is_hook(function: ast.expr, frame: Frame) -> bool:
+    """Whether a call reaches a method that a subclass may fill in."""
+    path = dotted(function) or ""
+    root, _, name = path.partition(".")
+    return root == frame.scope.self_name() and "." not in name and not is_harmless(name)
+
+
+def _is_stub(function: ast.AST) -> bool:
+    """Whether a function leaves its work to a subclass."""
+    body = getattr(function, "body", [])
+    return isinstance(body, list) and all(
+        isinstance(statement, (ast.Pass, ast.Raise))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in body
+    )
