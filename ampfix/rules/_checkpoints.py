@@ -150,7 +150,11 @@ def in_reach(target: str, node: ast.AST, source: Source) -> bool:
     """Whether a name or `self.` attribute of this file is set where the node stands, as far as order tells."""
     root = target.partition(".")[0]
     holders = [one for one in source.ancestors(node) if isinstance(one, (*places.FUNCTIONS, ast.Module))]
-    if root != target and (owner := places.class_of(node, source)) is not None and root in _first_parameters(owner):
+    if (
+        root != target
+        and (owner := places.class_of(node, source)) is not None
+        and root in places.first_parameters(owner)
+    ):
         return target in places.assigned_in(owner)
     for holder in holders:
         if not isinstance(holder, ast.Module) and root in _parameters(holder):
@@ -159,11 +163,6 @@ def in_reach(target: str, node: ast.AST, source: Source) -> bool:
         if lines:
             return holder is not holders[0] or min(lines) < getattr(node, "lineno", 0)
     return False
-
-
-def _first_parameters(owner: ast.ClassDef) -> set[str]:
-    methods = (one for one in owner.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    return {method.args.args[0].arg for method in methods if method.args.args}
 
 
 def _parameters(function: ast.AST) -> set[str]:

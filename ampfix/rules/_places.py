@@ -52,6 +52,12 @@ def class_of(node: ast.AST, source: Source) -> ast.ClassDef | None:
     return next((ancestor for ancestor in source.ancestors(node) if isinstance(ancestor, ast.ClassDef)), None)
 
 
+def first_parameters(owner: ast.ClassDef) -> set[str]:
+    """What the methods of a class call their object."""
+    methods = (one for one in owner.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return {method.args.args[0].arg for method in methods if method.args.args}
+
+
 def statement_of(node: ast.AST, source: Source) -> ast.stmt:
     """The innermost statement that is or holds a node."""
     return next(one for one in (node, *source.ancestors(node)) if isinstance(one, ast.stmt))
