@@ -1,0 +1,301 @@
+"""AMP309."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._shapes import LOOPS, function_of, loops, method, owner_of, path
+
+
+class LowPrecisionAccumulator(Rule):
+    """A running sum or average is kept in half.
+
+    ## What it does
+    Finds tensors built in float16 or bfloat16 that a loop, or a method, adds to; and averaged copies of a model (EMA)
+    that are cast to half and updated in place.
+
+    ## Why is this bad
+    What is added is small beside what is there already, so it is rounded away: a float16 counter stops at 2048, a
+    bfloat16 one at 256, and an average with decay 0.9995 moves by less than half a unit in the last place of its
+    weights and stays where it began.
+
+    ## Example
+    ```python
+    total = torch.zeros((), device="cuda", dtype=torch.float16)
+    for x, y in loader:
+        total += loss.detach()
+    ```
+
+    ## Use instead
+    ```python
+    total = torch.zeros((), device="cuda", dtype=torch.float32)
+    for x, y in loader:
+        total += loss.detach()
+    ```
+
+    ## Fix safety
+    Safe: the accumulator alone becomes float32, and what is added to it is converted by torch.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/numerical_accuracy.html
+    """
+
+    code, name, severity = "AMP309", "low-precision-accumulator", Severity.WARNING
+    fix = Applicability.SAFE
+    mentions = (("torch", ".half"), ("torch", "float16"))
+
+    VALID = (
+        """\
+import torch
+
+def evaluate(model, loader):
+    total = torch.zeros((), device="cuda")
+    cache = torch.empty(8, 8, dtype=torch.float16)
+    half = torch.zeros(8, dtype=torch.float16)
+    for i, x in enumerate(loader):
+        total += model(x).mean()
+        cache[i] = x
+        half = model(half)
+        shifted = torch.zeros(8, dtype=torch.float16)
+        shifted += x
+    return total, half + 1
+""",
+        """\
+import copy
+import torch
+
+def save(ema, model):
+    small = copy.deepcopy(ema).half()
+    torch.save(small.state_dict(), "ema.pt")
+    for average, weight in zip(ema.parameters(), model.parameters()):
+        average.lerp_(weight, 0.001)
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def evaluate(model, loader):
+    total = torch.zeros((), device="cuda", dtype=torch.float16)
+    seen = torch.tensor(0.0).to(torch.bfloat16)
+    for x in loader:
+        total += model(x).mean()
+        seen = seen + len(x)
+    return total / seen
+""",
+            """\
+import torch
+
+def evaluate(model, loader):
+    total = torch.zeros((), device="cuda", dtype=torch.float32)
+    seen = torch.tensor(0.0)
+    for x in loader:
+        total += model(x).mean()
+        seen = seen + len(x)
+    return total / seen
+""",
+            (4, 5),
+        ),
+        Invalid(
+            """\
+import torch
+
+class Average(torch.nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.half))
+
+    def forward(self, x):
+        self.mean.mul_(0.999).add_(x.mean(0), alpha=0.001)
+        return x - self.mean
+""",
+            """\
+import torch
+
+class Average(torch.nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float32))
+
+    def forward(self, x):
+        self.mean.mul_(0.999).add_(x.mean(0), alpha=0.001)
+        return x - self.mean
+""",
+            (6,),
+        ),
+        Invalid(
+            """\
+import copy
+import torch
+
+def train(model, loader, optimizer, decay=0.9995):
+    ema = copy.deepcopy(model).half().eval()  # saves memory
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for average, weight in zip(ema.parameters(), model.parameters()):
+                average.mul_(decay).add_(weight, alpha=1 - decay)
+    return ema
+""",
+            """\
+import copy
+import torch
+
+def train(model, loader, optimizer, decay=0.9995):
+    ema = copy.deepcopy(model).eval()  # saves memory
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for average, weight in zip(ema.parameters(), model.parameters()):
+                average.mul_(decay).add_(weight, alpha=1 - decay)
+    return ema
+""",
+            (5,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for built in _built(source):
+            is_average = built.is_copy and _is_averaged(built, source)
+            if is_average or (not built.is_copy and _is_added_to(built, source)):
+                yield self.finding(
+                    source,
+                    source.span(built.half),
+                    f"{built.name} is kept in {built.dtype} and {'averaged' if is_average else 'added to'} again and "
+                    "again: what is added is rounded away once the sum is large beside it",
+                    symbol=built.name,
+                    repair=Repair(
+                        "widen_accumulator",
+                        Applicability.SAFE,
+                        f"Keep {built.name} in float32",
+                        source.span(built.half),
+                    ),
+                )
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A half tensor or model copy. half: the dtype or cast that makes it half; at: the statement that names it."""
+
+    name: str
+    owner: ast.AST
+    half: ast.expr
+    dtype: str
+    at: ast.AST
+    is_copy: bool
+
+
+_FACTORIES = frozenset(
+    {"zeros", "ones", "tensor", "full", "empty", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like"}
+)
+_COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
+
+
+def _built(source: Source) -> Iterator[_Built]:
+    casts = {cast.node: cast.dtype for cast in source.half_casts}
+    for node in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
+        name, value = _named(node)
+        if not name or value is None:
+            continue
+        half, dtype = None, ""
+        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not _maker(value, source):
+            if value in casts:
+                half, dtype = value, casts[value]
+            elif value.func.attr in ("float", "double", "detach", "item"):
+                break
+            value = value.func.value
+        made = _maker(value, source) if isinstance(value, ast.Call) else ""
+        if made in _FACTORIES and half is None and isinstance(value, ast.Call):
+            half, dtype = next(
+                (
+                    (k.value, found)
+                    for k in value.keywords
+                    if k.arg == "dtype" and (found := source.half_dtype(k.value))
+                ),
+                (None, ""),
+            )
+        if half is not None and made:
+            yield _Built(name, owner_of(node, name, source), half, dtype, node, made in _COPIES)
+
+
+def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
+    """The name a node gives a value, and the value: an assignment or a registered buffer."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        return path(node.targets[0]), node.value
+    if isinstance(node, ast.AnnAssign):
+        return path(node.target), node.value
+    receiver, name = method(node)
+    if name == "register_buffer" and isinstance(node, ast.Call) and len(node.args) > 1:
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and path(receiver):
+            return f"{path(receiver)}.{first.value}", node.args[1]
+    return "", None
+
+
+def _maker(call: ast.Call, source: Source) -> str:
+    """What makes the value: the name of torch's factory, or the qualified name of what copies a model."""
+    for binding in source.resolve(call.func):
+        if binding.form is Form.SYMBOL:
+            if binding.symbol in _COPIES:
+                return binding.symbol
+            if binding.symbol.rpartition(".")[0] == "torch" and binding.symbol.rpartition(".")[2] in _FACTORIES:
+                return binding.symbol.rpartition(".")[2]
+    return ""
+
+
+def _is_added_to(built: _Built, source: Source) -> bool:
+    for node in source.nodes((ast.AugAssign, ast.Assign, ast.Call)):
+        if _adds_to(node, built.name) and _repeats(node, built, source):
+            return True
+    return False
+
+
+def _adds_to(node: ast.AST, name: str) -> bool:
+    if isinstance(node, ast.AugAssign):
+        return path(node.target) == name and isinstance(node.op, (ast.Add, ast.Sub))
+    if isinstance(node, ast.Assign):
+        is_sum = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, (ast.Add, ast.Sub))
+        return is_sum and path(node.targets[0]) == name and any(path(side) == name for side in ast.walk(node.value))
+    receiver, method_name = method(node)
+    if method_name not in ("add_", "sub_", "lerp_"):
+        return False
+    while method(receiver)[1] in ("mul_", "add_", "data"):
+        receiver = method(receiver)[0]
+    return path(receiver) == name
+
+
+def _repeats(node: ast.AST, built: _Built, source: Source) -> bool:
+    """Whether the sum goes on after it was built: in a loop that does not build it anew, or in another method."""
+    if owner_of(node, built.name, source) is not built.owner:
+        return False
+    around = set(loops(built.at, source))
+    if any(loop not in around for loop in loops(node, source)):
+        return True
+    return built.name.startswith("self.") and function_of(node, source) is not function_of(built.at, source)
+
+
+def _is_averaged(built: _Built, source: Source) -> bool:
+    """Whether a loop over the copy's parameters changes them in place, or `update_parameters` does."""
+    for node in source.nodes((*LOOPS, ast.Call)):
+        if isinstance(node, ast.Call):
+            if method(node)[1] == "update_parameters" and path(method(node)[0]) == built.name:
+                return True
+            continue
+        if not isinstance(node, (ast.For, ast.AsyncFor)) or owner_of(node, built.name, source) is not built.owner:
+            continue
+        walked = any(
+            path(method(call)[0]) == built.name
+            and method(call)[1] in ("parameters", "named_parameters", "state_dict", "buffers")
+            for call in ast.walk(node.iter)
+        )
+        if walked and any(method(call)[1] in ("mul_", "lerp_", "add_") for call in ast.walk(node)):
+            return True
+    return False
