@@ -205,7 +205,8 @@ def _built(source: Source) -> Iterator[_Built]:
         name, value = _named(node)
         if not name or value is None:
             continue
-        half, dtype = None, ""
+        half: ast.expr | None = None
+        dtype = ""
         while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not _maker(value, source):
             if value in casts:
                 half, dtype = value, casts[value]
@@ -235,7 +236,7 @@ def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
     receiver, name = method(node)
     if name == "register_buffer" and isinstance(node, ast.Call) and len(node.args) > 1:
         first = node.args[0]
-        if isinstance(first, ast.Constant) and path(receiver):
+        if isinstance(first, ast.Constant) and isinstance(first.value, str) and path(receiver):
             return f"{path(receiver)}.{first.value}", node.args[1]
     return "", None
 

@@ -1,0 +1,171 @@
+"""AMP302."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._halfmodels import cast_models
+from ampfix.rules._shapes import statement_of
+
+
+class Bf16UncheckedHardware(Rule):
+    """bfloat16 is used without asking whether the hardware has it.
+
+    ## What it does
+    Finds `torch.cuda.is_bf16_supported()` without `including_emulation=False`, unless the compute capability is asked
+    for as well. A training file that fixes bfloat16 and asks nothing gets one note, a warning where the file names
+    GPUs older than Ampere.
+
+    ## Why is this bad
+    GPUs before compute capability 8.0 (V100, T4, RTX 20) have no bfloat16 units. torch emulates it there, slower than
+    float32, and `is_bf16_supported()` alone answers True. float16 with a GradScaler uses their tensor cores.
+
+    ## Example
+    ```python
+    dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    ```
+
+    ## Use instead
+    ```python
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    dtype = torch.bfloat16 if native else torch.float16
+    scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
+    ```
+
+    ## Fix safety
+    Unsafe: on older GPUs the other branch now runs, which has to bring the scaler that float16 needs. Projects that
+    support torch before 2.5, which lacks the argument, compare the compute capability with (8, 0).
+
+    ## References
+    - https://pytorch.org/docs/stable/generated/torch.cuda.is_bf16_supported.html
+    """
+
+    code, name, severity = "AMP302", "bf16-unchecked-hardware", Severity.WARNING
+    fix = Applicability.UNSAFE
+    mentions = (("is_bf16_supported",), ("bfloat16", "backward"))
+
+    VALID = (
+        """\
+import torch
+
+native = torch.cuda.is_bf16_supported(including_emulation=False)
+dtype = torch.bfloat16 if native else torch.float16
+new = torch.cuda.get_device_capability()[0] >= 8 and torch.cuda.is_bf16_supported()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, args):
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[args.dtype]
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=dtype):
+            loss = model(x, y)
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.autocast("cuda", torch.bfloat16, False):
+            loss = loss + model(x, y)
+        loss.backward()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer):
+    assert torch.cuda.get_device_capability() >= (8, 0)
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
+""",
+            """\
+import torch
+
+dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
+""",
+            (3,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+""",
+            None,
+            (5,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for call in source.nodes((ast.Call,)):
+            if isinstance(call, ast.Call) and _accepts_emulation(call, source):
+                yield self.finding(
+                    source,
+                    source.span(call),
+                    "is_bf16_supported() counts emulation: it is True on a T4 or V100 too, where bfloat16 is slower "
+                    "than float32",
+                    repair=Repair(
+                        "native_bfloat16",
+                        Applicability.UNSAFE,
+                        "Ask for bfloat16 in hardware",
+                        source.span(call),
+                    ),
+                )
+        if "backward" in source.text and not _CHECK.search(source.text):
+            yield from self._unasked(source)
+
+    def _unasked(self, source: Source) -> Iterator[Finding]:
+        place = min(_bfloat16(source), key=lambda node: (node.lineno, node.col_offset), default=None)
+        if place is None:
+            return
+        old = _OLD_GPU.search(source.text)
+        where = f"this file names {old[0]}, which has no bfloat16 units" if old else "right on Ampere and later"
+        yield self.finding(
+            source,
+            source.span(place),
+            f"bfloat16 is fixed here and nothing asks whether the GPU has it: {where}",
+            proven=old is not None,
+            repair="choose the dtype by is_bf16_supported(including_emulation=False), with a scaler for float16",
+        )
+
+
+_CHECK = re.compile(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability|get_device_properties")
+_OLD_GPU = re.compile(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
+
+
+def _accepts_emulation(call: ast.Call, source: Source) -> bool:
+    if call.keywords or call.args or not isinstance(call.func, (ast.Name, ast.Attribute)):
+        return False
+    if not any(b.form is Form.SYMBOL and b.symbol == "torch.cuda.is_bf16_supported" for b in source.resolve(call.func)):
+        return False
+    statement = statement_of(call, source)
+    test = getattr(statement, "test", statement)  # of an if, the test alone
+    asked = source.segment(test)
+    return "capability" not in asked and "major" not in asked
+
+
+def _bfloat16(source: Source) -> Iterator[ast.expr]:
+    """Where bfloat16 is fixed for a GPU: regions, and models that are cast."""
+    for region in source.regions:
+        if region.dtype == "bfloat16" and region.device != "cpu" and region.enabled is not False and region.call:
+            yield region.opening
+    for model in cast_models(source):
+        if model.cast.dtype == "bfloat16" and model.certain:
+            yield model.cast.node
