@@ -171,8 +171,8 @@ def _thrashing(skips: float, interval: float, backoff: float) -> tuple[str, str]
         return None
     culprit = "backoff_factor" if backoff > _DEFAULTS["backoff_factor"] and skips > 1 else "growth_interval"
     return culprit, (
-        f"the scale grows every {interval:g} clean steps and each growth costs {skips:.0f} skipped: up to {share:.0%} of "
-        "all steps are skipped"
+        f"the scale grows every {interval:g} clean steps and each growth costs {skips:.0f} skipped: "
+        f"up to {share:.0%} of all steps are skipped"
     )
 
 

@@ -1,0 +1,77 @@
+"""What turns a scaler or a region on, and what decides its dtype. Shared by rules that compare the two."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ampfix.program import AutocastOpened, ScalerBuilt, Source
+from ampfix.rules import _checkpoints as checkpoints
+from ampfix.rules import _places as places
+
+_ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
+_ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
+
+
+def scale_calls(scaler: ScalerBuilt, source: Source) -> list[ast.Call]:
+    """Where this scaler scales a loss, as far as the name it is built under tells."""
+    if not scaler.target:
+        return []
+    last = scaler.target.rpartition(".")[2]
+    calls = places.methods_called(source.tree, "scale")
+    return [call for call in calls if places.receiver(call).rpartition(".")[2] == last]
+
+
+def is_on(enabled: ast.expr | None) -> bool:
+    """Whether an `enabled` argument leaves no way to switch off."""
+    return enabled is None or places.is_constant(enabled, True)
+
+
+def deciding(scaler: ScalerBuilt, source: Source) -> str:
+    """The text of all that decides whether the scaler scales: its switch, the tests around it and around its use."""
+    enabled = (scaler.arguments or {}).get("enabled")
+    tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
+    for call in scale_calls(scaler, source):
+        tests += places.tests_around(call, source)
+    return " ".join(text for test in tests for text in spellings(test, source))
+
+
+def spellings(test: ast.expr, source: Source) -> Iterator[str]:
+    """A test as written, then with what its names are set to."""
+    yield places.spelled(test)
+    read = places.names_in(test)
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        if any(places.spelled(target) in read for target in node.targets):
+            yield places.spelled(node.value)
+
+
+def speaks_of_dtype(text: str) -> bool:
+    return bool(_ABOUT_DTYPE.search(text))
+
+
+def speaks_of_device(text: str) -> bool:
+    return bool(_ABOUT_DEVICE.search(text))
+
+
+def training_regions(source: Source) -> list[AutocastOpened]:
+    """The file's regions that may be on, without those of the CPU."""
+    return [
+        region
+        for region in source.autocasts
+        if region.device != "cpu" and not places.is_constant(region.enabled, False)
+    ]
+
+
+def reachable(expression: ast.expr, at: ast.AST, source: Source) -> bool:
+    """Whether all names of an expression are known where another node stands."""
+    roots = [child for child in ast.walk(expression) if isinstance(child, ast.Name)]
+    return all(_known(root, expression, at, source) for root in roots)
+
+
+def _known(root: ast.Name, expression: ast.expr, at: ast.AST, source: Source) -> bool:
+    if root.id in source.import_aliases:
+        return True
+    paths = [name for name in places.names_in(expression) if name.partition(".")[0] == root.id]
+    return checkpoints.in_reach(min(paths, key=lambda path: (path.count(".") != 1, len(path))), at, source)

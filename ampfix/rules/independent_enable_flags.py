@@ -1,0 +1,219 @@
+"""AMP208."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import AutocastOpened, ScalerBuilt, Source
+from ampfix.rules import _places as places
+from ampfix.rules import _switches as switches
+from ampfix.rules._base import Invalid, Rule
+
+
+class IndependentEnableFlags(Rule):
+    """The autocast region and the scaler of one loop are switched by different conditions.
+
+    ## What it does
+    Compares what enables the float16 region with what enables the scaler of the same function. A scaler that stays on
+    while the region is off does no harm and is left alone, and so is a scaler that is switched by the dtype or device.
+
+    ## Why is this bad
+    Where the flags differ, the forward runs in float16 and the loss is not scaled: small gradients vanish, and nothing
+    tells. It shows only with the one combination of options that nobody tried.
+
+    ## Example
+    ```python
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    ...
+    with torch.autocast("cuda"):
+    ```
+
+    ## Use instead
+    ```python
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    ...
+    with torch.autocast("cuda", enabled=args.amp):
+    ```
+
+    ## Fix safety
+    Unsafe: with the other setting of the flag the run now has a different precision.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+
+    code, name, severity = "AMP208", "independent-enable-flags", Severity.WARNING
+    fix = Applicability.UNSAFE
+    mentions = (("GradScaler", "enabled", "autocast"), ("GradScaler(", "autocast("))
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, use_amp, dtype):
+    scaler = torch.amp.GradScaler("cuda", enabled=use_amp and dtype is torch.float16)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=dtype, enabled=use_amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, args):
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    for x, y in loader:
+        optimizer.zero_grad()
+        if args.amp:
+            with torch.autocast("cuda"):
+                loss = model(x, y)
+        else:
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, use_amp):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=use_amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, args):
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, args):
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=args.amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (7,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, mixed, scaled):
+    scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=mixed):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, mixed, scaled):
+    scaler = torch.amp.GradScaler("cuda", enabled=mixed)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=mixed):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (4,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for scaler in source.scalers:
+            enabled = (scaler.arguments or {}).get("enabled")
+            if enabled is None or isinstance(enabled, ast.Constant) or scaler.optional:
+                continue
+            text = " ".join(switches.spellings(enabled, source))
+            if switches.speaks_of_dtype(text) or switches.speaks_of_device(text):
+                continue
+            if places.tests_around(scaler.node, source):
+                continue
+            for region in _regions_of(scaler, source):
+                yield from self._compare(source, scaler, enabled, region)
+
+    def _compare(
+        self, source: Source, scaler: ScalerBuilt, enabled: ast.expr, region: AutocastOpened
+    ) -> Iterator[Finding]:
+        switch = places.spelled(enabled)
+        if region.enabled is None or switches.is_on(region.enabled):
+            message = (
+                f"the region is on in any case and {scaler.target} only with {switch}: without it float16 is unscaled"
+            )
+            at, value, old = region.node, enabled, region.enabled
+        elif not _related(enabled, region.enabled, source):
+            other = places.spelled(region.enabled)
+            message = f"{scaler.target} is switched by {switch} and the region by {other}, which may differ"
+            at, value, old = scaler.node, region.enabled, enabled
+        else:
+            return
+        repair: Repair | str = f"{places.spelled(value)} is not known there; let one flag switch both"
+        if switches.reachable(value, at, source):
+            arguments = {"value": source.segment(value), **({"old": source.segment(old)} if old is not None else {})}
+            repair = Repair("set_enabled", Applicability.UNSAFE, "Switch both by one flag", source.span(at), arguments)
+        name = getattr(places.function_of(at, source), "name", "")
+        yield self.finding(source, source.span(at), message, symbol=name, repair=repair)
+
+
+def _regions_of(scaler: ScalerBuilt, source: Source) -> list[AutocastOpened]:
+    """Regions that may be float16, in functions in which the scaler scales, under no test of their own."""
+    functions = {places.function_of(call, source) for call in switches.scale_calls(scaler, source)}
+    return [
+        region
+        for region in switches.training_regions(source)
+        if places.function_of(region.node, source) in functions
+        and "float16" in region.dtypes
+        and not places.tests_around(region.node, source)
+    ]
+
+
+def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
+    """Whether the switches share a name, at first sight or where their names are set."""
+    return bool(_words(one, source) & _words(other, source))
+
+
+def _words(test: ast.expr, source: Source) -> set[str]:
+    found: set[str] = set()
+    for text in switches.spellings(test, source):
+        for node in ast.walk(ast.parse(text, mode="eval")):
+            if isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.Name) and node.id not in ("self", "args", "cfg", "config", "opt", "torch"):
+                found.add(node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
