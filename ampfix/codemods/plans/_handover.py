@@ -26,7 +26,8 @@ def hand_over(tree: Tree, function: cst.FunctionDef, name: str, construction: st
     calls = list(_calls(tree, function))
     known = {id(function.name), *(id(call.func) for call in calls)}
     if tree.function(function) is not tree.module or any(
-        isinstance(node, cst.Name) and node.value == title and id(node) not in known for node in tree.walk(tree.module)
+        isinstance(node, cst.Name) and node.value == title and id(node) not in known and not _is_a_member(tree, node)
+        for node in tree.walk(tree.module)
     ):
         raise CannotRepair(f"{title} runs once an epoch or step; build the scaler beside the optimizer and hand it in")
     changes: list[Change] = [_with_parameter(function, name)]
@@ -41,9 +42,24 @@ def hand_over(tree: Tree, function: cst.FunctionDef, name: str, construction: st
 
 
 def _calls(tree: Tree, function: cst.FunctionDef) -> Iterator[cst.Call]:
+    title = function.name.value
+    own = tree.function(function) is tree.module and not isinstance(_holder(tree, function), cst.ClassDef)
     for node in tree.walk(tree.module):
-        if isinstance(node, cst.Call) and dotted(node.func)[-1:] == [function.name.value]:
+        # `model.train()` is no call of a function `train` of this file
+        if isinstance(node, cst.Call) and (dotted(node.func) if own else dotted(node.func)[-1:]) == [title]:
             yield node
+
+
+def _is_a_member(tree: Tree, node: cst.Name) -> bool:
+    """Whether the name is what something else calls a part of itself: an attribute, a keyword."""
+    parent = tree.parent(node)
+    return (isinstance(parent, cst.Attribute) and parent.attr is node) or (
+        isinstance(parent, cst.Arg) and parent.keyword is node
+    )
+
+
+def _holder(tree: Tree, function: cst.FunctionDef) -> cst.CSTNode | None:
+    return next((a for a in tree.ancestors(function) if isinstance(a, (cst.ClassDef, cst.Module))), None)
 
 
 def _with_parameter(function: cst.FunctionDef, name: str) -> Replace:
