@@ -18,8 +18,8 @@ class Bf16UncheckedHardware(Rule):
 
     ## What it does
     Finds `torch.cuda.is_bf16_supported()` without `including_emulation=False`, unless the compute capability is asked
-    for as well. A training file that fixes bfloat16 and asks nothing gets one note, a warning where the file names
-    GPUs older than Ampere.
+    for as well. A training file that picks the device, fixes bfloat16 and asks nothing gets one note, a warning where
+    it names GPUs older than Ampere. A loop that is handed its model is right as it is: who picks the device decides.
 
     ## Why is this bad
     GPUs before compute capability 8.0 (V100, T4, RTX 20) have no bfloat16 units. torch emulates it there, slower than
@@ -79,6 +79,16 @@ def train(model, loader, optimizer):
             loss = model(x, y)
         loss.backward()
 """,
+        """\
+import torch
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+""",
     )
     INVALID = (
         Invalid(
@@ -101,6 +111,7 @@ scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
 import torch
 
 def train(model, loader, optimizer):
+    model = model.cuda()
     for x, y in loader:
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss = model(x, y)
@@ -109,7 +120,7 @@ def train(model, loader, optimizer):
         optimizer.step()
 """,
             None,
-            (5,),
+            (6,),
         ),
     )
 
@@ -128,7 +139,7 @@ def train(model, loader, optimizer):
                         source.span(call),
                     ),
                 )
-        if "backward" in source.text and not _CHECK.search(source.text):
+        if "backward" in source.text and _DEVICE.search(source.text) and not _CHECK.search(source.text):
             yield from self._unasked(source)
 
     def _unasked(self, source: Source) -> Iterator[Finding]:
@@ -147,6 +158,7 @@ def train(model, loader, optimizer):
 
 
 _CHECK = re.compile(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability|get_device_properties")
+_DEVICE = re.compile(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
 _OLD_GPU = re.compile(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
 
 
