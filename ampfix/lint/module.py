@@ -123,6 +123,13 @@ class SourceModule:
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)
 
+    @cached_property
+    def _calls(self) -> dict[Span, ast.Call]:
+        return {self.span(node): node for node in self.nodes((ast.Call,)) if isinstance(node, ast.Call)}
+
+    def call_at(self, span: Span) -> ast.Call | None:
+        return self._calls.get(span)
+
     def number(self, node: ast.expr) -> float | None:
         return number(node, self.scope_at(node))
 

@@ -53,6 +53,9 @@ class Source(Protocol):
     def half_dtype(self, node: ast.expr) -> str | None:
         """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""
 
+    def call_at(self, span: Span) -> ast.Call | None:
+        """The call that lies exactly there, as that of an event."""
+
     def number(self, node: ast.expr) -> float | None:
         """The value of a numeric expression, where the text fixes it."""
 
