@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
 
+from ampfix.lint.anchor import anchored
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
@@ -303,14 +303,6 @@ class CallReader:
             return False
         bases = self._resolver.external_bases(owner.node)
         return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
-
-
-def anchored(site: Site, path: str) -> Site:
-    """The site, or the nearest call in the file `path` that leads to it from another file."""
-    outer = next((frame for frame in site.way() if frame.path == path), None)
-    if outer is None or outer is site:
-        return site
-    return replace(outer, proven=site.proven, origin=site)
 
 
 def is_harmless(method: str) -> bool:

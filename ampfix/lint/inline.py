@@ -162,7 +162,8 @@ def _is_hook(function: ast.expr, frame: Frame) -> bool:
     """Whether a call reaches a method that a subclass may fill in."""
     path = dotted(function) or ""
     root, _, name = path.partition(".")
-    return root == frame.scope.self_name() and "." not in name and not is_harmless(name)
+    is_own = root == frame.scope.self_name() and frame.scope.receiver is None
+    return is_own and "." not in name and not is_harmless(name)
 
 
 def _is_stub(function: ast.AST) -> bool:

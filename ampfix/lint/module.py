@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
 from ampfix.findings import Span
+from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
 from ampfix.lint.fields import Fields
@@ -15,7 +16,8 @@ from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
 from ampfix.lint.halves import HalfWalker
-from ampfix.lint.interest import interest
+from ampfix.lint.inherit import inherited
+from ampfix.lint.interest import Interest, interest
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
@@ -54,6 +56,7 @@ class SourceModule:
         self._roles = Roles(self._resolver)
         self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
+        self._alone: dict[tuple[str, str], frozenset[object]] = {}
         self._enclosing = {node: scope for root, scope in self._scopes.scope_of.items() for node in own_nodes(root)}
 
     @property
@@ -62,31 +65,54 @@ class SourceModule:
         return frozenset(self._neighbours.consulted)
 
     @cached_property
+    def _worth(self) -> Interest:
+        return interest(self._neighbours)
+
+    @cached_property
     def routines(self) -> tuple[Routine, ...]:
         """A step program for each function that reaches an event, and for the module itself."""
-        worth = interest(self._neighbours)
-        lowering = Lowering(self._resolver, self._reader, self._regions, worth.inlined)
-        found = []
-        for node, scope in self._scopes.scope_of.items():
-            if node in worth.analysed and not scope.is_class:
-                body = prune(lowering.routine(node, scope))
-                events = tuple(flatten(body))
-                if events:
-                    found.append(Routine(scope.qualname or "<module>", body, events, dict(self._reader.owners), node))
-        return tuple(_without_wrappers(found))
+        scopes = self._scopes.scope_of.items()
+        worth = ((node, scope) for node, scope in scopes if node in self._worth.analysed and not scope.is_class)
+        return tuple(_without_wrappers(list(self._lowered(worth))))
+
+    def _lowered(self, functions: Iterable[tuple[ast.AST, Scope]]) -> Iterator[Routine]:
+        lowering = Lowering(self._resolver, self._reader, self._regions, self._worth.inlined)
+        for node, scope in functions:
+            body = prune(lowering.routine(node, scope))
+            events = tuple(flatten(body))
+            if events:
+                yield Routine(scope.qualname or "<module>", body, events, dict(self._reader.owners), node)
 
     @cached_property
     def occurrences(self) -> tuple[Occurrence, ...]:
-        """Violations in every routine; those seen from their own function come before those seen from its callers."""
-        seen = [interpret(routine) for routine in self.routines]
+        """Violations in every routine and in inherited ones; those seen from their own function come before those seen
+        from its callers. What is complete inside another file is found where that is checked."""
+        completed = self._lowered(inherited(self._scopes, self._resolver, self._worth))
+        seen = [interpret(routine) for routine in (*self.routines, *completed)]
         unscales = {clip: unscale for one in seen for clip, unscale in one.unscales.items()}
         found = [
             replace(occurrence, unscale=unscales.get(occurrence.do.site.span))
             for one in seen
             for occurrence in one.occurrences
-            if occurrence.do.site.path == self.path
+            if occurrence.do.site.path == self.path and not self._is_complete_elsewhere(occurrence)
         ]
         return tuple(sorted(found, key=lambda occurrence: len(list(occurrence.do.site.frames()))))
+
+    def _is_complete_elsewhere(self, occurrence: Occurrence) -> bool:
+        """Whether a function of another file shows the violation by itself: then it is reported there."""
+        inside, origin = entered(occurrence.do.site), occurrence.do.site.origin
+        if inside is None or origin is None:
+            return False
+        key = (inside.path, inside.function)
+        if key not in self._alone:
+            function = self._neighbours.function(*key)
+            routines = self._lowered([function] if function is not None else [])
+            self._alone[key] = frozenset(
+                (found.broken.violation, found.do.site.path, found.do.site.span)
+                for routine in routines
+                for found in interpret(routine).occurrences
+            )
+        return (occurrence.broken.violation, origin.path, origin.span) in self._alone[key]
 
     @cached_property
     def tensor_operations(self) -> tuple[Value, ...]:

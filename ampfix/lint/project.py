@@ -7,6 +7,7 @@ scripts, the importer's own folder.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 from ampfix.lint.files import SourceFile
 from ampfix.lint.read import UnreadableError, decode
+from ampfix.lint.scopes import Scope
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
@@ -84,6 +86,7 @@ class Project:
             return self._descend(folder, parts, probed, inside=True)
         if parts[0] in NEVER_LOCAL:
             return None
+        probed.update(os.path.join(around, "__init__.py") for around in _around(folder, self._import_roots(folder)[0]))
         found = (self._descend(root, parts, probed, inside=False) for root in self._import_roots(folder))
         return next((target for target in found if target is not None), None)
 
@@ -91,7 +94,7 @@ class Project:
         for index, part in enumerate(parts):
             listing = self._listing(folder)
             module, package = os.path.join(folder, f"{part}.py"), os.path.join(folder, part)
-            probed.add(module)
+            probed.update((module, os.path.join(package, "__init__.py")))
             if part in listing.folders and (
                 f"{part}.py" not in listing.files or "__init__.py" in self._listing(package).files
             ):
@@ -219,6 +222,14 @@ class Neighbours:
         file = self._files[target.path]
         return None if file is None else (file, target.names)
 
+    def function(self, path: str, qualname: str) -> tuple[ast.AST, Scope] | None:
+        """A function of a file that was looked at, both as sites name them."""
+        for file in self._paths:
+            if file.path == path:
+                scopes = file.scopes.scope_of.items()
+                return next(((node, scope) for node, scope in scopes if scope.qualname == qualname), None)
+        return None
+
     def training_files(self, symbol: str, importer: SourceFile) -> Iterator[tuple[SourceFile, str]]:
         """The files with training code that an import leads to, through re-exports, each with the name imported."""
         pending, seen = [(symbol, importer)], set[tuple[str, SourceFile]]()
@@ -250,6 +261,14 @@ def shown(path: str) -> str:
     """A path as the user would write it: relative where it lies below the current directory."""
     relative = os.path.relpath(path) if os.path.splitdrive(path)[0] == os.path.splitdrive(os.getcwd())[0] else path
     return path if relative.startswith("..") else relative
+
+
+def _around(folder: str, top: str) -> Iterator[str]:
+    """The folders from a file's own up to the one that holds its package."""
+    while folder != top:
+        yield folder
+        folder = os.path.dirname(folder)
+    yield top
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

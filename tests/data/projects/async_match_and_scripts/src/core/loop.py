@@ -1,0 +1,2 @@
+async def backward(scaler, loss):
+    scaler.scale(loss).backward()

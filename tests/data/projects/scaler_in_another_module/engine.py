@@ -1,0 +1,3 @@
+import torch
+
+SCALER = torch.cuda.amp.GradScaler()  # noqa: AMP601
