@@ -1,0 +1,319 @@
+"""AMP304."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import CoveredRegion, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._shapes import (
+    FUNCTIONS,
+    LOOPS,
+    calls,
+    function_of,
+    inside,
+    is_without_grad,
+    method,
+    own,
+    owner_of,
+    path,
+    regions_around,
+    statement_of,
+)
+
+
+class ValWithoutAutocast(Rule):
+    """The model is evaluated in another precision than it is trained in.
+
+    ## What it does
+    Finds loops without gradients that call a model outside autocast which the same file trains under autocast.
+    Evaluation functions that are called under autocast, and models whose own forward opens a region, are left alone.
+
+    ## Why is this bad
+    Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures
+    another function than the one that is trained and will be deployed: an overflow in half shows in training alone.
+
+    ## Example
+    ```python
+    with torch.no_grad():
+        for x, y in loader:
+            loss = criterion(model(x), y)
+    ```
+
+    ## Use instead
+    ```python
+    with torch.no_grad():
+        for x, y in loader:
+            with torch.autocast("cuda"):
+                loss = criterion(model(x), y)
+    ```
+
+    ## Fix safety
+    Unsafe: the measured metrics change a little, and code behind the forward receives half tensors.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/amp_examples.html
+    """
+
+    code, name, severity = "AMP304", "val-without-autocast", Severity.NOTE
+    fix = Applicability.UNSAFE
+    mentions = (("autocast", "backward", "no_grad"), ("autocast", "backward", "inference_mode"))
+
+    VALID = (
+        """\
+import torch
+
+def train(model, teacher, loader, optimizer):
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+
+def measure(model, loader):
+    for x, y in loader:
+        yield model(x, y)
+
+@torch.no_grad()
+def validate(model, teacher, loader):
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            yield model(x, y) - teacher(x, y)
+
+def run(model, loader, optimizer):
+    train(model, None, loader, optimizer)
+    with torch.autocast("cuda", dtype=torch.bfloat16), torch.no_grad():
+        measure(model, loader)
+""",
+        """\
+import torch
+
+class Net(torch.nn.Module):
+    @torch.autocast("cuda")
+    def forward(self, x):
+        return self.layer(x)
+
+def train(net, loader, scaler, optimizer):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = net(x)
+        scaler.scale(loss).backward()
+    with torch.no_grad():
+        for x, y in loader:
+            print(net(x))
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, criterion, loader, scaler, optimizer):
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def validate(model, criterion, loader):
+    model.eval()
+    total = 0.0
+    for x, y in loader:
+        out = model(x)  # logits
+        loss = criterion(out, y)
+        total += loss.item()
+    return total / len(loader)
+""",
+            """\
+import torch
+
+def train(model, criterion, loader, scaler, optimizer):
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def validate(model, criterion, loader):
+    model.eval()
+    total = 0.0
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.float16):
+            out = model(x)  # logits
+            loss = criterion(out, y)
+        total += loss.item()
+    return total / len(loader)
+""",
+            (18,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def fit(model, loader, scaler, optimizer, use_amp):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=use_amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def evaluate(model, loader):
+    with torch.no_grad():
+        return [model(x, y).item() for x, y in loader]
+
+def score(model, loader):
+    total = 0.0
+    with torch.inference_mode():
+        for x, y in loader:
+            total += model(x, y).item()
+    return total
+""",
+            None,
+            (20,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        trained = list(_trained(source))
+        if not trained or _opens_its_own(source):
+            return
+        reported: set[ast.AST] = set()
+        for call in source.nodes((ast.Call,)):
+            assert isinstance(call, ast.Call)
+            name = path(call.func)
+            match = next((one for one in trained if name and one.is_called_at(name, call, source)), None)
+            loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
+            if match is None or loop is None or loop in reported or not _is_evaluation(call, loop, source):
+                continue
+            reported.add(loop)
+            yield self.finding(
+                source,
+                source.span(call),
+                f"{name} is evaluated outside autocast here and trained under it in line {match.region.opening.lineno}",
+                symbol=name,
+                repair=_repair(call, match, source),
+            )
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model that is called under a region of a training step."""
+
+    name: str
+    owner: ast.AST
+    region: CoveredRegion
+
+    def is_called_at(self, name: str, call: ast.Call, source: Source) -> bool:
+        """Whether a call there means this model: the same name where it belongs, or a parameter of that name."""
+        if name != self.name:
+            return False
+        owner = owner_of(call, name, source)
+        return owner is self.owner or (isinstance(owner, FUNCTIONS) and name in _parameters(owner))
+
+
+def _trained(source: Source) -> Iterator[_Trained]:
+    for region in source.regions:
+        if region.enabled is False or not isinstance(region.node, (ast.With, ast.AsyncWith)):
+            continue
+        function = function_of(region.node, source)
+        if is_without_grad(region.node.body[0], source) or not any(True for _ in calls(function, "backward")):
+            continue
+        for call in own(region.node):
+            if isinstance(call, ast.Call) and (name := path(call.func)) and _looks_like_a_model(name):
+                yield _Trained(name, owner_of(call, name, source), region)
+
+
+_MODEL_WORDS = ("model", "net", "network", "backbone", "encoder", "decoder", "classifier", "detector", "unet")
+
+
+def _looks_like_a_model(name: str) -> bool:
+    last = name.rpartition(".")[2].lower()
+    return last in _MODEL_WORDS or last.endswith(("_model", "_net", "model"))
+
+
+def _opens_its_own(source: Source) -> bool:
+    """Whether a forward of this file runs under a region of its own."""
+    for region in source.regions:
+        around = (region.node, *inside(region.node, source))
+        if any(getattr(node, "name", "") in ("forward", "__call__", "autocast") for node in around):
+            return True
+    return False
+
+
+def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
+    function = function_of(call, source)
+    if not is_without_grad(call, source) or regions_around(call, source):
+        return False
+    if any(True for _ in calls(loop, "backward", "step")):
+        return False
+    return not any(
+        isinstance(other, ast.Call)
+        and path(other.func).rpartition(".")[2] == getattr(function, "name", "")
+        and regions_around(other, source)
+        for other in source.nodes((ast.Call,))
+    )
+
+
+def _repair(call: ast.Call, match: _Trained, source: Source) -> Repair | str:
+    opening, function = match.region.opening, function_of(call, source)
+    if not isinstance(opening, ast.Call):
+        return "the training's region is made elsewhere; open the same one here"
+    for root in {path(node).partition(".")[0] for node in ast.walk(opening) if path(node)}:
+        if not _is_known(root, function, match, source):
+            return f"{root}, on which the training's region depends, is not known here; hand it in"
+    first = statement_of(call, source)
+    if not isinstance(first, ast.Assign):
+        return "the forward is part of a larger statement; assign its result first"
+    if match.region.dtype != "float16" and "numpy(" in source.segment(function):
+        return "the results become numpy arrays, which have no bfloat16; convert them with float() first"
+    last = _last(first, match, source)
+    return Repair(
+        "extend_region",
+        Applicability.UNSAFE,
+        "Evaluate under the region that training uses",
+        source.span(first),
+        {"opening": source.segment(opening), "last": str(last.lineno)},
+    )
+
+
+def _is_known(root: str, function: ast.AST, match: _Trained, source: Source) -> bool:
+    if root in source.import_aliases or function is function_of(match.region.node, source):
+        return True
+    if root == "self":
+        return owner_of(match.region.node, "self.x", source) is owner_of(function, "self.x", source)
+    return isinstance(function, FUNCTIONS) and root in _parameters(function)
+
+
+def _parameters(function: ast.AST) -> set[str]:
+    arguments = getattr(function, "args", None)
+    return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
+
+
+def _last(first: ast.stmt, match: _Trained, source: Source) -> ast.stmt:
+    """The last statement that belongs in the region: what training computes under it right behind the forward."""
+    covered = {path(node.func) for node in own(match.region.node) if isinstance(node, ast.Call)} - {""}
+    parent = next(source.ancestors(first))
+    block: list[ast.stmt] = next(
+        (part for name in ("body", "orelse", "finalbody") if first in (part := getattr(parent, name, []))), [first]
+    )
+    behind = block[block.index(first) + 1 :]
+    last = first
+    for statement in behind:
+        called = {path(node.func) for node in own(statement) if isinstance(node, ast.Call)}
+        if not isinstance(statement, ast.Assign) or not called & covered or method(statement.value)[1] == "item":
+            break
+        last = statement
+    return last
