@@ -1,0 +1,139 @@
+"""Accumulation windows: loops that run backward every turn and step the optimizer on some of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.program import Do, Routine, Site, Source
+from ampfix.protocol import EventKind
+from ampfix.rules import _places as places
+
+_STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
+
+
+@dataclass(frozen=True)
+class Window:
+    """backward runs every turn, step under `test` alone, once per `count` turns; test and count are source text."""
+
+    routine: Routine
+    backward: Do
+    step: Do
+    test: str
+    count: str
+
+
+def windows(source: Source) -> Iterator[Window]:
+    """The windows of a file; one for each backward."""
+    for routine in source.routines:
+        events = [do for do in routine.events if do.site.path in ("", source.path)]
+        backwards = [do for do in events if do.event.kind is EventKind.BACKWARD]
+        steps = [do for do in events if do.event.kind in _STEPS]
+        seen: set[object] = set()
+        for step in steps:
+            found = _window(routine, step, backwards, source)
+            if found is not None and found.backward.site.span not in seen:
+                seen.add(found.backward.site.span)
+                yield found
+
+
+def _window(routine: Routine, step: Do, backwards: list[Do], source: Source) -> Window | None:
+    near = [do for do in backwards if do.site.loops == step.site.loops and do.site.loops]
+    own = list(conditions(step.site, source))
+    for backward in near:
+        around = set(conditions(backward.site, source))
+        only = [test for test in own if test not in around]
+        rare = [(test, count) for test in only if (count := turns(test, step, source))]
+        if rare and not any(set(conditions(do.site, source)) & set(only) for do in near):
+            return Window(routine, backward, step, *rare[0])
+    return None
+
+
+def conditions(site: Site, source: Source) -> Iterator[str]:
+    """The tests around a place, across calls, and those whose `continue` in front of it lets few turns pass."""
+    for frame in site.frames():
+        yield from frame.tests
+        yield from _passing(frame, source)
+
+
+def _passing(frame: Site, source: Source) -> Iterator[str]:
+    """`if i % k: continue` in front of a place: it is reached under the opposite test."""
+    node = node_at(frame, source)
+    if node is None:
+        return
+    inner: ast.AST = places.statement_of(node, source)
+    for ancestor in places.within_function(inner, source):
+        for block in (getattr(ancestor, "body", []), getattr(ancestor, "orelse", [])):
+            for statement in block[: block.index(inner)] if inner in block else ():
+                if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Continue):
+                    yield f"not ({places.spelled(statement.test)})"
+        if isinstance(ancestor, places.LOOPS):
+            return
+        inner = ancestor
+
+
+def node_at(site: Site, source: Source) -> ast.Call | None:
+    """The call an event of this file stands for."""
+    if site.path not in ("", source.path):
+        return None
+    return source.call_at(site.span)
+
+
+def turns(test: str, step: Do, source: Source) -> str:
+    """How many turns pass between two on which the test holds, as text; empty where it does not count turns."""
+    if test.startswith("match "):
+        return ""
+    tree = ast.parse(test, mode="eval").body
+    return _turns(tree, step, source, 0, wanted=True)
+
+
+def _turns(test: ast.expr, step: Do, source: Source, depth: int, *, wanted: bool) -> str:
+    """Of a test that is to be true (wanted) or false."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return _turns(test.operand, step, source, depth, wanted=not wanted)
+    if isinstance(test, ast.BoolOp):
+        return next((k for value in test.values if (k := _turns(value, step, source, depth, wanted=wanted))), "")
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        return _compared(test, step, source, wanted=wanted)
+    if isinstance(test, ast.BinOp) and isinstance(test.op, ast.Mod):
+        return "" if wanted else places.spelled(test.right)
+    if isinstance(test, ast.Name) and depth < 3:  # a flag set to such a test; chains are short
+        for value in _values(test.id, step, source):
+            found = _turns(value, step, source, depth + 1, wanted=wanted)
+            if found:
+                return found
+    return ""
+
+
+def _compared(test: ast.Compare, step: Do, source: Source, *, wanted: bool) -> str:
+    equal = isinstance(test.ops[0], ast.Eq)
+    if isinstance(test.left, ast.BinOp) and isinstance(test.left.op, ast.Mod):
+        rare = equal if wanted else isinstance(test.ops[0], (ast.NotEq, ast.Gt))
+        return places.spelled(test.left.right) if rare else ""
+    counts = isinstance(test.ops[0], (ast.Eq, ast.GtE)) if wanted else isinstance(test.ops[0], (ast.Lt, ast.NotEq))
+    if counts and isinstance(test.left, (ast.Name, ast.Attribute)) and _is_counter(test.left, step, source):
+        return places.spelled(test.comparators[0])
+    return ""
+
+
+def _function(step: Do, source: Source) -> ast.AST:
+    node = next((found for frame in step.site.frames() if (found := node_at(frame, source)) is not None), None)
+    return (places.function_of(node, source) if node is not None else None) or source.tree
+
+
+def _values(name: str, step: Do, source: Source) -> Iterator[ast.expr]:
+    for node in ast.walk(_function(step, source)):
+        if isinstance(node, ast.Assign) and any(places.spelled(target) == name for target in node.targets):
+            yield node.value
+
+
+def _is_counter(node: ast.expr, step: Do, source: Source) -> bool:
+    """Whether turns are counted in it, from zero after each step."""
+    name, function = places.spelled(node), _function(step, source)
+    counted = any(
+        isinstance(child, ast.AugAssign) and isinstance(child.op, ast.Add) and places.spelled(child.target) == name
+        for child in ast.walk(function)
+    )
+    resets = (value for value in _values(name, step, source) if places.is_constant(value, 0))
+    return counted and len(list(resets)) > 1

@@ -1,0 +1,244 @@
+"""AMP115."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules import _places as places
+from ampfix.rules import _windows as windows
+from ampfix.rules._base import AMP_WORDS, Invalid, Rule
+from ampfix.rules._checkpoints import in_reach
+
+_LOSSES = ("torch.nn.functional.", "torch.nn.")
+_NOT_LOSSES = ("softmax", "normalize", "relu", "dropout", "pad", "interpolate", "one_hot", "Sequential", "Module")
+# Calls that only count, show or store the length of the window.
+_HARMLESS = frozenset(
+    {"print", "range", "int", "float", "str", "len", "max", "min", "ceil", "floor", "round", "info", "debug", "log"}
+    | {"add_argument", "setattr", "format", "write", "update", "set_description", "set_postfix", "warning", "divmod"}
+)
+
+
+class AccumNotDivided(Rule):
+    """Micro-batch losses are accumulated without being divided by their number.
+
+    ## What it does
+    Finds loops that step once per k batches and never divide by k: not the loss, nor the gradients, nor the learning
+    rate. A loss that is a mean for sure makes a warning, one of unknown kind a note; for a loss that is a sum, which
+    many leave undivided on purpose, the division is only shown.
+
+    ## Why is this bad
+    The gradient is the sum of k means, k times too large. Under SGD the learning rate is k times what was asked for;
+    adaptive optimizers hide it, while clipping thresholds and the loss scale do not.
+
+    ## Example
+    ```python
+    scaler.scale(loss).backward()
+    if (i + 1) % accum == 0:
+        scaler.step(optimizer)
+    ```
+
+    ## Use instead
+    ```python
+    scaler.scale(loss / accum).backward()
+    if (i + 1) % accum == 0:
+        scaler.step(optimizer)
+    ```
+
+    ## Fix safety
+    Unsafe: the gradients shrink by k, which a learning rate that was tuned without the division has to make up for.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/amp_examples.html#gradient-accumulation
+    """
+
+    code, name, severity = "AMP115", "accum-not-divided", Severity.WARNING
+    fix = Applicability.UNSAFE
+    mentions = AMP_WORDS
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss = loss / accum
+        scaler.scale(loss).backward()
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(torch.nn.functional.cross_entropy(model(x), y)).backward()
+        if (i + 1) % accum == 0:
+            scaler.unscale_(optimizer)
+            for p in model.parameters():
+                p.grad.div_(accum)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    criterion = torch.nn.CrossEntropyLoss()
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    criterion = torch.nn.CrossEntropyLoss()
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        scaler.scale(loss / accum).backward()
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            (8,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for window in windows.windows(source):
+            call = windows.node_at(window.backward.site, source)
+            loss = _loss(call) if call is not None else None
+            if call is None or loss is None or window.count == "1" or _divided(window.count, loss, source):
+                continue
+            kind = _reduction(loss, source)
+            yield self.finding(
+                source,
+                window.backward.site.span,
+                f"{window.count} losses are added up for each step and never divided by {window.count}: the gradient "
+                "is that many times the mean's",
+                proven=kind == "mean" and window.step.site.proven,
+                symbol=window.backward.site.function,
+                repair=self._repair(source, window.count, loss, call, kind),
+            )
+
+    def _repair(self, source: Source, count: str, loss: ast.expr, call: ast.Call, kind: str) -> Repair | str:
+        root = count.partition(".")[0].partition("[")[0]
+        if not count.isdigit() and not (root.isidentifier() and in_reach(root, call, source)):
+            return f"{count} is not known where the loss runs backward"
+        applicability = Applicability.DISPLAY if kind == "sum" else Applicability.UNSAFE
+        return Repair("divide_loss", applicability, f"Divide the loss by {count}", source.span(loss), {"count": count})
+
+
+def _loss(call: ast.Call) -> ast.expr | None:
+    """What runs backward, without `scaler.scale(...)` around it."""
+    if not isinstance(call.func, ast.Attribute):
+        return None
+    loss = call.func.value
+    if isinstance(loss, ast.Call) and isinstance(loss.func, ast.Attribute) and loss.func.attr == "scale" and loss.args:
+        return loss.args[0]
+    return loss
+
+
+def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
+    """The loss and what the names in it are set to, inside its function."""
+    function = places.function_of(loss, source) or source.tree
+    found, pending, seen = [loss], [loss], set[str]()
+    while pending:
+        for name in places.names_in(pending.pop()) - seen:
+            seen.add(name)
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign):
+                    targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
+                    if any(places.spelled(target) == name for target in targets):
+                        found.append(node.value)
+                        pending.append(node.value)
+                elif isinstance(node, ast.AugAssign) and places.spelled(node.target) == name:
+                    quotient = ast.BinOp(node.target, node.op, node.value)
+                    found.append(quotient)
+    return found
+
+
+def _divided(count: str, loss: ast.expr, source: Source) -> bool:
+    """Whether the loss is divided by anything, or the file calculates with the count or hands it to unseen code."""
+    for value in _derivation(loss, source):
+        for node in ast.walk(value):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.FloorDiv)):
+                return True
+            if isinstance(node, ast.Attribute) and node.attr in ("div", "div_", "divide", "true_divide"):
+                return True
+    word = count.rpartition(".")[2]
+    return any(_calculates(node, word, source) for node in ast.walk(source.tree))
+
+
+def _calculates(node: ast.AST, word: str, source: Source) -> bool:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Mult)):
+        sides = [node.right] if isinstance(node.op, ast.Div) else [node.left, node.right]
+        return any(_mentions(side, word) for side in sides)
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
+        return _mentions(node.value, word)
+    if not isinstance(node, ast.Call) or word.isdigit():
+        return isinstance(node, ast.Call) and _is_division(node) and any(_mentions(a, word) for a in node.args)
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    if not any(places.spelled(value).rpartition(".")[2] == word for value in given):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    known = any(b.form in (Form.FUNCTION, Form.CLASS) for b in source.resolve(node.func))
+    return name not in _HARMLESS and not known
+
+
+def _is_division(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("div", "div_", "mul", "mul_", "true_divide")
+
+
+def _mentions(node: ast.expr, word: str) -> bool:
+    if word.isdigit():
+        return isinstance(node, ast.Constant) and node.value == int(word)
+    return any(word in (getattr(child, "id", ""), getattr(child, "attr", "")) for child in ast.walk(node))
+
+
+def _reduction(loss: ast.expr, source: Source) -> str:
+    """ "mean" or "sum" where every part of the loss that is understood is one; "" where nothing is."""
+    found: set[str] = set()
+    for value in _derivation(loss, source):
+        for node in ast.walk(value):
+            if isinstance(node, ast.Call):
+                found.add(_kind(node, source))
+    found.discard("")
+    return "sum" if "sum" in found else "mean" if "mean" in found else ""
+
+
+def _kind(call: ast.Call, source: Source) -> str:
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("mean", "sum"):
+        return call.func.attr
+    for binding in source.resolve(call.func):
+        symbol = binding.symbol
+        if not symbol.startswith(_LOSSES) or any(word in symbol for word in _NOT_LOSSES):
+            continue
+        is_function = binding.form is Form.SYMBOL and symbol.startswith("torch.nn.functional.")
+        is_module = binding.form is Form.INSTANCE and symbol.endswith("Loss")
+        built = call if is_function else binding.node
+        if (is_function or is_module) and isinstance(built, ast.Call):
+            named = next((keyword.value for keyword in built.keywords if keyword.arg == "reduction"), None)
+            if named is None:
+                return "mean"
+            return str(named.value) if isinstance(named, ast.Constant) and named.value in ("mean", "sum") else ""
+    return ""
