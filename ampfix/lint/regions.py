@@ -68,6 +68,8 @@ class RegionReader:
         call = binding.node if isinstance(binding.node, ast.Call) else None
         if call is None:
             return Setting(DEFAULT_DTYPE.get(device or "cuda"), Always(True), True, device)
+        if any(keyword.arg is None for keyword in call.keywords):
+            return Setting(None, Always(True), False, device)  # what is unpacked into it may name a dtype
         at_dtype, at_enabled = _POSITIONS["general" if device is None else device]
         partial = binding.form is Form.PARTIAL or _is_partial(call, self._resolver, binding)
         shift = 1 if partial else 0
