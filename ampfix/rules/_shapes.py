@@ -112,3 +112,8 @@ def _is_no_grad(opener: ast.expr, source: Source) -> bool:
 def uses_amp(source: Source) -> bool:
     """Whether the file itself opens an autocast region or builds a scaler."""
     return bool(source.regions or source.autocasts or source.scalers)
+
+
+def is_on_gpu(source: Source) -> bool:
+    """Whether some region of the file may be for a GPU and on."""
+    return any(region.device != "cpu" and region.enabled is not False for region in source.regions)

@@ -1,0 +1,305 @@
+"""AMP503."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Form, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._shapes import function_of, inside, is_on_gpu, loops, method, own, path, regions_around
+
+
+class TimingWithoutSync(Rule):
+    """A clock is read while the GPU still works on what is timed.
+
+    ## What it does
+    Finds differences of `time.time()`, `perf_counter()` and the like around a forward under autocast or a backward,
+    where nothing in between waits for the GPU. `item()`, `cpu()`, a scaler's `step` and `synchronize()` wait. Clocks
+    around a whole pass over a data loader are left alone: there the rest in the queue does not matter.
+
+    ## Why is this bad
+    CUDA calls return when the work is queued. The clock then measures the launches, which take the same time in
+    float32 and in half, and the work itself is charged to whoever waits next. Speedups of AMP measured like this are
+    noise.
+
+    ## Example
+    ```python
+    start = time.perf_counter()
+    with torch.autocast("cuda"):
+        out = model(x)
+    elapsed = time.perf_counter() - start
+    ```
+
+    ## Use instead
+    ```python
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    with torch.autocast("cuda"):
+        out = model(x)
+    torch.cuda.synchronize()
+    elapsed = time.perf_counter() - start
+    ```
+
+    ## Fix safety
+    Safe: nothing but the moment at which the clocks are read changes. Waiting costs overlap of CPU and GPU; take the
+    clocks out where you no longer need the figures.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
+    """
+
+    code, name, severity = "AMP503", "timing-without-sync", Severity.WARNING
+    fix = Applicability.SAFE
+    mentions = (("autocast", "time"), ("autocast", "perf_counter"))
+
+    VALID = (
+        """\
+import time
+import torch
+
+def train(model, loader, optimizer, scaler):
+    start = time.time()
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+    print(time.time() - start)
+
+def step(model, x, y, optimizer, scaler):
+    start = time.time()
+    with torch.autocast("cuda"):
+        loss = model(x, y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    return time.time() - start
+""",
+        """\
+import time
+import torch
+
+def measure(model, x):
+    start = time.perf_counter()
+    batch = x.cuda()
+    loading = time.perf_counter() - start
+    start = time.perf_counter()
+    with torch.autocast("cuda"):
+        out = model(batch)
+    total = out.sum().item()
+    return loading, time.perf_counter() - start
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import time
+import torch
+
+def measure(model, x, steps):
+    start = time.perf_counter()
+    for _ in range(steps):
+        with torch.autocast("cuda"):
+            out = model(x)
+    return (time.perf_counter() - start) / steps
+""",
+            """\
+import time
+import torch
+
+def measure(model, x, steps):
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(steps):
+        with torch.autocast("cuda"):
+            out = model(x)
+    torch.cuda.synchronize()
+    return (time.perf_counter() - start) / steps
+""",
+            (9,),
+        ),
+        Invalid(
+            """\
+from time import time
+import torch
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        begin = time()
+        with torch.autocast(device, dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+        end = time()
+        print(end - begin)
+""",
+            """\
+from time import time
+import torch
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        begin = time()
+        with torch.autocast(device, dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        end = time()
+        print(end - begin)
+""",
+            (13,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        if not is_on_gpu(source):
+            return
+        for node in source.nodes((ast.BinOp,)):
+            assert isinstance(node, ast.BinOp)
+            if not isinstance(node.op, ast.Sub):
+                continue
+            start, end = _read(node.right, node, source), _read(node.left, node, source)
+            if start is not None and end is not None and _queues_work(start, end, source):
+                first = source.span(start).start
+                yield self.finding(
+                    source,
+                    source.span(end),
+                    "the clock is read while the GPU still works: CUDA calls return when the work is queued, so this "
+                    "measures the launches",
+                    symbol=source.segment(node),
+                    repair=Repair(
+                        "synchronize_timing",
+                        Applicability.SAFE,
+                        "Wait for the GPU before the clock is read",
+                        source.span(end),
+                        {"start": f"{first.line}:{first.column}"},
+                    ),
+                )
+
+
+_CLOCKS = frozenset(
+    f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
+) | {"timeit.default_timer"}
+_WAITS = frozenset(
+    [
+        "item",
+        "cpu",
+        "tolist",
+        "numpy",
+        "synchronize",
+        "elapsed_time",
+        "get_scale",
+        "wait",
+        "barrier",
+        "all_reduce",
+        "reduce",
+        "record",
+        "equal",
+        "allclose",
+        "nonzero",
+    ]
+)
+_HARMLESS = frozenset(
+    [
+        "step",
+        "zero_grad",
+        "update",
+        "append",
+        "backward",
+        "range",
+        "len",
+        "enumerate",
+        "zip",
+        "min",
+        "max",
+        "clip_grad_norm_",
+    ]
+)
+
+
+def _read(node: ast.expr, at: ast.AST, source: Source) -> ast.Call | None:
+    """The clock read behind an expression: itself, or what its name was last set to in front of `at`."""
+    if isinstance(node, ast.Call):
+        is_clock = not node.args and any(
+            b.form is Form.SYMBOL and b.symbol in _CLOCKS for b in source.resolve(node.func)
+        )
+        return node if is_clock else None
+    name, function = path(node), function_of(at, source)
+    if not name:
+        return None
+    before = [
+        assign
+        for assign in source.nodes((ast.Assign,))
+        if isinstance(assign, ast.Assign)
+        and path(assign.targets[0]) == name
+        and function_of(assign, source) is function
+        and assign.lineno < getattr(at, "lineno", 0)
+    ]
+    value = max(before, key=lambda assign: assign.lineno).value if before else None
+    return _read(value, at, source) if isinstance(value, ast.Call) else None
+
+
+def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
+    """Whether between two clock reads the GPU gets work and nothing waits for it."""
+    function = function_of(start, source)
+    if function is not function_of(end, source):
+        return False
+    between = [
+        node
+        for node in own(function)
+        if isinstance(node, ast.Call) and _place(start) < _place(node) < _place(end) and node is not start
+    ]
+    work = [node for node in between if _is_work(node, source)]
+    if not work or any(_waits(node) for node in between):
+        return False
+    outside = {id(loop) for loop in loops(start, source)} | {id(loop) for loop in loops(end, source)}
+    passes = [loop for node in work for loop in loops(node, source) if id(loop) not in outside]
+    if any(not _counts(loop) for loop in passes):
+        return False
+    last = max(work, key=_place)
+    return not any(_place(node) > _place(last) and not _is_harmless(node) and node not in work for node in between)
+
+
+def _place(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def _is_work(call: ast.Call, source: Source) -> bool:
+    """A backward, or a call under autocast that is not a method of a tensor or a constructor of one."""
+    if method(call)[1] == "backward":
+        return True
+    if not regions_around(call, source) or any(call in ast.walk(r.opening) for r in regions_around(call, source)):
+        return False
+    return any(isinstance(around, ast.With) for around in inside(call, source)) and bool(path(call.func))
+
+
+def _waits(call: ast.Call) -> bool:
+    receiver, name = method(call)
+    if name == "step" and call.args:
+        return True  # a scaler's: it reads whether gradients overflowed
+    if name == "to":
+        return any(isinstance(argument, ast.Constant) and argument.value == "cpu" for argument in call.args)
+    is_number = isinstance(call.func, ast.Name) and call.func.id in ("float", "int", "bool", "print")
+    return name in _WAITS or (is_number and bool(call.args)) or path(receiver).startswith("dist")
+
+
+def _is_harmless(call: ast.Call) -> bool:
+    return path(call.func).rpartition(".")[2] in _HARMLESS
+
+
+def _counts(loop: ast.AST) -> bool:
+    """Whether a loop repeats the same work a number of times, as benchmarks do."""
+    iterated = getattr(loop, "iter", None)
+    if isinstance(iterated, ast.Call):
+        return path(iterated.func).rpartition(".")[2] in ("range", "trange")
+    return isinstance(loop, ast.While)
