@@ -23,6 +23,9 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
     before = tree.fresh_name("scale_before")
     update = _update(tree, scheduler, scaler)
     if update is None:
+        sibling = _update_of_sibling(tree, scheduler, scaler)
+        if sibling is not None:
+            return _between_methods(tree, scheduler, sibling, scaler, before)
         return _around_helper(tree, scheduler, scaler, before)
     if tree.start(update) > tree.start(scheduler):
         return _behind_update(tree, scheduler, update, scaler, before)
@@ -74,6 +77,48 @@ def _behind_update(tree: Tree, scheduler: Statement, update: Statement, scaler: 
     moved = tree.with_comments(scheduler).replace("\n", f"\n{tree.module.default_indent}")
     guarded = f"if {scaler}.get_scale() >= {before}:\n{tree.module.default_indent}{moved}"
     return [Remove(scheduler), Before(update, f"{before} = {scaler}.get_scale()"), After(update, guarded)]
+
+
+def _update_of_sibling(tree: Tree, scheduler: Statement, scaler: str) -> Statement | None:
+    """The only `update()` of a scaler on self in another method of the class; None where the scheduler is in a loop."""
+    owner = _class_of(tree, scheduler)
+    if owner is None or not scaler.startswith("self.") or next(tree.enclosing(scheduler, LOOPS), None) is not None:
+        return None
+    calls = [call for method in tree.functions_of(owner) for call in tree.calls(method.body, f"{scaler}.update")]
+    if len(calls) > 1:
+        raise CannotRepair(f"{scaler}.update() stands in several places; which one belongs to this step is not known")
+    return tree.statement(calls[0]) if calls else None
+
+
+def _class_of(tree: Tree, node: cst.CSTNode) -> cst.ClassDef | None:
+    return next((ancestor for ancestor in tree.ancestors(node) if isinstance(ancestor, cst.ClassDef)), None)
+
+
+def _between_methods(tree: Tree, scheduler: Statement, update: Statement, scaler: str, before: str) -> list[Change]:
+    """One method updates the scaler, another steps the scheduler: the object remembers the scale in between.
+
+    It starts at zero, which every scale reaches, so that a scheduler that steps first does step.
+    """
+    owner = _class_of(tree, scheduler)
+    init = next((one for one in tree.functions_of(owner) if one.name.value == "__init__"), None) if owner else None
+    last = _last_statement(tree, init) if init is not None else None
+    if last is None:
+        raise CannotRepair(
+            f"{scaler}.update() runs in another method, and no __init__ here can prepare what they share"
+        )
+    return [
+        After(last, f"self.{before} = 0.0"),
+        Before(update, f"self.{before} = {scaler}.get_scale()"),
+        Guard(scheduler, f"{scaler}.get_scale() >= self.{before}"),
+    ]
+
+
+def _last_statement(tree: Tree, function: cst.FunctionDef) -> Statement | None:
+    body = function.body.body[-1] if function.body.body else None
+    last = body.body[-1] if isinstance(body, cst.SimpleStatementLine) else body
+    if last is None or isinstance(last, (cst.Return, cst.Raise)):
+        return None
+    return tree.statement(last)
 
 
 def _around_helper(tree: Tree, scheduler: Statement, scaler: str, before: str) -> list[Change]:
