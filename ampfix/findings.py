@@ -48,6 +48,7 @@ class TracePoint:
     path: str
     span: Span
     note: str = ""
+    cell: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ampfix.cli._common import CommandError
 from ampfix.lint import SettingsError
+from ampfix.lint.cache import FOLDER, Cache, folder_for
 from ampfix.lint.config import Configuration
 from ampfix.lint.settings import Pattern, PerFileIgnore, Settings
+
+CACHE_VARIABLE = "AMPFIX_CACHE_DIR"
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +57,53 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--isolated", action="store_true", help="read no settings file")
 
 
+def add_effort(parser: argparse.ArgumentParser) -> None:
+    """How results are kept and work is shared out."""
+    group = parser.add_argument_group("effort")
+    group.add_argument("--no-cache", action="store_true", help="neither use nor keep results of earlier runs")
+    group.add_argument(
+        "--cache-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"where results are kept (default: {FOLDER}, or ${CACHE_VARIABLE})",
+    )
+    group.add_argument("--jobs", type=count, metavar="N", help="processes to use (default: one per processor)")
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def cache(args: argparse.Namespace) -> Cache | None:
+    """The cache the options ask for."""
+    if args.no_cache:
+        return None
+    named = args.cache_dir or os.environ.get(CACHE_VARIABLE)
+    return Cache(Path(named) if named else folder_for(Path()))
+
+
+@contextmanager
+def settings_errors() -> Iterator[None]:
+    """Settings that turn out to be wrong on the way end the command with one line."""
+    try:
+        yield
+    except SettingsError as error:
+        raise CommandError(str(error)) from None
+
+
+def stdin_name(args: argparse.Namespace) -> str | None:
+    """The name of the text on stdin; None where files are meant. Raises CommandError for both at once."""
+    named = args.stdin_filename
+    if args.paths == ["-"] or (named and args.paths in ([], [named])):
+        return named or "-"
+    if named or "-" in args.paths:
+        raise CommandError(f"{'--stdin-filename' if named else '-'}: stdin cannot be read together with other paths")
+    return None
+
+
 def words(text: str) -> tuple[str, ...]:
     """Comma-separated words."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
@@ -74,12 +127,10 @@ def per_file(text: str) -> tuple[PerFileIgnore, ...]:
 
 def configuration(args: argparse.Namespace) -> Configuration:
     """The settings of each folder, changed by the options. Raises CommandError for a setting that is wrong."""
-    try:
+    with settings_errors():
         found = Configuration(isolated=args.isolated, file=args.config, override=lambda base: _override(base, args))
         found.of(Path())  # a wrong option is told even where there is no file to check
         return found
-    except SettingsError as error:
-        raise CommandError(str(error)) from None
 
 
 def _override(settings: Settings, args: argparse.Namespace) -> Settings:

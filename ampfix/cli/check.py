@@ -5,16 +5,29 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ampfix import atomic
 from ampfix.cli._common import CommandError, Exit, print_error
-from ampfix.cli._options import add_paths, add_rules, add_settings, configuration
-from ampfix.lint import FileError, Report, UnreadableError, check_bytes, check_paths
+from ampfix.cli._options import (
+    add_effort,
+    add_paths,
+    add_rules,
+    add_settings,
+    cache,
+    configuration,
+    settings_errors,
+    stdin_name,
+)
+from ampfix.cli._settings import shown_settings
+from ampfix.lint import Report, check_paths
 from ampfix.lint.config import Configuration
-
-FORMATS = ("full", "concise", "json", "json-lines", "github")
+from ampfix.lint.discover import discover
+from ampfix.lint.parallel import processors
+from ampfix.lint.run import check_data
+from ampfix.report.documents import Documents
+from ampfix.report.findings import FORMATS, writer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,17 +36,27 @@ def add_parser(subparsers: Any) -> None:
     add_paths(parser)
     add_rules(parser)
     add_settings(parser)
-    parser.add_argument("--output-format", choices=FORMATS, default="full", help="how findings are printed")
-    parser.add_argument("--output-file", metavar="FILE", help="write the findings there instead of to stdout")
-    parser.add_argument("--statistics", action="store_true", help="print counts per rule instead of findings")
-    parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where there are findings")
+    add_effort(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("--output-format", choices=FORMATS, default="full", help="how findings are printed")
+    group.add_argument("--output-file", type=Path, metavar="FILE", help="write the findings there instead of to stdout")
+    group.add_argument("--statistics", action="store_true", help="print counts per rule instead of findings")
+    group.add_argument("--exit-zero", action="store_true", help="exit with 0 even where there are findings")
+    group.add_argument("--show-files", action="store_true", help="list the files that would be checked")
+    group.add_argument("--show-settings", action="store_true", help="print the settings of the first path")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, print, and say by the exit code how it went."""
-    report, sources = _check(args, configuration(args))
-    text = _statistics(report) if args.statistics else _writer(args.output_format)(report, sources)
-    _write(text, args.output_file)
+    settings = configuration(args)
+    with settings_errors():
+        if args.show_settings:
+            sys.stdout.write(shown_settings(args.paths, settings))
+            return Exit.OK
+        if args.show_files:
+            return _show_files(args, settings)
+        report, documents = _check(args, settings)
+    _write(_statistics(report) if args.statistics else writer(args.output_format)(report, documents), args.output_file)
     for error in report.errors:
         print_error(f"{error.path}: {error.message}")
     if report.errors:
@@ -41,33 +64,24 @@ def run(args: argparse.Namespace) -> int:
     return Exit.FINDINGS if report.findings and not args.exit_zero else Exit.OK
 
 
-def _check(args: argparse.Namespace, settings: Configuration) -> tuple[Report, dict[str, bytes]]:
-    """The report, and the bytes of what does not lie in a file."""
-    if args.paths != ["-"] and not args.stdin_filename:
-        return check_paths(args.paths or ["."], settings), {}
-    name, data = args.stdin_filename or "-", sys.stdin.buffer.read()
-    try:
-        return Report(tuple(check_bytes(data, name, settings.of(Path(name).parent))), files_checked=1), {name: data}
-    except UnreadableError as error:
-        return Report(errors=(FileError(name, str(error)),)), {}
+def _check(args: argparse.Namespace, settings: Configuration) -> tuple[Report, Documents]:
+    name = stdin_name(args)
+    if name is None:
+        report = check_paths(args.paths or ["."], settings, cache(args), args.jobs or processors())
+        return report, Documents()
+    data = sys.stdin.buffer.read()
+    return check_data(data, name, settings.of(Path(name).parent)), Documents({name: data})
 
 
-def _writer(output_format: str) -> Callable[[Report, dict[str, bytes]], str]:
-    if output_format == "full":
-        from ampfix.report.findings_text import full
-
-        return full
-    if output_format == "concise":
-        from ampfix.report.findings_text import concise
-
-        return concise
-    if output_format == "github":
-        from ampfix.report.findings_github import github
-
-        return github
-    from ampfix.report.findings_json import as_json, as_json_lines
-
-    return as_json if output_format == "json" else as_json_lines
+def _show_files(args: argparse.Namespace, settings: Configuration) -> int:
+    code = Exit.OK
+    for candidate in discover(args.paths or ["."], settings.of):
+        if candidate.error:
+            print_error(f"{candidate.path}: {candidate.error}")
+            code = Exit.ERROR
+        else:
+            sys.stdout.write(f"{candidate.path}\n")
+    return code
 
 
 def _statistics(report: Report) -> str:
@@ -75,11 +89,11 @@ def _statistics(report: Report) -> str:
     return "".join(f"{count:5}  {code}  {name}\n" for (code, name), count in counts.most_common())
 
 
-def _write(text: str, file: str | None) -> None:
+def _write(text: str, file: Path | None) -> None:
     if file is None:
         sys.stdout.write(text)
         return
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        atomic.write(file, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise CommandError(f"--output-file {file}: {error.strerror or error}") from None

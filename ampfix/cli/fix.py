@@ -8,20 +8,22 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ampfix.cli._common import Exit, print_error
-from ampfix.cli._options import add_paths, add_rules, add_settings, configuration
+from ampfix.cli._options import add_paths, add_rules, add_settings, configuration, settings_errors, stdin_name
 from ampfix.codemods.edits import split_lines
-from ampfix.codemods.files import WriteError, write_source
-from ampfix.codemods.fixpoint import Outcome, fix_text
-from ampfix.findings import Applicability, Finding
-from ampfix.lint import Settings, UnreadableError, check_source
+from ampfix.codemods.files import WriteError, encode_as, write_source
+from ampfix.codemods.repair import Repaired, repair
+from ampfix.findings import Applicability
+from ampfix.lint import Settings, UnreadableError
+from ampfix.lint.config import Configuration
 from ampfix.lint.discover import discover
-from ampfix.lint.prefilter import worth_parsing
-from ampfix.lint.read import decode, read_bytes
+from ampfix.lint.document import is_worth_checking
+from ampfix.lint.project import Project
+from ampfix.lint.read import read_bytes
+from ampfix.report.findings_text import place
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,72 +39,89 @@ def add_parser(subparsers: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """One file with findings: as it was read, and what became of it."""
+class File:
+    """A file with findings: as it was read, and what became of it."""
 
-    path: Path
+    name: str
     data: bytes
-    before: str
-    outcome: Outcome
-
-    @property
-    def changed(self) -> bool:
-        return self.outcome.text != self.before
+    repaired: Repaired
 
 
 def run(args: argparse.Namespace) -> int:
     """Repair, or show the repairs. 0: nothing remains. 1: findings remain, or the diff has changes. 2: an error."""
     settings = configuration(args)
+    name = stdin_name(args)
+    with settings_errors():
+        files, failed = _repair_stdin(name, args, settings) if name else _repair_paths(args, settings)
+    # Results go to stdout. Where that is a diff or the repaired text, it stands alone, so that it can be piped.
+    _report(files, args.diff, sys.stderr if args.diff or name else sys.stdout)
+    if failed:
+        return Exit.ERROR
+    open_end = any(file.repaired.unfixed or (args.diff and file.repaired.changed) for file in files)
+    return Exit.FINDINGS if open_end else Exit.OK
+
+
+def _repair_paths(args: argparse.Namespace, settings: Configuration) -> tuple[list[File], bool]:
     failed = False
-    files: list[Repaired] = []
+    files: list[File] = []
+    project = Project()
     for candidate in discover(args.paths or ["."], settings.of):
         try:
             if candidate.error:
                 raise UnreadableError(candidate.error)
-            repaired = _repair(candidate.path, args, candidate.settings)
-            if repaired is None:
+            file = _repaired(str(candidate.path), read_bytes(candidate.path), args, candidate.settings, project)
+            if file is None:
                 continue
-            if repaired.changed and not args.diff:
-                write_source(repaired.path, repaired.data, repaired.outcome.text)
-            files.append(repaired)
+            if file.repaired.changed and not args.diff:
+                write_source(candidate.path, file.data, file.repaired.after)
+                project.forget(str(candidate.path))
+            files.append(file)
         except (UnreadableError, WriteError) as error:
             print_error(f"{candidate.path}: {error}")
             failed = True
-    _report(files, args.diff)
-    if failed:
-        return Exit.ERROR
-    open_end = any(file.outcome.unfixed or (args.diff and file.changed) for file in files)
-    return Exit.FINDINGS if open_end else Exit.OK
+    return files, failed
 
 
-def _repair(path: Path, args: argparse.Namespace, settings: Settings) -> Repaired | None:
+def _repair_stdin(name: str, args: argparse.Namespace, settings: Configuration) -> tuple[list[File], bool]:
+    """Repair the text on stdin. Without --diff stdout gets the text, repaired or as it came."""
+    data = sys.stdin.buffer.read()
+    failed, file = False, None
+    try:
+        file = _repaired(name, data, args, settings.of(Path(name).parent), Project())
+        result = encode_as(data, file.repaired.after) if file else data
+    except (UnreadableError, WriteError) as error:
+        print_error(f"{name}: {error}")
+        failed, result = True, data
+    if not args.diff:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(result)
+    return [file] if file else [], failed
+
+
+def _repaired(name: str, data: bytes, args: argparse.Namespace, settings: Settings, project: Project) -> File | None:
     """None for a file without findings."""
-    name = str(path)
-    data = read_bytes(path)
-    if not worth_parsing(data, settings.rules_for(name)):
+    if not is_worth_checking(data, name, settings):
         return None
-    before = decode(data)
     allowed = {Applicability.SAFE, Applicability.UNSAFE} if args.unsafe_fixes else {Applicability.SAFE}
-    check = partial(check_source, path=name, settings=settings)
-    outcome = fix_text(before, check, allowed, settings.is_fixable)
-    return Repaired(path, data, before, outcome) if outcome.fixed or outcome.unfixed else None
+    repaired = repair(data, name, settings, allowed, project)
+    return File(name, data, repaired) if repaired is not None else None
 
 
-def _report(files: list[Repaired], diff: bool) -> None:
-    """Results to stdout. With a diff that is the diff alone, so that it can be piped; the rest goes to stderr."""
-    notes = sys.stderr if diff else sys.stdout
+def _report(files: list[File], diff: bool, notes: TextIO) -> None:
     for file in files:
-        if diff and file.changed:
-            sys.stdout.write(unified_diff(file.path, file.before, file.outcome.text))
-        elif file.changed:
-            counts = Counter(f"{finding.code} {finding.name}" for finding in file.outcome.fixed)
+        repaired = file.repaired
+        if diff and repaired.changed:
+            sys.stdout.write(unified_diff(file.name, repaired.before, repaired.after))
+        elif repaired.changed:
+            counts = Counter(f"{finding.code} {finding.name}" for finding in repaired.fixed)
             told = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
-            notes.write(f"{file.path}: fixed {told}\n")
+            notes.write(f"{file.name}: fixed {told}\n")
     for file in files:
-        for unfixed in file.outcome.unfixed:
-            notes.write(_line(unfixed.finding) + f"\n    not fixed: {unfixed.reason}\n")
-    fixed = sum(len(file.outcome.fixed) for file in files)
-    left = sum(len(file.outcome.unfixed) for file in files)
+        for unfixed in file.repaired.unfixed:
+            finding = unfixed.finding
+            notes.write(f"{place(finding)}: {finding.code} {finding.message}\n    not fixed: {unfixed.reason}\n")
+    fixed = sum(len(file.repaired.fixed) for file in files)
+    left = sum(len(file.repaired.unfixed) for file in files)
     verb = "would be fixed" if diff else "fixed"
     notes.write(f"{_count(fixed)} {verb}, {left} left.\n" if fixed or left else "No findings.\n")
 
@@ -111,14 +130,10 @@ def _count(number: int) -> str:
     return f"{number} finding" if number == 1 else f"{number} findings"
 
 
-def _line(finding: Finding) -> str:
-    start = finding.span.start
-    return f"{finding.path}:{start.line}:{start.column}: {finding.code} {finding.message}"
-
-
-def unified_diff(path: Path, before: str, after: str) -> str:
+def unified_diff(name: str, before: str, after: str) -> str:
     """A diff that `patch -p0` and `git apply -p0` accept."""
-    lines = difflib.unified_diff(split_lines(before), split_lines(after), str(path), str(path))
+    shown = Path(name).as_posix()
+    lines = difflib.unified_diff(split_lines(before), split_lines(after), shown, shown)
     return "".join(_ended(lines))
 
 

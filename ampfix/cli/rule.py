@@ -8,7 +8,7 @@ from typing import Any
 
 from ampfix.cli._common import CommandError, Exit
 from ampfix.rules import all_rules
-from ampfix.rules._pages import page
+from ampfix.rules._pages import page, summary
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,8 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one page, or one line per rule."""
     if args.all:
         for rule in all_rules():
-            summary = (type(rule).__doc__ or "").strip().partition("\n")[0]
-            sys.stdout.write(f"{rule.code}  {rule.name:24}  {rule.severity.value:8}  {summary}\n")
+            sys.stdout.write(f"{rule.code}  {rule.name:24}  {rule.severity.value:8}  {summary(rule)}\n")
         return Exit.OK
     wanted = args.code.strip()
     for rule in all_rules():

@@ -1,16 +1,12 @@
-"""Writes a repaired source file: its encoding, byte order mark, line ends, permissions and symlinks survive.
-
-The file is replaced atomically, so that an interruption leaves the old or the new one, never half of either.
-"""
+"""Writes a repaired source file: its encoding, byte order mark, line ends, permissions and symlinks survive."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import tempfile
 import tokenize
 from pathlib import Path
+
+from ampfix import atomic
 
 
 class WriteError(Exception):
@@ -27,7 +23,7 @@ def write_source(path: Path, original: bytes, text: str) -> None:
         target = path.resolve()
         if target.read_bytes() != original:
             raise WriteError("changed while it was being repaired; run the command again")
-        _replace(target, data)
+        atomic.write(target, data)
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror or error}") from error
 
@@ -39,24 +35,3 @@ def encode_as(original: bytes, text: str) -> bytes:
         return text.encode(encoding)
     except UnicodeEncodeError as error:
         raise WriteError(f"the repair does not fit into the file's encoding: {error}") from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    status = target.stat()
-    if not os.access(target, os.W_OK):
-        raise PermissionError(13, "it is read-only")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if hasattr(os, "chown"):
-            with contextlib.suppress(PermissionError):  # only root may give a file away
-                os.chown(draft, status.st_uid, status.st_gid)
-        draft.chmod(status.st_mode & 0o7777)  # behind chown, which clears the set-user-id bit
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

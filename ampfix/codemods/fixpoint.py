@@ -41,17 +41,19 @@ def fix_text(
     check: Check,
     allowed: Collection[Applicability] = (Applicability.SAFE,),
     fixable: Callable[[str], bool] = lambda _: True,
+    accept: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Repair `text` to a fixpoint: every repair is located in a fresh check of the text as it is by then.
 
     A repair is kept only if the result parses, the finding is gone and no rule reports more than before; otherwise the
-    finding stays, with the reason. `fixable` says for which rule codes repairs are wanted.
+    finding stays, with the reason. `fixable` says for which rule codes repairs are wanted. `accept` raises CannotRepair
+    for a text that cannot be written back.
     """
     findings = check(text)
     fixed: list[Finding] = []
     for _ in range(MAX_ROUNDS):
         reasons: dict[int, str] = {}
-        step = _first_repair(text, findings, check, allowed, fixable, reasons)
+        step = _first_repair(text, findings, check, allowed, fixable, accept, reasons)
         if step is None:
             return Outcome(text, tuple(fixed), tuple(Unfixed(f, reasons[id(f)]) for f in findings))
         text, findings, done = step
@@ -65,6 +67,7 @@ def _first_repair(
     check: Check,
     allowed: Collection[Applicability],
     fixable: Callable[[str], bool],
+    accept: Callable[[str], None],
     reasons: dict[int, str],
 ) -> tuple[str, Sequence[Finding], Sequence[Finding]] | None:
     """The first group of findings whose repair holds: the new text, its findings, and those repaired."""
@@ -76,7 +79,7 @@ def _first_repair(
         else:
             wanted.append(finding)
     for group in _groups(wanted):
-        result = _checked(text, findings, group, check)
+        result = _checked(text, findings, group, check, accept)
         if not isinstance(result, str):
             return (*result, group)
         if len(group) == 1:
@@ -114,12 +117,17 @@ def _repair(finding: Finding) -> Repair:
 
 
 def _checked(
-    text: str, findings: Sequence[Finding], group: Sequence[Finding], check: Check
+    text: str,
+    findings: Sequence[Finding],
+    group: Sequence[Finding],
+    check: Check,
+    accept: Callable[[str], None],
 ) -> tuple[str, Sequence[Finding]] | str:
     """The repaired text and its findings, or why the repair does not do what it is for."""
     try:
         after = carry_out(text, *map(_repair, group))
         ast.parse(after)
+        accept(after)
     except CannotRepair as error:
         return str(error)
     except (SyntaxError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Checks paths: which files, each under its own settings, and one report of all."""
+"""Checks paths: which files, each under its own settings, what is known from before, and one report of all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ampfix.findings import Finding
+from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
-from ampfix.lint.discover import Candidate, discover
-from ampfix.lint.engine import check_bytes
+from ampfix.lint.discover import discover
+from ampfix.lint.document import check_document, is_worth_checking, located, open_document
+from ampfix.lint.parallel import Job, check_jobs
+from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, read_bytes
-from ampfix.lint.settings import without_unwanted_repair
+from ampfix.lint.settings import Settings, without_unwanted_repair
 
 
 @dataclass(frozen=True)
@@ -30,27 +33,64 @@ class Report:
     files_checked: int = 0
 
 
-def check_paths(paths: Iterable[str], configuration: Configuration | None = None) -> Report:
-    """Check files and directories. Never raises for what a file contains."""
+def check_paths(
+    paths: Iterable[str], configuration: Configuration | None = None, cache: Cache | None = None, processes: int = 1
+) -> Report:
+    """Check files and directories. Never raises for what a file contains.
+
+    Raises SettingsError for a settings file that is wrong. More than one process needs a main module that may be
+    imported again (`if __name__ == "__main__"`).
+    """
     configuration = configuration or Configuration(isolated=True)
+    results: list[tuple[str, Settings, list[Finding] | str]] = []
+    jobs: dict[int, Job] = {}
+    for candidate in discover(paths, configuration.of):
+        path, settings = str(candidate.path), candidate.settings
+        try:
+            if candidate.error:
+                raise UnreadableError(candidate.error)
+            data = read_bytes(candidate.path)
+        except UnreadableError as error:
+            results.append((path, settings, str(error)))
+            continue
+        known: list[Finding] = []
+        if is_worth_checking(data, path, settings):
+            earlier = cache.find(path, data, settings) if cache else None
+            if earlier is None:
+                jobs[len(results)] = Job(path, settings, len(data))
+            else:
+                known = list(earlier.findings)
+        results.append((path, settings, known))
+    for index, outcome in zip(jobs, check_jobs(list(jobs.values()), processes), strict=True):
+        path, settings, _ = results[index]
+        results[index] = (path, settings, outcome.error or list(outcome.checked.findings))
+        if cache and not outcome.error:
+            cache.put(path, outcome.data, settings, outcome.checked)
+    if cache:
+        cache.write()
+    return _report(results)
+
+
+def check_data(data: bytes, path: str, settings: Settings) -> Report:
+    """Check bytes that do not lie in a file, under the name they would have. Never raises for what they contain."""
+    try:
+        if not is_worth_checking(data, path, settings):
+            return Report(files_checked=1)
+        document = open_document(data, path)
+        checked = check_document(document, path, settings, Project())
+    except UnreadableError as error:
+        return _report([(path, settings, str(error))])
+    return _report([(path, settings, [located(finding, document) for finding in checked.findings])])
+
+
+def _report(results: Iterable[tuple[str, Settings, list[Finding] | str]]) -> Report:
     findings: list[Finding] = []
     errors: list[FileError] = []
     checked = 0
-    for candidate in discover(paths, configuration.of):
-        outcome = _check(candidate)
-        if isinstance(outcome, FileError):
-            errors.append(outcome)
+    for path, settings, outcome in results:
+        if isinstance(outcome, str):
+            errors.append(FileError(path, outcome))
         else:
-            findings.extend(without_unwanted_repair(finding, candidate.settings) for finding in outcome)
+            findings.extend(without_unwanted_repair(finding, settings) for finding in outcome)
             checked += 1
     return Report(tuple(findings), tuple(errors), checked)
-
-
-def _check(candidate: Candidate) -> list[Finding] | FileError:
-    path = str(candidate.path)
-    if candidate.error:
-        return FileError(path, candidate.error)
-    try:
-        return check_bytes(read_bytes(candidate.path), path, candidate.settings)
-    except UnreadableError as error:
-        return FileError(path, str(error))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from ampfix.findings import Finding
-from ampfix.lint import Report
+from ampfix.lint import FileError, Report
+from ampfix.report.documents import Documents, below_here
+from ampfix.report.findings_text import place
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def github(report: Report, sources: dict[str, bytes]) -> str:  # noqa: ARG001
-    """One `::error file=...::` command per finding."""
-    return "".join(_command(finding) for finding in report.findings)
+def github(report: Report, documents: Documents) -> str:
+    """One `::error file=...::` command per finding, and per file that could not be checked."""
+    return "".join(
+        (*(_command(finding, documents) for finding in report.findings), *map(_error_command, report.errors))
+    )
 
 
-def _command(finding: Finding) -> str:
-    start, end = finding.span.start, finding.span.end
+def _command(finding: Finding, documents: Documents) -> str:
+    region = documents.region(finding.path, finding.cell, finding.span)
+    start, end = region.start, region.end
     properties = {
         "title": f"{finding.code} {finding.name}",
-        "file": finding.path,
+        "file": below_here(finding.path),
         "line": start.line,
         "endLine": end.line,
         "col": start.column,
@@ -26,8 +31,12 @@ def _command(finding: Finding) -> str:
     if end.line != start.line:  # GitHub refuses columns that span lines
         del properties["col"], properties["endColumn"]
     written = ",".join(f"{key}={_escape(str(value), ',:')}" for key, value in properties.items())
-    message = _escape(f"{finding.path}:{start.line}:{start.column}: {finding.code} {finding.message}")
+    message = _escape(f"{place(finding)}: {finding.code} {finding.message}")
     return f"::{_LEVELS[finding.severity.value]} {written}::{message}\n"
+
+
+def _error_command(error: FileError) -> str:
+    return f"::error title=not checked,file={_escape(below_here(error.path), ',:')}::{_escape(error.message)}\n"
 
 
 def _escape(text: str, more: str = "") -> str:

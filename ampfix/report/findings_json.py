@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ampfix import __version__
-from ampfix.findings import Finding, Span
+from ampfix.findings import Finding, Span, TracePoint
 from ampfix.lint import Report
+from ampfix.report.documents import Documents
 
 SCHEMA = 1
 
 
-def as_json(report: Report, sources: dict[str, bytes]) -> str:
+def as_json(report: Report, documents: Documents) -> str:
     """The document `{schema, version, findings, errors, files_checked}`."""
     document = {
         "schema": SCHEMA,
         "version": __version__,
-        "findings": _findings(report, sources),
+        "findings": [_item(finding, documents) for finding in report.findings],
         "errors": [{"path": error.path, "message": error.message} for error in report.errors],
         "files_checked": report.files_checked,
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_json_lines(report: Report, sources: dict[str, bytes]) -> str:
+def as_json_lines(report: Report, documents: Documents) -> str:
     """One finding per line."""
-    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in _findings(report, sources))
+    return "".join(json.dumps(_item(finding, documents), ensure_ascii=False) + "\n" for finding in report.findings)
 
 
-def _findings(report: Report, sources: dict[str, bytes]) -> list[dict[str, Any]]:
-    texts: dict[str, str] = {}
-    found = []
-    for finding in report.findings:
-        item = _fields(finding)
-        if finding.repair is None:
-            item["no_fix_reason"] = finding.no_fix_reason
-        else:
-            item |= _fix(finding, _text(finding.path, sources, texts))
-        found.append(item)
-    return found
+def _item(finding: Finding, documents: Documents) -> dict[str, Any]:
+    item = _fields(finding)
+    if finding.repair is None:
+        return item | {"no_fix_reason": finding.no_fix_reason}
+    return item | _fix(finding, documents)
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -55,30 +49,32 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "end_column": finding.span.end.column,
         "severity": finding.severity.value,
         "symbol": finding.symbol,
-        "trace": [
-            {
-                "event": point.event,
-                "path": point.path,
-                "line": point.span.start.line,
-                "column": point.span.start.column,
-            }
-            for point in finding.trace
-        ],
+        "trace": [_point(point) for point in finding.trace],
     }
-    return item if finding.cell is None else item | {"cell": finding.cell}
+    return item | _cell(finding.cell)
 
 
-def _fix(finding: Finding, text: str) -> dict[str, Any]:
-    """The edits a codemod would make, or why it makes none. Codemods are loaded here, where edits are asked for."""
-    from ampfix.codemods import CannotRepair, compute_fix
+def _point(point: TracePoint) -> dict[str, Any]:
+    start = point.span.start
+    return {"event": point.event, "path": point.path, "line": start.line, "column": start.column} | _cell(point.cell)
+
+
+def _cell(cell: int | None) -> dict[str, int]:
+    return {} if cell is None else {"cell": cell}
+
+
+def _fix(finding: Finding, documents: Documents) -> dict[str, Any]:
+    """The edits a codemod would make, or why it makes none."""
+    from ampfix.codemods import CannotRepair
 
     assert finding.repair is not None
     try:
-        fix = compute_fix(text, finding.repair)
+        edits = documents.edits(finding)
     except CannotRepair as error:
         return {"no_fix_reason": str(error)}
-    edits = [{**_place(edit.span), "text": edit.text} for edit in fix.edits]
-    return {"fix": {"applicability": fix.applicability.value, "message": fix.message, "edits": edits}}
+    plain = [{**_place(one.edit.span), "text": one.edit.text} | _cell(one.cell) for one in edits]
+    repair = finding.repair
+    return {"fix": {"applicability": repair.applicability.value, "message": repair.message, "edits": plain}}
 
 
 def _place(span: Span) -> dict[str, int]:
@@ -88,11 +84,3 @@ def _place(span: Span) -> dict[str, int]:
         "end_line": span.end.line,
         "end_column": span.end.column,
     }
-
-
-def _text(path: str, sources: dict[str, bytes], texts: dict[str, str]) -> str:
-    if path not in texts:
-        from ampfix.lint.read import decode
-
-        texts[path] = decode(sources[path] if path in sources else Path(path).read_bytes())
-    return texts[path]

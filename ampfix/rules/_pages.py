@@ -19,12 +19,17 @@ _FIX = {
 }
 
 
+def summary(rule: Rule) -> str:
+    """What a rule is about, in one line."""
+    return (type(rule).__doc__ or "").strip().partition("\n")[0]
+
+
 def page(rule: Rule) -> str:
     """One rule's page."""
     body = inspect.cleandoc(type(rule).__doc__ or "")
     facts = f"Severity: {rule.severity.value}. {_FIX[rule.fix.value if rule.fix else None]}"
-    summary, _, rest = body.partition("\n")
-    sections = [f"# {rule.name} ({rule.code})", f"{facts}", summary, rest.strip()]
+    rest = body.partition("\n")[2]
+    sections = [f"# {rule.name} ({rule.code})", f"{facts}", summary(rule), rest.strip()]
     if rule.scenarios:
         names = ", ".join(f"`{scenario}`" for scenario in rule.scenarios)
         sections.append(f"## Proven by execution\nScenarios whose broken loop has this bug: {names}.")
@@ -35,9 +40,9 @@ def index() -> str:
     """The table of all rules."""
     lines = ["# Rules", "", "| code | name | severity | fix | summary |", "|---|---|---|---|---|"]
     for rule in all_rules():
-        summary = (type(rule).__doc__ or "").strip().partition("\n")[0]
         fix = rule.fix.value if rule.fix else "none"
-        lines.append(f"| [{rule.code}]({rule.name}.md) | {rule.name} | {rule.severity.value} | {fix} | {summary} |")
+        told = summary(rule)
+        lines.append(f"| [{rule.code}]({rule.name}.md) | {rule.name} | {rule.severity.value} | {fix} | {told} |")
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ampfix.codemods import files
 from ampfix.codemods.files import WriteError, encode_as, write_source
 
 
@@ -65,7 +64,7 @@ def test_an_interrupted_write_leaves_the_old_file_whole(tmp_path: Path, monkeypa
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, "fsync", interrupt)
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_source(file, b"old\n", "new\n")
     assert file.read_bytes() == b"old\n"
@@ -75,6 +74,6 @@ def test_an_interrupted_write_leaves_the_old_file_whole(tmp_path: Path, monkeypa
 def test_a_read_only_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.py"
     file.write_bytes(b"old\n")
-    monkeypatch.setattr(files.os, "access", lambda *_: False)  # the tests may run as root, who may write anything
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may write anything
     with pytest.raises(WriteError, match="read-only"):
         write_source(file, b"old\n", "new\n")

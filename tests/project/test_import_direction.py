@@ -10,13 +10,13 @@ from .modules import ROOT, imports, module_name, python_files
 
 # From the ground up. A package may import those of lower rows.
 LAYERS = (
-    {"", "assets", "extras"},
+    {"", "assets", "atomic", "extras"},
     {"findings", "protocol"},
     {"program"},
     {"rules"},
     {"lint", "codemods", "watch", "emulate"},
     {"lab", "hardware"},
-    {"report"},
+    {"report", "lsp"},
     {"cli"},
     {"__main__"},
 )

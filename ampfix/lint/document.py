@@ -1,0 +1,97 @@
+"""A file as the program in it: a Python file is its own text, a notebook's cells make one.
+
+Analysis and repair see the program; what is shown and written speaks of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Protocol
+
+from ampfix.findings import Finding, Span
+from ampfix.lint.discover import NOTEBOOK_SUFFIX
+from ampfix.lint.engine import Checked, check_text
+from ampfix.lint.notebook import Notebook
+from ampfix.lint.prefilter import worth_parsing
+from ampfix.lint.project import Project
+from ampfix.lint.read import UnreadableError, decode
+from ampfix.lint.settings import Settings
+
+
+class Document(Protocol):
+    """text: the program. Lines are counted in the program, or, with a cell, in the file's own way of telling places."""
+
+    text: str
+
+    def locate(self, span: Span) -> tuple[int | None, Span]:
+        """The cell (None outside notebooks) and the place in it."""
+
+    def line(self, number: int, cell: int | None) -> str:
+        """A line as it stands in the file, without its end."""
+
+    def file_line(self, number: int, cell: int | None) -> int:
+        """The line of the file that holds a line of a cell."""
+
+    def source(self, text: str) -> str:
+        """The file's text where its program becomes `text`. Raises ValueError where that cannot be."""
+
+
+class PythonFile:
+    """The file is the program."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._lines: list[str] | None = None
+
+    def locate(self, span: Span) -> tuple[int | None, Span]:
+        return None, span
+
+    def line(self, number: int, cell: int | None) -> str:  # noqa: ARG002
+        if self._lines is None:
+            self._lines = re.split(r"\r\n|\r|\n", self.text)
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+    def file_line(self, number: int, cell: int | None) -> int:  # noqa: ARG002
+        return number
+
+    def source(self, text: str) -> str:
+        return text
+
+
+def open_document(data: bytes, path: str) -> Document:
+    """The program in a file's bytes. Raises UnreadableError."""
+    return Notebook(data) if is_notebook(path) else PythonFile(decode(data))
+
+
+def is_notebook(path: str) -> bool:
+    return path.lower().endswith(NOTEBOOK_SUFFIX)
+
+
+def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
+    """Whether any rule in force looks at a file with these bytes."""
+    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
+    return worth_parsing(plain, settings.rules_for(path))
+
+
+def check_document(document: Document, path: str, settings: Settings, project: Project | None = None) -> Checked:
+    """The findings in a program, at its own places. Raises UnreadableError for what is not Python."""
+    try:
+        return check_text(document.text, path, settings, project)
+    except UnreadableError as error:
+        cause = error.__context__
+        if isinstance(document, Notebook) and isinstance(cause, SyntaxError):
+            raise UnreadableError(document.describe_error(cause)) from None
+        raise
+
+
+def located(finding: Finding, document: Document) -> Finding:
+    """The finding at its place in the file. Its repair stays located in the program."""
+    if isinstance(document, PythonFile):
+        return finding
+    cell, span = document.locate(finding.span)
+    points = []
+    for point in finding.trace:
+        at = document.locate(point.span) if point.path == finding.path else (point.cell, point.span)
+        points.append(replace(point, cell=at[0], span=at[1]))
+    return replace(finding, cell=cell, span=span, trace=tuple(points))

@@ -1,0 +1,106 @@
+"""Analyses many files, on several processors where there is enough to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ampfix.lint.document import check_document, located, open_document
+from ampfix.lint.engine import Checked
+from ampfix.lint.project import Project
+from ampfix.lint.read import UnreadableError, read_bytes
+from ampfix.lint.settings import Settings
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+# A worker starts in 0.03 s by fork and 0.3 s by spawn; files that mention AMP are analysed at about 0.5 MB/s.
+WORTH_BYTES = 400_000
+_CHUNKS_PER_WORKER = 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to analyse. size: its bytes."""
+
+    path: str
+    settings: Settings
+    size: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found in the file read as `data`, or why nothing could be looked for."""
+
+    data: bytes = b""
+    checked: Checked = field(default_factory=Checked)
+    error: str = ""
+
+
+def check_job(job: Job, project: Project) -> Outcome:
+    """Analyse one file; findings are told at their places in the file."""
+    try:
+        data = read_bytes(Path(job.path))
+        document = open_document(data, job.path)
+        checked = check_document(document, job.path, job.settings, project)
+    except UnreadableError as error:
+        return Outcome(error=str(error))
+    return Outcome(data, Checked(tuple(located(finding, document) for finding in checked.findings), checked.depends))
+
+
+def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+    """An outcome for each job, in their order. The same whatever the number of processes."""
+    if processes < 2 or len(jobs) < 2 or sum(job.size for job in jobs) < WORTH_BYTES:
+        project = Project()
+        yield from (check_job(job, project) for job in jobs)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    chunks = list(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
+    with ProcessPoolExecutor(min(processes, len(chunks)), _context()) as pool:
+        for outcomes in pool.map(_check_chunk, chunks):
+            yield from outcomes
+
+
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _context() -> BaseContext:
+    """Fork copies what is loaded in no time. It is safe only where no other thread runs, and not offered everywhere."""
+    import multiprocessing
+
+    forks = sys.platform == "linux" and threading.active_count() == 1
+    return multiprocessing.get_context("fork" if forks else "spawn")
+
+
+def _chunks(jobs: Sequence[Job], count: int) -> Iterator[list[Job]]:
+    """Neighbours stay together, since they import one another; chunks hold about the same number of bytes."""
+    target = sum(job.size for job in jobs) / count
+    chunk: list[Job] = []
+    filled = 0
+    for job in jobs:
+        chunk.append(job)
+        filled += job.size
+        if filled >= target:
+            yield chunk
+            chunk, filled = [], 0
+    if chunk:
+        yield chunk
+
+
+_project: Project | None = None
+
+
+def _check_chunk(jobs: list[Job]) -> list[Outcome]:
+    global _project
+    _project = _project or Project()
+    return [check_job(job, _project) for job in jobs]
