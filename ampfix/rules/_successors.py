@@ -56,7 +56,7 @@ def _table() -> dict[str, Successor]:
     for name in ("custom_fwd", "custom_bwd"):
         for module in ("", "autocast_mode."):
             table[f"torch.cuda.amp.{module}{name}"] = Successor(f"amp.{name}", "cuda", Device.KEYWORD, None, (2, 4))
-    for word, device in {"gpu": "cuda", "cpu": "cpu", "xla": "xla", "ipu": "ipu", "hpu": "hpu"}.items():
+    for word, device in {"gpu": "cuda", "cpu": "cpu", "xla": "xla", "ipu": "ipu"}.items():
         for verb in ("get", "set"):
             table[f"torch.{verb}_autocast_{word}_dtype"] = _helper(f"{verb}_autocast_dtype", device)
         if word != "gpu":

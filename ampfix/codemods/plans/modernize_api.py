@@ -104,7 +104,9 @@ def _move_module(tree: Tree, binding: Binding, floor: str) -> list[Change]:
         changes += adapt(tree, use, f"{binding.name}.{successor.name.removeprefix('amp.')}", successor)
     if isinstance(binding.statement, cst.Import):
         return [*changes, replace_by(binding.alias.name, "torch.amp")]
-    return [*changes, *_rehome(tree, binding.statement, {binding.alias: "amp"}, "torch")]
+    module = _last(binding.prefix)  # torch.amp has modules of the same names as torch.cuda.amp
+    home = "torch" if module == "amp" else "torch.amp"
+    return [*changes, *_rehome(tree, binding.statement, {binding.alias: module}, home)]
 
 
 def _move_names(tree: Tree, binding: Binding, floor: str) -> list[Change]:
