@@ -1,0 +1,272 @@
+"""AMP502."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Role, Source
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
+
+
+class SyncInHotLoop(Rule):
+    """Every training step waits for the GPU, only to report a number.
+
+    ## What it does
+    Finds reads of device values in every turn of a training loop that uses AMP: `item()`, `print` of a loss,
+    `get_scale()` for a log. One note a loop. Reads under a test (every N steps), for a skip guard or a finite check
+    are left alone, and so is a single `item()` in a loop whose GradScaler waits in every step anyway.
+
+    ## Why is this bad
+    The CPU queues work ahead of the GPU. Reading a value empties the queue, and the GPU idles until new work is
+    launched. The faster half makes the kernels, the larger the share of a step that is lost like this.
+
+    ## Example
+    ```python
+    for x, y in loader:
+        loss = step(x, y)
+        total += loss.item()
+    ```
+
+    ## Use instead
+    ```python
+    for x, y in loader:
+        loss = step(x, y)
+        total += loss.detach().float()
+    total = float(total)
+    ```
+
+    ## Fix safety
+    Unsafe: the sum is kept in float32 instead of Python's float64. Only sums that nothing else in the loop reads are
+    repaired.
+
+    ## References
+    - https://pytorch.org/tutorials/recipes/recipes/tuning_guide.html
+    """
+
+    code, name, severity = "AMP502", "sync-in-hot-loop", Severity.NOTE
+    fix = Applicability.UNSAFE
+    mentions = (("autocast", "backward"), ("GradScaler", "backward"))
+
+    VALID = (
+        """\
+import math
+import torch
+
+def train(model, loader, optimizer, scheduler):
+    scaler = torch.amp.GradScaler("cuda")
+    for step, (x, y) in enumerate(loader):
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(value)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        before = scaler.get_scale()
+        scaler.update()
+        if scaler.get_scale() >= before:
+            scheduler.step()
+        if step % 100 == 0:
+            print(loss.item(), scaler.get_scale())
+""",
+        """\
+import torch
+
+def train(model, loader, scaler, optimizer):
+    total = 0.0
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        total += loss.item()
+    with torch.no_grad():
+        for x, y in loader:
+            print(model(x, y).item())
+    return total
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    total = 0.0
+    hits = 0
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            out = model(x)
+            loss = torch.nn.functional.cross_entropy(out, y)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(x)
+        hits += (out.argmax(1) == y).sum().item()
+    return total, hits
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    total = 0.0
+    hits = 0
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            out = model(x)
+            loss = torch.nn.functional.cross_entropy(out, y)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach().float() * len(x)
+        hits += (out.argmax(1) == y).sum().detach().float()
+    total = float(total)
+    hits = float(hits)
+    return total, hits
+""",
+            (13,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, scaler, optimizer):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        print(loss, scaler.get_scale())
+""",
+            None,
+            (10,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        if not is_on_gpu(source):
+            return
+        for loop in dict.fromkeys(_training_loops(source)):
+            reads = sorted(_reads(loop, source), key=lambda read: (read.node.lineno, read.node.col_offset))
+            if not reads or (_waits_anyway(loop, source) and len(reads) == 1 and reads[0].is_item):
+                continue
+            lines = sorted({read.node.lineno for read in reads})
+            where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
+            yield self.finding(
+                source,
+                source.span(reads[0].node),
+                f"every step waits for the GPU to report a value{where}; report every N steps, or sum on the device",
+                symbol=source.segment(reads[0].node),
+                repair=_repair(reads, source),
+            )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A device value that is read. is_item: by `item()`, which may be summed instead."""
+
+    node: ast.Call
+    is_item: bool
+
+
+def _training_loops(source: Source) -> Iterator[ast.AST]:
+    """The innermost loops around backward passes that use AMP: a region, or a scaled loss."""
+    for call in source.nodes((ast.Call,)):
+        if method(call)[1] != "backward":
+            continue
+        loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
+        if loop is None:
+            continue
+        opened = any(region.enabled is not False and region.node in ast.walk(loop) for region in source.regions)
+        if opened or method(method(call)[0])[1] == "scale":
+            yield loop
+
+
+def _reads(loop: ast.AST, source: Source) -> Iterator[_Read]:
+    for node in own(loop):
+        if not isinstance(node, ast.Call) or not _is_every_turn(node, loop, source):
+            continue
+        receiver, name = method(node)
+        prints = path(node.func) == "print" and any(_is_loss(argument, loop) for argument in node.args)
+        scales = name == "get_scale" and source.held(receiver).role is Role.SCALER
+        is_item = name == "item" and not node.args
+        if prints or ((scales or is_item) and not _decides(node, loop, source)):
+            yield _Read(node, is_item)
+
+
+def _is_every_turn(node: ast.AST, loop: ast.AST, source: Source) -> bool:
+    """Whether nothing inside the loop lets the node run on some turns only."""
+    decisive = (ast.If, ast.IfExp, ast.Try, ast.Match, *LOOPS)
+    below: ast.AST = node
+    for around in inside(node, source):
+        if around is loop:
+            return below not in getattr(loop, "orelse", [])
+        if isinstance(around, decisive) and below is not getattr(around, "test", None):
+            return False
+        below = around
+    return False
+
+
+def _decides(node: ast.Call, loop: ast.AST, source: Source) -> bool:
+    """Whether the value, or the name it is given, is compared or checked for being finite."""
+    names: set[str] = set()
+    for around in (node, *inside(node, source)):
+        if isinstance(around, (ast.Compare, ast.If, ast.While)) or _is_check(around):
+            return True
+        if isinstance(around, ast.Assign):
+            names = {path(target) for target in around.targets} - {""}
+        if isinstance(around, ast.stmt):
+            break
+    if not names:
+        return False
+    checks = (other for other in ast.walk(loop) if isinstance(other, (ast.Compare, ast.Assert)) or _is_check(other))
+    return any(path(child) in names for check in checks for child in ast.walk(check))
+
+
+def _is_check(node: ast.AST) -> bool:
+    called = path(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    return called in ("isfinite", "isnan", "isinf")
+
+
+def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
+    """A name whose backward runs in the loop, printed as it is or in an f-string."""
+    names = {path(child) for child in ast.walk(node)} - {""}
+    if any(method(child)[1] for child in ast.walk(node)):
+        return False
+    trained: set[str] = set()
+    for call in own(loop):
+        receiver, name = method(call)
+        if name == "backward":
+            scaled = receiver.args if isinstance(receiver, ast.Call) and method(receiver)[1] == "scale" else [receiver]
+            trained |= {path(one) for one in scaled} - {""}
+    return bool(names & trained)
+
+
+def _waits_anyway(loop: ast.AST, source: Source) -> bool:
+    """Whether a scaler steps in the loop: it reads from the device whether gradients overflowed."""
+    for call in own(loop):
+        receiver, name = method(call)
+        if name == "step" and isinstance(call, ast.Call) and call.args and source.held(receiver).role is Role.SCALER:
+            return True
+    return False
+
+
+def _repair(reads: list[_Read], source: Source) -> Repair | str:
+    for read in reads:
+        statement = statement_of(read.node, source)
+        if not read.is_item or not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name):
+            return f"line {read.node.lineno} reports every step; put it under a test such as `if step % 100 == 0:`"
+    places = [source.span(read.node).start for read in reads]
+    return Repair(
+        "defer_item",
+        Applicability.UNSAFE,
+        "Sum on the device and read the sum behind the loop",
+        source.span(reads[0].node),
+        {"places": " ".join(f"{place.line}:{place.column}" for place in places)},
+    )
