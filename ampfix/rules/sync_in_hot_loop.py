@@ -194,10 +194,27 @@ def _reads(loop: ast.AST, source: Source) -> Iterator[_Read]:
             continue
         receiver, name = method(node)
         prints = path(node.func) == "print" and any(_is_loss(argument, loop) for argument in node.args)
-        scales = name == "get_scale" and source.held(receiver).role is Role.SCALER
+        scales = name == "get_scale" and source.held(receiver).role is Role.SCALER and _is_logged(node, source)
         is_item = name == "item" and not node.args
         if prints or ((scales or is_item) and not _decides(node, loop, source)):
             yield _Read(node, is_item)
+
+
+_LOGS = frozenset(
+    ["print", "log", "info", "debug", "add_scalar", "set_postfix", "append", "write", "update", "log_metrics"]
+)
+
+
+def _is_logged(node: ast.AST, source: Source) -> bool:
+    """Whether the value goes into a message, a record or a logger, and into no computation."""
+    for around in source.ancestors(node):
+        if isinstance(around, (ast.stmt, ast.BinOp)):
+            return False
+        if isinstance(around, (ast.JoinedStr, ast.Dict)):
+            return True
+        if isinstance(around, ast.Call) and path(around.func).rpartition(".")[2] in _LOGS:
+            return True
+    return False
 
 
 def _is_every_turn(node: ast.AST, loop: ast.AST, source: Source) -> bool:
