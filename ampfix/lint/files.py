@@ -9,6 +9,7 @@ from ampfix.lint.mentions import Mentions
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
+from ampfix.program.tree import TreeIndex
 
 
 class SourceFile:
@@ -17,7 +18,8 @@ class SourceFile:
     def __init__(self, text: str, path: str) -> None:
         self.text, self.path = text, path
         self.tree = ast.parse(text, filename=path)
-        self.scopes = ScopeBuilder(self.tree, self)
+        self.index = TreeIndex(self.tree)
+        self.scopes = ScopeBuilder(self.index, self)
 
     @cached_property
     def spans(self) -> SpanIndex:
@@ -26,12 +28,12 @@ class SourceFile:
     @cached_property
     def usage(self) -> Usage:
         """How each name of the file is used."""
-        return Usage(self.scopes)
+        return Usage(self.scopes, self.index)
 
     @cached_property
     def mentions(self) -> Mentions:
         """Which names its functions mention."""
-        return Mentions(self.scopes)
+        return Mentions(self.scopes, self.index)
 
     @cached_property
     def label(self) -> str:

@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ampfix.lint.scopes import ScopeBuilder
-
-_Functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+from ampfix.program.tree import TreeIndex, walk
 
 
 class Mentions:
     """One file's names, seen without looking at what they are bound to."""
 
-    def __init__(self, scopes: ScopeBuilder) -> None:
-        self._scopes = scopes
+    def __init__(self, scopes: ScopeBuilder, index: TreeIndex) -> None:
+        self._scopes, self._index = scopes, index
 
     @cached_property
     def used(self) -> dict[ast.AST, set[str]]:
-        """Scope -> names and attributes in its own code."""
-        return {node: _words(node) for node in self._scopes.scope_of}
+        """Scope -> names and attributes in its own code; decorators count for what they decorate as well."""
+        found: dict[ast.AST, set[str]] = {}
+        for scope in self._scopes.scope_of:
+            decorators: list[ast.expr] = getattr(scope, "decorator_list", [])
+            nodes = [*self._index.owned[scope], *(node for decorator in decorators for node in walk(decorator))]
+            used = found[scope] = {node.id for node in nodes if isinstance(node, ast.Name)}
+            used.update(node.attr for node in nodes if isinstance(node, ast.Attribute))
+        return found
 
     @cached_property
     def imports(self) -> tuple[tuple[str, str], ...]:
@@ -44,7 +49,7 @@ class Mentions:
                 if scope.parent is not None and node.name in ("__call__", "forward", "__enter__", "__init__"):
                     found.setdefault(scope.parent.label, []).append(node)
         for name, value in self._assigned():
-            functions = [child for child in ast.walk(value) if isinstance(child, ast.Lambda)]
+            functions = [child for child in walk(value) if isinstance(child, ast.Lambda)]
             # An instance of a local class is called by the variable it is stored in; so is a function kept in one.
             called = value.func if isinstance(value, ast.Call) else value
             held = [called, *value.args[:1]] if isinstance(value, ast.Call) else [called]
@@ -77,20 +82,3 @@ class Mentions:
 def last_name(node: ast.expr) -> str:
     """`c` of `a.b.c`."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _words(root: ast.AST) -> set[str]:
-    """Names and attributes in a scope's own code; decorators count for what they decorate and for what is around."""
-    used: set[str] = set()
-    pending = list(ast.iter_child_nodes(root))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Name):
-            used.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            used.add(node.attr)
-        if isinstance(node, (*_Functions, ast.ClassDef)):
-            pending.extend(getattr(node, "decorator_list", []))
-            continue
-        pending.extend(ast.iter_child_nodes(node))
-    return used

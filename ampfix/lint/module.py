@@ -57,7 +57,6 @@ class SourceModule:
         self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._alone: dict[tuple[str, str], frozenset[object]] = {}
-        self._enclosing = {node: scope for root, scope in self._scopes.scope_of.items() for node in own_nodes(root)}
 
     @property
     def consulted(self) -> frozenset[str]:
@@ -176,25 +175,22 @@ class SourceModule:
 
     def scope_at(self, node: ast.AST) -> Scope:
         """The scope a node is evaluated in."""
-        return self._enclosing.get(node, self._scopes.root)
+        return self._scopes.scope_of[self._file.index.owners.get(node, self.tree)]
 
     def span(self, node: ast.AST) -> Span:
         return self._file.spans.span(node)
 
     @cached_property
     def _by_type(self) -> dict[type[ast.AST], list[ast.AST]]:
-        found: dict[type[ast.AST], list[ast.AST]] = {}
-        for node in ast.walk(self.tree):
-            found.setdefault(type(node), []).append(node)
-        return found
+        return self._file.index.by_type()
 
     def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
         for kind in kinds:
             yield from self._by_type.get(kind, ())
 
-    @cached_property
+    @property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        return self._file.index.parents
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         while node in self._parents:
@@ -223,22 +219,3 @@ def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:
         is_wrapper = len(called) == 1 and all(len(way) > 1 for way in ways)
         if not is_wrapper or sizes.get(next(iter(called))[1], 0) < len(routine.events):
             yield routine
-
-
-def own_nodes(root: ast.AST) -> list[ast.AST]:
-    """The nodes evaluated in a scope: its body without the bodies of scopes inside, but with their decorators,
-    defaults and bases."""
-    found: list[ast.AST] = []
-    pending: list[ast.AST] = [root.body] if isinstance(root, ast.Lambda) else list(getattr(root, "body", []))
-    while pending:
-        node = pending.pop()
-        found.append(node)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            pending.extend([*node.decorator_list, node.args])
-        elif isinstance(node, ast.Lambda):
-            pending.append(node.args)
-        elif isinstance(node, ast.ClassDef):
-            pending.extend([*node.decorator_list, *node.bases, *node.keywords])
-        else:
-            pending.extend(ast.iter_child_nodes(node))
-    return found

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ampfix.program.tree import TreeIndex
 
 if TYPE_CHECKING:
     from ampfix.lint.files import SourceFile
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Tests = tuple[tuple[ast.expr, bool], ...]  # (test, whether the if side)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Definition:
     item: int | None = None
     node: ast.AST | None = None
     scope: Scope | None = field(default=None, compare=False)
-    tests: tuple[tuple[ast.expr, bool], ...] = ()
+    tests: Tests = ()
     line: int = 0
 
 
@@ -125,139 +128,121 @@ def parameters(node: FunctionNode) -> list[ast.arg]:
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
-class ScopeBuilder(ast.NodeVisitor):
-    """Walks a module once. `scope_of` maps each function, class and the module to its scope; `within` each expression
-    statement's scope is found through them by the lowering, which walks the same nesting."""
+class ScopeBuilder:
+    """Goes over an indexed module once. `scope_of` maps each function, class and the module to its scope."""
 
-    def __init__(self, tree: ast.Module, file: SourceFile | None = None) -> None:
-        self.root = Scope(tree, file=file)
-        self.scope_of: dict[ast.AST, Scope] = {tree: self.root}
-        self._scope = self.root
-        self._tests: tuple[tuple[ast.expr, bool], ...] = ()
-        for statement in tree.body:
-            self.visit(statement)
+    def __init__(self, index: TreeIndex, file: SourceFile | None = None) -> None:
+        self._index = index
+        module = index.order[0]
+        self.root = Scope(module, file=file)
+        self.scope_of: dict[ast.AST, Scope] = {module: self.root}
+        readers: dict[type[ast.AST], Callable[[Any, Scope], None]] = {
+            ast.Assign: self._read_assign,
+            ast.AnnAssign: self._read_annotated,
+            ast.AugAssign: self._read_unknown,
+            ast.NamedExpr: self._read_annotated,
+            ast.For: self._read_unknown,
+            ast.AsyncFor: self._read_unknown,
+            ast.withitem: self._read_item,
+            ast.Global: self._read_outer,
+            ast.Nonlocal: self._read_outer,
+            ast.Import: self._read_import,
+            ast.ImportFrom: self._read_import_from,
+            ast.FunctionDef: self._read_function,
+            ast.AsyncFunctionDef: self._read_function,
+            ast.Lambda: self._read_function,
+            ast.ClassDef: self._read_class,
+        }
+        for node in index.order:
+            reader = readers.get(type(node))
+            if reader is not None:
+                reader(node, self.scope_of[index.owners[node]])
 
     # names
 
-    def _define(self, name: str, definition: Definition) -> None:
-        scope = self._scope
+    def _define(self, name: str, definition: Definition, scope: Scope) -> None:
         if name in scope.outer_names:
-            scope = next((s for s in scope.chain() if s is not self._scope and name in s.names), self.root)
+            scope = next((s for s in scope.chain() if s is not scope and name in s.names), self.root)
         scope.names.setdefault(name, []).append(definition)
 
-    def _assign(self, target: ast.expr, value: ast.expr | None, item: int | None = None) -> None:
-        definition = Definition(value=value, item=item, scope=self._scope, tests=self._tests, line=target.lineno)
+    def _assign(
+        self, target: ast.expr, value: ast.expr | None, scope: Scope, tests: Tests, item: int | None = None
+    ) -> None:
+        # A comprehension has a scope of its own; its targets hide nothing a training step binds.
+        definition = Definition(value=value, item=item, scope=scope, tests=tests, line=target.lineno)
         if isinstance(target, ast.Name):
-            self._define(target.id, definition)
+            self._define(target.id, definition, scope)
         elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-            owner = self._scope.owner_class()
-            if owner is not None and target.value.id == self._scope.self_name():
+            owner = scope.owner_class()
+            if owner is not None and target.value.id == scope.self_name():
                 owner.attributes.setdefault(target.attr, []).append(definition)
         elif isinstance(target, (ast.Tuple, ast.List)):
-            self._unpack(target, value)
+            self._unpack(target, value, scope, tests)
         elif isinstance(target, ast.Starred):
-            self._assign(target.value, None)
+            self._assign(target.value, None, scope, tests)
 
-    def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr | None) -> None:
+    def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr | None, scope: Scope, tests: Tests) -> None:
         starred = any(isinstance(element, ast.Starred) for element in target.elts)
         for index, element in enumerate(target.elts):
             if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts) and not starred:
-                self._assign(element, value.elts[index])
+                self._assign(element, value.elts[index], scope, tests)
             else:
-                self._assign(element, None if starred else value, None if starred else index)
+                self._assign(element, None if starred else value, scope, tests, None if starred else index)
 
-    def visit_Assign(self, node: ast.Assign) -> None:
+    def _read_assign(self, node: ast.Assign, scope: Scope) -> None:
+        tests = self._tests(node)
         for target in node.targets:
-            self._assign(target, node.value)
-        self.generic_visit(node)
+            self._assign(target, node.value, scope, tests)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def _read_annotated(self, node: ast.AnnAssign | ast.NamedExpr, scope: Scope) -> None:
         if node.value is not None:
-            self._assign(node.target, node.value)
-        self.generic_visit(node)
+            self._assign(node.target, node.value, scope, self._tests(node))
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self._assign(node.target, None)
-        self.generic_visit(node)
+    def _read_unknown(self, node: ast.AugAssign | ast.For | ast.AsyncFor, scope: Scope) -> None:
+        self._assign(node.target, None, scope, self._tests(node))
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        self._assign(node.target, node.value)
-        self.generic_visit(node)
-
-    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
-        self._assign(node.target, None)
-        self.generic_visit(node)
-
-    visit_AsyncFor = visit_For
-
-    def visit_comprehension(self, node: ast.comprehension) -> None:
-        # A comprehension has a scope of its own; its targets hide nothing a training step binds.
-        self.generic_visit(node)
-
-    def visit_withitem(self, node: ast.withitem) -> None:
+    def _read_item(self, node: ast.withitem, scope: Scope) -> None:
         if node.optional_vars is not None:
-            self._assign(node.optional_vars, None)
-        self.generic_visit(node)
+            self._assign(node.optional_vars, None, scope, self._tests(node))
 
-    def visit_Global(self, node: ast.Global | ast.Nonlocal) -> None:
-        self._scope.outer_names.update(node.names)
+    def _read_outer(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+        scope.outer_names.update(node.names)
 
-    visit_Nonlocal = visit_Global
-
-    def visit_Import(self, node: ast.Import) -> None:
+    def _read_import(self, node: ast.Import, scope: Scope) -> None:
+        tests = self._tests(node)
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             symbol = alias.name if alias.asname else name
-            self._define(name, Definition(symbol=symbol, scope=self._scope, tests=self._tests, line=node.lineno))
+            self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def _read_import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
+        tests = self._tests(node)
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             symbol = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
             name = alias.asname or alias.name
-            self._define(name, Definition(symbol=symbol, scope=self._scope, tests=self._tests, line=node.lineno))
+            self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
 
-    # tests that a definition lies under
+    def _read_function(self, node: FunctionNode, scope: Scope) -> None:
+        if not isinstance(node, ast.Lambda):
+            definition = Definition(node=node, scope=scope, tests=self._tests(node), line=node.lineno)
+            self._define(node.name, definition, scope)
+        inside = self.scope_of[node] = Scope(node, scope, file=scope.file)
+        for parameter in (*parameters(node), node.args.vararg, node.args.kwarg):
+            if parameter is not None:
+                inside.names[parameter.arg] = [Definition(node=parameter, scope=inside, line=parameter.lineno)]
 
-    def visit_If(self, node: ast.If) -> None:
-        self.visit(node.test)
-        outer = self._tests
-        for polarity, body in ((True, node.body), (False, node.orelse)):
-            self._tests = (*outer, (node.test, polarity))
-            for statement in body:
-                self.visit(statement)
-        self._tests = outer
+    def _read_class(self, node: ast.ClassDef, scope: Scope) -> None:
+        self._define(node.name, Definition(node=node, scope=scope, tests=self._tests(node), line=node.lineno), scope)
+        self.scope_of[node] = Scope(node, scope, file=scope.file)
 
-    # scopes
-
-    def _enter(self, node: ast.AST, body: list[ast.stmt] | list[ast.expr]) -> None:
-        outer, tests = self._scope, self._tests
-        self._scope, self._tests = Scope(node, outer, file=outer.file), ()
-        self.scope_of[node] = self._scope
-        if isinstance(node, FUNCTIONS):
-            for parameter in (*parameters(node), node.args.vararg, node.args.kwarg):
-                if parameter is not None:
-                    self._scope.names[parameter.arg] = [
-                        Definition(node=parameter, scope=self._scope, line=parameter.lineno)
-                    ]
-        for statement in body:
-            self.visit(statement)
-        self._scope, self._tests = outer, tests
-
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        self._define(node.name, Definition(node=node, scope=self._scope, tests=self._tests, line=node.lineno))
-        for expression in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
-            if expression is not None:
-                self.visit(expression)
-        self._enter(node, node.body)
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        self._enter(node, [node.body])
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self._define(node.name, Definition(node=node, scope=self._scope, tests=self._tests, line=node.lineno))
-        for expression in (*node.decorator_list, *node.bases):
-            self.visit(expression)
-        self._enter(node, node.body)
+    def _tests(self, node: ast.AST) -> Tests:
+        """The tests a node lies under inside its scope, outermost first."""
+        parents, owner = self._index.parents, self._index.owners[node]
+        found: list[tuple[ast.expr, bool]] = []
+        while node is not owner and node in parents:
+            parent = parents[node]
+            if isinstance(parent, ast.If) and node is not parent.test:
+                found.append((parent.test, any(statement is node for statement in parent.body)))
+            node = parent
+        return tuple(reversed(found))

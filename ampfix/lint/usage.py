@@ -9,8 +9,9 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-from ampfix.lint.scopes import FUNCTIONS, Scope, ScopeBuilder
+from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.program import Role
+from ampfix.program.tree import TreeIndex
 
 _SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
 _OPTIMIZER_WORD = re.compile(r"(^|_)(optim\w*|opt|opts)(_|\d|$)|optimizer", re.IGNORECASE)
@@ -53,10 +54,12 @@ class Guess:
 class Usage:
     """Collects how every dotted path of a module is used."""
 
-    def __init__(self, scopes: ScopeBuilder) -> None:
+    def __init__(self, scopes: ScopeBuilder, index: TreeIndex) -> None:
         self._uses: dict[tuple[int, str], _Uses] = {}
-        for node, scope in scopes.scope_of.items():
-            self._collect(node, scope)
+        for owner, scope in scopes.scope_of.items():
+            for node in index.owned[owner]:
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    self._note(node, node.func, scope)
 
     def guess(self, path: str, scope: Scope) -> Guess:
         """What the path looks like where it is used."""
@@ -78,16 +81,6 @@ class Usage:
         if _OPTIMIZER_WORD.search(last):
             return Guess(Role.OPTIMIZER, False)
         return Guess(Role.OTHER, False)
-
-    def _collect(self, root: ast.AST, scope: Scope) -> None:
-        pending = list(ast.iter_child_nodes(root))
-        while pending:
-            node = pending.pop()
-            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                continue  # has a scope, and so a turn, of its own
-            pending.extend(ast.iter_child_nodes(node))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                self._note(node, node.func, scope)
 
     def _note(self, call: ast.Call, function: ast.Attribute, scope: Scope) -> None:
         receiver = function.value
