@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -16,6 +15,8 @@ def write(target: Path, data: bytes) -> None:
     if target.exists() and not target.is_file():
         target.write_bytes(data)
         return
+    import tempfile  # slow to import, and most runs write nothing
+
     status = target.stat() if target.exists() else None
     if status is not None and not os.access(target, os.W_OK):
         raise PermissionError(13, "it is read-only")

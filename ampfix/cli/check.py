@@ -24,7 +24,7 @@ from ampfix.cli._settings import shown_settings
 from ampfix.lint import Report, check_paths
 from ampfix.lint.config import Configuration
 from ampfix.lint.discover import discover
-from ampfix.lint.parallel import processors
+from ampfix.lint.jobs import processors
 from ampfix.lint.run import check_data
 from ampfix.report.documents import Documents
 from ampfix.report.findings import FORMATS, writer

@@ -17,7 +17,7 @@ from typing import Any
 
 from ampfix import __version__, atomic
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span, TracePoint
-from ampfix.lint.engine import Checked
+from ampfix.lint.checked import Checked
 from ampfix.lint.settings import Settings
 
 FOLDER = ".ampfix_cache"

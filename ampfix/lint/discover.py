@@ -11,8 +11,8 @@ from ampfix.lint.gitignore import Ignores, ignored, ignores_in, inherited
 from ampfix.lint.globs import posix
 from ampfix.lint.settings import Settings
 
-NOTEBOOK_SUFFIX = ".ipynb"
-_SUFFIXES = (".py", ".pyi", NOTEBOOK_SUFFIX)
+_NOTEBOOK = ".ipynb"
+_SUFFIXES = (".py", ".pyi", _NOTEBOOK)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ def discover(paths: Iterable[str], settings_of: SettingsOf = lambda _: Settings(
             if real not in seen:
                 seen.add(real)
                 yield candidate
+
+
+def is_notebook(path: str) -> bool:
+    """Whether a file's name says that it is a Jupyter notebook."""
+    return path.lower().endswith(_NOTEBOOK)
 
 
 def _expand(name: str, settings_of: SettingsOf) -> Iterator[tuple[str, Candidate]]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ampfix.findings import Finding, Span
-from ampfix.lint.discover import NOTEBOOK_SUFFIX
-from ampfix.lint.engine import Checked, check_text
-from ampfix.lint.notebook import Notebook
-from ampfix.lint.prefilter import worth_parsing
-from ampfix.lint.project import Project
+from ampfix.lint.checked import Checked
+from ampfix.lint.discover import is_notebook
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
+
+if TYPE_CHECKING:
+    from ampfix.lint.project import Project
 
 
 class Document(Protocol):
@@ -32,6 +32,9 @@ class Document(Protocol):
 
     def file_line(self, number: int, cell: int | None) -> int:
         """The line of the file that holds a line of a cell."""
+
+    def describe(self, error: SyntaxError) -> str:
+        """Where the program is wrong, and how."""
 
     def source(self, text: str) -> str:
         """The file's text where its program becomes `text`. Raises ValueError where that cannot be."""
@@ -55,33 +58,32 @@ class PythonFile:
     def file_line(self, number: int, cell: int | None) -> int:  # noqa: ARG002
         return number
 
+    def describe(self, error: SyntaxError) -> str:
+        return f"line {error.lineno or 1}: {error.msg}"
+
     def source(self, text: str) -> str:
         return text
 
 
 def open_document(data: bytes, path: str) -> Document:
     """The program in a file's bytes. Raises UnreadableError."""
-    return Notebook(data) if is_notebook(path) else PythonFile(decode(data))
+    if not is_notebook(path):
+        return PythonFile(decode(data))
+    from ampfix.lint.notebook import Notebook  # most projects have none
 
-
-def is_notebook(path: str) -> bool:
-    return path.lower().endswith(NOTEBOOK_SUFFIX)
-
-
-def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
-    """Whether any rule in force looks at a file with these bytes."""
-    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
-    return worth_parsing(plain, settings.rules_for(path))
+    return Notebook(data)
 
 
 def check_document(document: Document, path: str, settings: Settings, project: Project | None = None) -> Checked:
     """The findings in a program, at its own places. Raises UnreadableError for what is not Python."""
+    from ampfix.lint.engine import check_text  # reports open documents too, without analysing them
+
     try:
         return check_text(document.text, path, settings, project)
     except UnreadableError as error:
         cause = error.__context__
-        if isinstance(document, Notebook) and isinstance(cause, SyntaxError):
-            raise UnreadableError(document.describe_error(cause)) from None
+        if isinstance(cause, SyntaxError):
+            raise UnreadableError(f"is not valid Python: {document.describe(cause)}") from None
         raise
 
 

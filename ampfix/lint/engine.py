@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ampfix.findings import Finding, Severity
+from ampfix.lint.checked import Checked
 from ampfix.lint.module import SourceModule
 from ampfix.lint.prefilter import concerned, worth_parsing
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
-
-
-@dataclass(frozen=True)
-class Checked:
-    """findings by position. depends: absolute paths of other files whose content, or whose absence, they rest on."""
-
-    findings: tuple[Finding, ...] = ()
-    depends: frozenset[str] = frozenset()
 
 
 def check_file(data: bytes, path: str, settings: Settings, project: Project | None = None) -> Checked:

@@ -94,11 +94,11 @@ class Notebook:
                 done = cell.end
         return "".join((*written, self._raw[done:]))
 
-    def describe_error(self, error: SyntaxError) -> str:
-        """Where in the notebook the program is wrong."""
+    def describe(self, error: SyntaxError) -> str:
+        """Where in the notebook the program is wrong, and how."""
         at = Position(error.lineno or 1, 1)
         cell, span = self.locate(Span(at, at))
-        return f"is not valid Python: cell {cell}, line {span.start.line}: {error.msg}"
+        return f"cell {cell}, line {span.start.line}: {error.msg}"
 
     def _cells(self) -> Iterator[Cell]:
         line = 2

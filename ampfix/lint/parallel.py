@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ampfix.lint.checked import Checked
 from ampfix.lint.document import check_document, located, open_document
-from ampfix.lint.engine import Checked
+from ampfix.lint.jobs import Job
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings
@@ -25,15 +25,6 @@ _CHUNKS_PER_WORKER = 8
 
 
 @dataclass(frozen=True)
-class Job:
-    """One file to analyse. size: its bytes."""
-
-    path: str
-    settings: Settings
-    size: int
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What was found in the file read as `data`, or why nothing could be looked for."""
 
@@ -43,14 +34,19 @@ class Outcome:
 
 
 def check_job(job: Job, project: Project) -> Outcome:
-    """Analyse one file; findings are told at their places in the file."""
+    """Read and analyse one file."""
     try:
         data = read_bytes(Path(job.path))
-        document = open_document(data, job.path)
-        checked = check_document(document, job.path, job.settings, project)
+        return Outcome(data, check_one(data, job.path, job.settings, project))
     except UnreadableError as error:
         return Outcome(error=str(error))
-    return Outcome(data, Checked(tuple(located(finding, document) for finding in checked.findings), checked.depends))
+
+
+def check_one(data: bytes, path: str, settings: Settings, project: Project) -> Checked:
+    """Analyse one file's bytes; findings are told at their places in the file. Raises UnreadableError."""
+    document = open_document(data, path)
+    checked = check_document(document, path, settings, project)
+    return Checked(tuple(located(finding, document) for finding in checked.findings), checked.depends)
 
 
 def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
@@ -65,13 +61,6 @@ def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     with ProcessPoolExecutor(min(processes, len(chunks)), _context()) as pool:
         for outcomes in pool.map(_check_chunk, chunks):
             yield from outcomes
-
-
-def processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _context() -> BaseContext:

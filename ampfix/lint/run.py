@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from ampfix.findings import Finding
 from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
-from ampfix.lint.discover import discover
-from ampfix.lint.document import check_document, is_worth_checking, located, open_document
-from ampfix.lint.parallel import Job, check_jobs
-from ampfix.lint.project import Project
+from ampfix.lint.discover import discover, is_notebook
+from ampfix.lint.jobs import Job
+from ampfix.lint.prefilter import worth_parsing
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings, without_unwanted_repair
 
@@ -61,14 +60,23 @@ def check_paths(
             else:
                 known = list(earlier.findings)
         results.append((path, settings, known))
-    for index, outcome in zip(jobs, check_jobs(list(jobs.values()), processes), strict=True):
-        path, settings, _ = results[index]
-        results[index] = (path, settings, outcome.error or list(outcome.checked.findings))
-        if cache and not outcome.error:
-            cache.put(path, outcome.data, settings, outcome.checked)
+    if jobs:
+        from ampfix.lint.parallel import check_jobs  # with all of the analysis: half of the time it takes to start
+
+        for index, outcome in zip(jobs, check_jobs(list(jobs.values()), processes), strict=True):
+            path, settings, _ = results[index]
+            results[index] = (path, settings, outcome.error or list(outcome.checked.findings))
+            if cache and not outcome.error:
+                cache.put(path, outcome.data, settings, outcome.checked)
     if cache:
         cache.write()
     return _report(results)
+
+
+def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
+    """Whether any rule in force looks at a file with these bytes."""
+    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
+    return worth_parsing(plain, settings.rules_for(path))
 
 
 def check_data(data: bytes, path: str, settings: Settings) -> Report:
@@ -76,11 +84,13 @@ def check_data(data: bytes, path: str, settings: Settings) -> Report:
     try:
         if not is_worth_checking(data, path, settings):
             return Report(files_checked=1)
-        document = open_document(data, path)
-        checked = check_document(document, path, settings, Project())
+        from ampfix.lint.parallel import check_one
+        from ampfix.lint.project import Project
+
+        findings = check_one(data, path, settings, Project()).findings
     except UnreadableError as error:
         return _report([(path, settings, str(error))])
-    return _report([(path, settings, [located(finding, document) for finding in checked.findings])])
+    return _report([(path, settings, list(findings))])
 
 
 def _report(results: Iterable[tuple[str, Settings, list[Finding] | str]]) -> Report:

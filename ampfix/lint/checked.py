@@ -1,0 +1,15 @@
+"""What checking one file yields. Apart from the engine, so that a run that finds everything in its cache loads none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ampfix.findings import Finding
+
+
+@dataclass(frozen=True)
+class Checked:
+    """findings by position. depends: absolute paths of other files whose content, or whose absence, they rest on."""
+
+    findings: tuple[Finding, ...] = ()
+    depends: frozenset[str] = frozenset()
