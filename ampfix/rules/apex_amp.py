@@ -63,7 +63,6 @@ class ApexAmp(Rule):
     code, name, severity = "AMP603", "apex-amp", Severity.WARNING
     fix = Applicability.UNSAFE
     mentions = (("apex", "amp.initialize"), ("apex", "scale_loss"))
-    unproven = "apex cannot be installed without a CUDA compiler; tests run the repaired loops."
 
     VALID = (
         """\

@@ -5,20 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Source
-from ampfix.rules._arguments import (
-    REGION,
-    REGION_PARAMETERS,
-    Given,
-    Kind,
-    Laid,
-    dtype_named,
-    given,
-    lay_out,
-    orders_of,
-)
+from ampfix.rules._arguments import REGION, REGION_PARAMETERS, Given, Kind, Laid, given, lay_out, orders_of
 from ampfix.rules._base import Invalid, NodeRule
+from ampfix.rules._region_arguments import loss_scaled_without_region, repaired, why_wrong
 
 
 class AutocastMisuse(NodeRule):
@@ -27,13 +18,15 @@ class AutocastMisuse(NodeRule):
     ## What it does
     Finds autocast regions whose arguments are in the wrong places: no device for `torch.autocast`, a flag or a dtype
     where the device belongs, a device where `torch.cuda.amp.autocast` takes its flag, a dtype given as a string, a
-    `torch.device` object, and a bare `@autocast` or `with autocast:` without parentheses.
+    `torch.device` object, and a bare `@autocast` or `with autocast:` without parentheses. Also a loss that is scaled
+    though the only region around its forward is `autocast(False)`.
 
     ## Why is this bad
     `torch.autocast()` and `torch.autocast(False)` raise at once; `torch.cuda.amp.autocast(torch.float16)` and
     `dtype="float16"` raise when the region is entered; a function under a bare `@autocast` of torch.cuda.amp is
     replaced by the region and raises when it is called. Code in a rarely taken branch hides it for long. The two
-    families take their positional arguments in different orders, so these come with half-done migrations.
+    families take their positional arguments in different orders, so these come with half-done migrations. In
+    `torch.cuda.amp.autocast(False)` the flag is silent: the loop trains in float32 and pays for a scaler.
 
     ## Example
     ```python
@@ -49,7 +42,8 @@ class AutocastMisuse(NodeRule):
 
     ## Fix safety
     Safe where the file shows what each argument is: the code as it stands can only raise. Where a name alone says that
-    an argument is a flag, the finding is a note and the repair unsafe. A missing device becomes "cuda".
+    an argument is a flag, the finding is a note and the repair unsafe. A missing device becomes "cuda". A region that
+    was switched off is switched on; fp32 islands, whose inputs are cast by `float()`, are left alone.
 
     ## References
     - https://pytorch.org/docs/stable/amp.html#torch.autocast
@@ -59,7 +53,6 @@ class AutocastMisuse(NodeRule):
     nodes = (ast.Call, ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)
     fix = Applicability.SAFE
     mentions = (("autocast",),)
-    unproven = "The broken call raises before anything is trained; tests execute each form instead."
 
     VALID = (
         """\
@@ -89,8 +82,50 @@ except ImportError:
 with autocast():
     pass
 """,
+        """\
+import torch
+
+def train(model, loader, criterion, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        out = model(x)  # opens its region itself
+        with torch.autocast("cuda", enabled=False):
+            loss = criterion(out.float(), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+from torch.cuda.amp import autocast
+
+def train(model, loader, optimizer):
+    scaler = torch.cuda.amp.GradScaler()
+    for x, y in loader:
+        with autocast(False):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            """\
+import torch
+from torch.cuda.amp import autocast
+
+def train(model, loader, optimizer):
+    scaler = torch.cuda.amp.GradScaler()
+    for x, y in loader:
+        with autocast():
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (7,),
+        ),
         Invalid(
             """\
 import torch
@@ -189,79 +224,34 @@ with autocast():
         arguments = given(call, order, source) if order is not None else None
         if order is None or arguments is None:
             return
-        wrong = [(argument, reason) for argument in arguments if (reason := _wrong(argument, order))]
+        wrong = [(argument, reason) for argument in arguments if (reason := why_wrong(argument, order))]
         reasons = [reason for _, reason in wrong]
         lacks_device = order == REGION and "device_type" not in {argument.parameter for argument in arguments}
         if lacks_device:
             reasons.insert(0, "torch.autocast needs a device")
         if not reasons:
+            yield from self._switched_off(call, arguments, source)
             return
         proven = lacks_device or any(argument.kind is not Kind.GUESS for argument, _ in wrong)
         message = f"autocast raises here: {'; '.join(reasons)}"
-        repair = _repaired(call, arguments, order, proven, source)
+        repair = repaired(call, arguments, order, proven, source)
         yield self.finding(source, source.span(call), message, proven=proven, repair=repair)
+
+    def _switched_off(self, call: ast.Call, arguments: list[Given], source: Source) -> Iterator[Finding]:
+        if not loss_scaled_without_region(call, arguments, source):
+            return
+        kept = [
+            Laid(a.place, a.parameter if a.place >= len(call.args) else "")
+            for a in arguments
+            if a.parameter != "enabled"
+        ]
+        span = source.span(call)
+        repair = lay_out(span, kept, "Switch autocast on", Applicability.SAFE)
+        message = "autocast(False) switches the only region of this loop off: it trains in float32, under a scaler"
+        yield self.finding(source, span, message, repair=repair)
 
 
 def _may_be_autocast(call: ast.Call, source: Source) -> bool:
     function = call.func
     last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     return last == "autocast" or last in source.import_aliases
-
-
-_WRONG = {
-    "device_type": (Kind.FLAG, Kind.DTYPE, Kind.DEVICE, Kind.GUESS),
-    "dtype": (Kind.FLAG, Kind.TEXT),
-    "enabled": (Kind.TEXT, Kind.DTYPE),
-}
-
-
-def _wrong(argument: Given, order: tuple[str, ...]) -> str:
-    """Why an argument does not fit its parameter; empty if it may."""
-    if argument.parameter == "device_type" and order != REGION:
-        return "torch.cuda.amp.autocast takes no device"
-    if argument.kind in _WRONG.get(argument.parameter, ()):
-        return f"{argument.parameter} is {argument.kind.value}"
-    return ""
-
-
-def _repaired(
-    call: ast.Call, arguments: list[Given], order: tuple[str, ...], proven: bool, source: Source
-) -> Repair | str:
-    made: list[Laid] = []
-    taken: set[str] = set()
-    for argument in arguments:
-        laid = _laid(argument, order, len(call.args), source)
-        if isinstance(laid, str):
-            return laid
-        if laid is not None:
-            parameter = laid.keyword or argument.parameter
-            if parameter in taken:
-                return f"two arguments would be {parameter}; keep one of them"
-            taken.add(parameter)
-            made.append(laid)
-    if order == REGION and "device_type" not in taken:
-        made.insert(0, Laid(text='"cuda"'))
-    made.sort(key=lambda laid: bool(laid.keyword))
-    how = Applicability.SAFE if proven else Applicability.UNSAFE
-    return lay_out(source.span(call), made, "Give autocast its arguments by name", how)
-
-
-def _laid(argument: Given, order: tuple[str, ...], positional: int, source: Source) -> Laid | str | None:
-    """Where an argument goes; None where it is dropped, a text where nobody can say."""
-    if not _wrong(argument, order):
-        is_device = argument.parameter == "device_type"
-        return Laid(argument.place, "" if is_device and argument.place < positional else argument.parameter)
-    if argument.kind in (Kind.FLAG, Kind.GUESS):
-        return Laid(argument.place, "enabled")
-    if argument.kind is Kind.DTYPE:
-        return Laid(argument.place, "dtype")
-    if argument.kind is Kind.DEVICE:
-        keyword = "" if argument.place < positional else "device_type"
-        return Laid(None, keyword, f"{source.segment(argument.value)}.type")
-    text = getattr(argument.value, "value", None)
-    if isinstance(text, str):
-        dtype = dtype_named(text)
-        if argument.parameter == "dtype" or dtype:
-            return Laid(None, "dtype", f"torch.{dtype}") if dtype else f'"{text}" is no dtype'
-        return None  # the device, which torch.cuda.amp.autocast knows by itself
-    return "what the argument shall be is not known here"
