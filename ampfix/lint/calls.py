@@ -13,6 +13,7 @@ from ampfix.lint.roles import Roles, argument
 from ampfix.lint.symbols import CLIPS
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
+from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 
 # A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
@@ -100,15 +101,15 @@ class CallReader:
             isinstance(child, ast.BinOp)
             and isinstance(child.op, ast.Mult)
             and any(_reads_scale(side, frame) for side in (child.left, child.right))
-            for child in ast.walk(threshold)
+            for child in walk(threshold)
         )
 
     def _owner(self, node: ast.expr, frame: Frame) -> str:
         """Whose parameters an expression lists: `net` for `net.parameters()`."""
-        for child in ast.walk(node):
+        for child in walk(node):
             if isinstance(child, ast.Attribute) and child.attr == "param_groups":
                 return (self.namer.canonical(child, frame) or "").partition("[")[0]
-        for child in ast.walk(node):
+        for child in walk(node):
             if (
                 isinstance(child, ast.Call)
                 and isinstance(child.func, ast.Attribute)
@@ -143,7 +144,7 @@ class CallReader:
 
     def scale_call(self, node: ast.expr, frame: Frame) -> tuple[ast.expr, str, bool] | None:
         """The scaler whose `scale(...)` the expression contains: (its node, its name, proven)."""
-        for child in ast.walk(node):
+        for child in walk(node):
             if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr == "scale":
                 found = self._scaler(child.func.value, frame)
                 if found is not None:
@@ -242,7 +243,7 @@ class CallReader:
         for test in tests:
             if _GUARD.search(test):
                 return True
-            for name in ast.walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
+            for name in walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
                 if isinstance(name, ast.Name):
                     values = [d.value for d in frame.scope.lookup(name.id) if d.value is not None]
                     if any(_GUARD.search(ast.unparse(value)) for value in values):
@@ -332,7 +333,7 @@ def _scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
     products = (
         child
         for value in values
-        for child in ast.walk(value)
+        for child in walk(value)
         if isinstance(child, ast.BinOp) and isinstance(child.op, ast.Mult)
     )
     return any(isinstance(loss, ast.BinOp) or "scale" in ast.unparse(product) for product in products)

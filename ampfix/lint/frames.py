@@ -11,6 +11,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
+from ampfix.program.tree import walk
 
 if TYPE_CHECKING:
     from ampfix.lint.fields import Fields
@@ -190,8 +191,8 @@ class Namer:
         is_flag = isinstance(value, (ast.Compare, ast.BoolOp)) or (
             isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
         )
-        has_call = any(isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) for child in ast.walk(value))
-        names_itself = any(isinstance(child, ast.Name) and child.id == test.id for child in ast.walk(value))
+        has_call = any(isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) for child in walk(value))
+        names_itself = any(isinstance(child, ast.Name) and child.id == test.id for child in walk(value))
         return (value, frame) if is_flag and not has_call and not names_itself else None
 
     def foreign(self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0) -> Condition | None:
@@ -211,7 +212,7 @@ class Namer:
                 if isinstance(definition.value, ast.Name) and definition.scope is scope:
                     kept[definition.value.id] = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
         rewritten = _Substitute(kept).visit(ast.parse(ast.unparse(test), mode="eval").body)
-        local = {node.id for node in ast.walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
+        local = {node.id for node in walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
         if local - {scope.self_name()}:
             return None
         return self._condition(rewritten, frame, depth)

@@ -32,6 +32,7 @@ from ampfix.program import (
     Node,
     Protected,
 )
+from ampfix.program.tree import children, walk
 
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 
@@ -226,7 +227,7 @@ class Lowering:
         return (Branch(is_on, (Assign(names, scaled_by=scaler),), (Assign(names, sources=sources),)),)
 
     def _sources(self, value: ast.expr, frame: Frame) -> tuple[str, ...]:
-        paths = (self._namer.canonical(child, frame) for child in ast.walk(value) if isinstance(child, ast.Name))
+        paths = (self._namer.canonical(child, frame) for child in walk(value) if isinstance(child, ast.Name))
         return tuple(dict.fromkeys(path for path in paths if path is not None))
 
     def _paths(self, targets: Iterable[ast.expr], frame: Frame) -> Iterable[str]:
@@ -258,7 +259,7 @@ class Lowering:
         if isinstance(node, ast.Yield):
             return (*self._expression(node.value, frame), *frame.bodies.get(YIELD, ()))
         nodes: list[Node] = []
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 nodes.extend(self._expression(child, frame))
             elif isinstance(child, ast.comprehension):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from ampfix.program.tree import walk
+
 _EDITS = frozenset({"mul_", "div_"})
 _NORMS = frozenset({"norm", "vector_norm", "get_total_norm", "_foreach_norm", "sqrt"})
 _BOUNDS = frozenset({"min", "minimum", "clamp", "clip"})
@@ -46,7 +48,7 @@ def _is_grad(node: ast.expr) -> bool:
 def _derivation(expression: ast.expr, function: ast.AST) -> list[ast.expr]:
     """The expression and the values of the names in it, followed inside the function."""
     assigned: dict[str, list[ast.expr]] = {}
-    for child in ast.walk(function):
+    for child in walk(function):
         if isinstance(child, ast.Assign):
             for target in child.targets:
                 if isinstance(target, ast.Name):
@@ -61,13 +63,13 @@ def _derivation(expression: ast.expr, function: ast.AST) -> list[ast.expr]:
 
 
 def _named(node: ast.AST) -> set[str]:
-    names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
-    return names | {child.attr for child in ast.walk(node) if isinstance(child, ast.Attribute)}
+    names = {child.id for child in walk(node) if isinstance(child, ast.Name)}
+    return names | {child.attr for child in walk(node) if isinstance(child, ast.Attribute)}
 
 
 def _called(node: ast.AST) -> set[str]:
     found: set[str] = set()
-    for child in ast.walk(node):
+    for child in walk(node):
         if isinstance(child, ast.Call):
             function = child.func
             found.add(function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""))
@@ -76,9 +78,9 @@ def _called(node: ast.AST) -> set[str]:
 
 def _under_comparison(node: ast.AST, function: ast.AST) -> bool:
     """Whether the edit lies under `if norm > threshold`."""
-    for child in ast.walk(function):
+    for child in walk(function):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Compare):
             ordered = isinstance(child.test.ops[0], (ast.Gt, ast.GtE, ast.Lt, ast.LtE))
-            if ordered and any(inner is node for statement in child.body for inner in ast.walk(statement)):
+            if ordered and any(inner is node for statement in child.body for inner in walk(statement)):
                 return any("norm" in name for name in _named(child.test))
     return False

@@ -15,6 +15,7 @@ from ampfix.lint.project import Neighbours
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
+from ampfix.program.tree import children
 
 UNKNOWN = Binding(Form.UNKNOWN)
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
@@ -346,4 +347,4 @@ def _returned(function: ast.AST) -> Iterator[ast.expr]:
             continue
         if isinstance(node, ast.Return) and node.value is not None:
             yield node.value
-        pending.extend(ast.iter_child_nodes(node))
+        pending.extend(children(node))

@@ -10,6 +10,7 @@ from enum import Enum
 
 from ampfix.findings import Applicability, Repair, Span
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._successors import SUCCESSORS
 
 REGION = ("device_type", "dtype", "enabled", "cache_enabled")
@@ -61,7 +62,7 @@ def kind_of(node: ast.expr, source: Source) -> Kind:
     if isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
         return Kind.FLAG
     if isinstance(node, (ast.BinOp, ast.UnaryOp)) and all(
-        isinstance(leaf, (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)) for leaf in ast.walk(node)
+        isinstance(leaf, (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)) for leaf in walk(node)
     ):
         return Kind.NUMBER
     if isinstance(node, ast.IfExp):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ampfix.program import Role, Source
+from ampfix.program.tree import children, walk
 from ampfix.rules import _places as places
 
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
@@ -88,7 +89,7 @@ def _key_of(call: ast.Call, source: Source) -> str | None:
     if isinstance(holder, ast.IfExp):
         holder = list(source.ancestors(call))[1]
     if isinstance(holder, ast.Dict):
-        keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in ast.walk(value)]
+        keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in walk(value)]
         return _text(keys[0]) if keys else ""
     if isinstance(holder, ast.keyword):
         return holder.arg or ""
@@ -123,20 +124,45 @@ def _is_loaded(value: ast.expr, source: Source) -> bool:
     return any(binding.symbol == "torch.load" for binding in source.resolve(value))
 
 
-def scaler_keys(source: Source, method: str) -> list[str] | None:
-    """The keys under which the file already saves (or loads) a scaler's state; None where it does neither."""
-    found: list[str] = []
-    seen = False
+@dataclass(frozen=True)
+class Kept:
+    """One state of a scaler that the file stores or restores. place: the dictionary or function that shows where."""
+
+    key: str
+    place: ast.AST | None
+    beside_optimizer: bool
+
+
+def kept(source: Source, method: str, entries: list[Entry]) -> list[Kept]:
+    """Every scaler state the file saves (`state_dict`) or loads (`load_state_dict`)."""
+    places_of_entries = {place_of(entry.call, source) for entry in entries}
+    found = []
     for call in places.methods_called(source.tree, method):
         assert isinstance(call.func, ast.Attribute)
-        owner = call.func.value
-        if "scaler" in places.receiver(call).lower() or source.held(owner).role is Role.SCALER:
-            seen = True
-            if method == "state_dict":
-                found.append(_key_of(call, source) or "")
-            elif call.args and isinstance(call.args[0], ast.Subscript):
-                found.append(_text(call.args[0].slice))
-    return [key for key in found if key] if seen else None
+        if "scaler" in places.receiver(call).lower() or source.held(call.func.value).role is Role.SCALER:
+            place = place_of(call, source)
+            found.append(Kept(_kept_key(call, source), place, place in places_of_entries))
+    return found
+
+
+def _kept_key(call: ast.Call, source: Source) -> str:
+    if call.args:  # of a load
+        return _text(call.args[0].slice) if isinstance(call.args[0], ast.Subscript) else ""
+    return _key_of(call, source) or ""
+
+
+def place_of(call: ast.Call, source: Source) -> ast.AST | None:
+    """The dictionary a state is put into, or else the function around."""
+    for ancestor in places.within_function(call, source):
+        if isinstance(ancestor, ast.Dict):
+            return ancestor
+    return places.function_of(call, source)
+
+
+def is_complete(entry: Entry, states: list[Kept], source: Source) -> bool:
+    """Whether a scaler's state joins this optimizer's, here or at a place from which it may come here."""
+    around = {place_of(entry.call, source), places.function_of(entry.call, source)}
+    return any(state.place in around or not state.beside_optimizer for state in states)
 
 
 def scaler_key(optimizer_key: str) -> str:
@@ -166,15 +192,15 @@ def in_reach(target: str, node: ast.AST, source: Source) -> bool:
 
 
 def _parameters(function: ast.AST) -> set[str]:
-    return {node.arg for node in ast.walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
+    return {node.arg for node in walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
 
 
 def _own_assignments(holder: ast.AST) -> Iterator[tuple[str, int]]:
-    pending = list(ast.iter_child_nodes(holder))
+    pending = list(children(holder))
     while pending:
         node = pending.pop()
         if isinstance(node, (*places.FUNCTIONS, ast.ClassDef)):
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
-        pending.extend(ast.iter_child_nodes(node))
+        pending.extend(children(node))

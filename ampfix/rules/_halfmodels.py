@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
+from ampfix.program.tree import walk
 from ampfix.rules._shapes import inside, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
@@ -108,7 +109,7 @@ def trained(source: Source) -> Iterator[Trained]:
         owners = [
             path(method(child)[0])
             for value in (*call.args[:1], *(k.value for k in call.keywords if k.arg == "params"))
-            for child in ast.walk(value)
+            for child in walk(value)
             if method(child)[1] in ("parameters", "named_parameters")
         ]
         if not owners or not all(owners):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.program import Source
+from ampfix.program.tree import walk
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -71,21 +72,21 @@ def spelled(node: ast.AST) -> str:
 def names_in(node: ast.AST) -> set[str]:
     """The names and attribute paths that an expression reads: `self.x.y` gives self, self.x and self.x.y."""
     kinds = (ast.Name, ast.Attribute)
-    return {spelled(child) for child in ast.walk(node) if isinstance(child, kinds)}
+    return {spelled(child) for child in walk(node) if isinstance(child, kinds)}
 
 
 def assigned_in(node: ast.AST) -> set[str]:
     """The names and attribute paths that code inside a node assigns, loop targets included."""
     return {
         spelled(child)
-        for child in ast.walk(node)
+        for child in walk(node)
         if isinstance(child, (ast.Name, ast.Attribute)) and isinstance(child.ctx, (ast.Store, ast.Del))
     }
 
 
 def methods_called(node: ast.AST, *names: str) -> Iterator[ast.Call]:
     """Calls `receiver.name(...)` inside a node."""
-    for child in ast.walk(node):
+    for child in walk(node):
         if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in names:
             yield child
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.program import CoveredRegion, Form, Source
+from ampfix.program.tree import children
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -27,12 +28,12 @@ def path(node: ast.AST | None) -> str:
 
 def own(root: ast.AST) -> Iterator[ast.AST]:
     """The nodes inside `root` that run with it: functions and classes defined there are left out."""
-    pending = list(ast.iter_child_nodes(root))
+    pending = list(children(root))
     while pending:
         node = pending.pop()
         yield node
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            pending.extend(ast.iter_child_nodes(node))
+            pending.extend(children(node))
 
 
 def method(node: ast.AST) -> tuple[ast.expr, str]:

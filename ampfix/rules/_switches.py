@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.program import AutocastOpened, ScalerBuilt, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 
@@ -66,7 +67,7 @@ def training_regions(source: Source) -> list[AutocastOpened]:
 
 def reachable(expression: ast.expr, at: ast.AST, source: Source) -> bool:
     """Whether all names of an expression are known where another node stands."""
-    roots = [child for child in ast.walk(expression) if isinstance(child, ast.Name)]
+    roots = [child for child in walk(expression) if isinstance(child, ast.Name)]
     return all(_known(root, expression, at, source) for root in roots)
 
 

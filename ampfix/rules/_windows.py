@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ampfix.program import Do, Routine, Site, Source
+from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
 from ampfix.rules import _places as places
 
@@ -123,7 +124,7 @@ def _function(step: Do, source: Source) -> ast.AST:
 
 
 def _values(name: str, step: Do, source: Source) -> Iterator[ast.expr]:
-    for node in ast.walk(_function(step, source)):
+    for node in walk(_function(step, source)):
         if isinstance(node, ast.Assign) and any(places.spelled(target) == name for target in node.targets):
             yield node.value
 
@@ -133,7 +134,7 @@ def _is_counter(node: ast.expr, step: Do, source: Source) -> bool:
     name, function = places.spelled(node), _function(step, source)
     counted = any(
         isinstance(child, ast.AugAssign) and isinstance(child.op, ast.Add) and places.spelled(child.target) == name
-        for child in ast.walk(function)
+        for child in walk(function)
     )
     resets = (value for value in _values(name, step, source) if places.is_constant(value, 0))
     return counted and len(list(resets)) > 1

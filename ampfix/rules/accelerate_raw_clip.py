@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Framework, ManagedBackward, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 
 _CLIPS = frozenset(
@@ -209,7 +210,7 @@ def step(loss, unet, encoder, optimizer, accelerator):
 
 def _raw_clips(backward: ManagedBackward, source: Source) -> list[ast.Call]:
     """torch's clips behind the backward in its function, unless the framework unscales or clips there."""
-    calls = [node for node in ast.walk(backward.function) if isinstance(node, ast.Call)]
+    calls = [node for node in walk(backward.function) if isinstance(node, ast.Call)]
     own = {f"{backward.holder}.{name}" for name in ("unscale_gradients", "clip_grad_norm_", "clip_grad_value_")}
     if any(isinstance(call.func, ast.Attribute) and ast.unparse(call.func) in own for call in calls):
         return []

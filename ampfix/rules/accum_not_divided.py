@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
@@ -165,7 +166,7 @@ def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     while pending:
         for name in places.names_in(pending.pop()) - seen:
             seen.add(name)
-            for node in ast.walk(function):
+            for node in walk(function):
                 if isinstance(node, ast.Assign):
                     targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
                     if any(places.spelled(target) == name for target in targets):
@@ -180,13 +181,13 @@ def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
 def _divided(count: str, loss: ast.expr, source: Source) -> bool:
     """Whether the loss is divided by anything, or the file calculates with the count or hands it to unseen code."""
     for value in _derivation(loss, source):
-        for node in ast.walk(value):
+        for node in walk(value):
             if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.FloorDiv)):
                 return True
             if isinstance(node, ast.Attribute) and node.attr in ("div", "div_", "divide", "true_divide"):
                 return True
     word = count.rpartition(".")[2]
-    return any(_calculates(node, word, source) for node in ast.walk(source.tree))
+    return any(_calculates(node, word, source) for node in walk(source.tree))
 
 
 def _calculates(node: ast.AST, word: str, source: Source) -> bool:
@@ -212,14 +213,14 @@ def _is_division(call: ast.Call) -> bool:
 def _mentions(node: ast.expr, word: str) -> bool:
     if word.isdigit():
         return isinstance(node, ast.Constant) and node.value == int(word)
-    return any(word in (getattr(child, "id", ""), getattr(child, "attr", "")) for child in ast.walk(node))
+    return any(word in (getattr(child, "id", ""), getattr(child, "attr", "")) for child in walk(node))
 
 
 def _reduction(loss: ast.expr, source: Source) -> str:
     """ "mean" or "sum" where every part of the loss that is understood is one; "" where nothing is."""
     found: set[str] = set()
     for value in _derivation(loss, source):
-        for node in ast.walk(value):
+        for node in walk(value):
             if isinstance(node, ast.Call):
                 found.add(_kind(node, source))
     found.discard("")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, NodeRule
 
 _FULL = {
@@ -158,7 +159,7 @@ def _iterates_modules(node: ast.AST, name: str) -> bool:
         isinstance(loop.iter, ast.Call)
         and isinstance(loop.iter.func, ast.Attribute)
         and loop.iter.func.attr in _ITERATED
-        and any(isinstance(target, ast.Name) and target.id == name for target in ast.walk(loop.target))
+        and any(isinstance(target, ast.Name) and target.id == name for target in walk(loop.target))
         for loop in loops
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._checkpoints import saved
 from ampfix.rules._halfmodels import trained
@@ -170,7 +171,7 @@ def _belongs_to_optimizer(node: ast.AST, holder: ast.AST | None) -> bool:
     if not isinstance(holder, ast.Dict):
         return False
     for key, value in zip(holder.keys, holder.values, strict=True):
-        if node in ast.walk(value):
+        if node in walk(value):
             return isinstance(key, ast.Constant) and "optim" in str(key.value).lower()
     return False
 
@@ -193,4 +194,4 @@ def _becomes_state(cast: HalfCast, source: Source) -> bool:
 
 def _trains_on(cast: HalfCast, source: Source) -> bool:
     """Whether a loop around the save runs backward passes too."""
-    return any(method(node)[1] == "backward" for loop in loops(cast.node, source) for node in ast.walk(loop))
+    return any(method(node)[1] == "backward" for loop in loops(cast.node, source) for node in walk(loop))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import CastModel, Trained, assigned, cast_models, trained
 from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
@@ -239,7 +240,7 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
 
 
 def _holds(loop: ast.AST, nodes: list[ast.Call]) -> bool:
-    inside = {id(node) for node in ast.walk(loop)}
+    inside = {id(node) for node in walk(loop)}
     return any(id(node) in inside for node in nodes)
 
 
@@ -256,7 +257,7 @@ def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
             continue
         parent = next(source.ancestors(node), None)
         if isinstance(parent, ast.Assign) and optimizer.target in {
-            path(child) for target in parent.targets for child in ast.walk(target)
+            path(child) for target in parent.targets for child in walk(target)
         }:
             return True
     return False

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import AutocastOpened, ScalerBuilt, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
@@ -209,7 +210,7 @@ def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
 def _words(test: ast.expr, source: Source) -> set[str]:
     found: set[str] = set()
     for text in switches.spellings(test, source):
-        for node in ast.walk(ast.parse(text, mode="eval")):
+        for node in walk(ast.parse(text, mode="eval")):
             if isinstance(node, ast.Attribute):
                 found.add(node.attr)
             elif isinstance(node, ast.Name) and node.id not in ("self", "args", "cfg", "config", "opt", "torch"):

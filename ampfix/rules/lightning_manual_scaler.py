@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import AutocastOpened, Form, Framework, ManagedBackward, Role, ScalerBuilt, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 
 _LIGHTNING = ("pytorch_lightning", "lightning", "lightning.pytorch")
@@ -206,7 +207,7 @@ def _is_module(node: ast.ClassDef, source: Source, depth: int) -> bool:
 
 def _is_manual(owner: ast.ClassDef) -> bool:
     """Whether the class optimizes by itself, or steps into how Lightning does."""
-    for node in ast.walk(owner):
+    for node in walk(owner):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in _OVERRIDES | {
             "automatic_optimization"
         }:

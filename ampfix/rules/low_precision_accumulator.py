@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import LOOPS, function_of, loops, method, owner_of, path
 
@@ -264,7 +265,7 @@ def _adds_to(node: ast.AST, name: str) -> bool:
         return path(node.target) == name and isinstance(node.op, (ast.Add, ast.Sub))
     if isinstance(node, ast.Assign):
         is_sum = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, (ast.Add, ast.Sub))
-        return is_sum and path(node.targets[0]) == name and any(path(side) == name for side in ast.walk(node.value))
+        return is_sum and path(node.targets[0]) == name and any(path(side) == name for side in walk(node.value))
     receiver, method_name = method(node)
     if method_name not in ("add_", "sub_", "lerp_"):
         return False
@@ -295,8 +296,8 @@ def _is_averaged(built: _Built, source: Source) -> bool:
         walked = any(
             path(method(call)[0]) == built.name
             and method(call)[1] in ("parameters", "named_parameters", "state_dict", "buffers")
-            for call in ast.walk(node.iter)
+            for call in walk(node.iter)
         )
-        if walked and any(method(call)[1] in ("mul_", "lerp_", "add_") for call in ast.walk(node)):
+        if walked and any(method(call)[1] in ("mul_", "lerp_", "add_") for call in walk(node)):
             return True
     return False

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import CoveredRegion, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import LOOPS, function_of, inside, is_without_grad, method
 
@@ -177,7 +178,7 @@ def _in_one_step(first: CoveredRegion, second: CoveredRegion, source: Source) ->
     if step is not _step(second.node, source):
         return False
     function = function_of(first.node, source)
-    trains = any(method(call)[1] == "backward" and function_of(call, source) is function for call in ast.walk(step))
+    trains = any(method(call)[1] == "backward" and function_of(call, source) is function for call in walk(step))
     return trains and not _are_exclusive(first.node, second.node, source)
 
 
@@ -193,7 +194,7 @@ def _are_exclusive(first: ast.AST, second: ast.AST, source: Source) -> bool:
     for node in inside(second, source):
         if id(node) in around and isinstance(node, (ast.If, ast.Match, ast.Try)):
             branches = [getattr(node, part, []) for part in ("body", "orelse", "handlers", "cases")]
-            arms = [{id(child) for child in ast.walk(arm)} for branch in branches for arm in _arms(branch)]
+            arms = [{id(child) for child in walk(arm)} for branch in branches for arm in _arms(branch)]
             if not any(id(first) in arm and id(below) in arm for arm in arms):
                 return True
         below = node

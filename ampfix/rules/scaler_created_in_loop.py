@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Role, ScalerBuilt, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 
@@ -225,14 +226,14 @@ def _drives_steps(scaler: ScalerBuilt, source: Source) -> bool:
 
 
 def _handed_on(root: ast.AST, scaler: ScalerBuilt) -> bool:
-    calls = (node for node in ast.walk(root) if isinstance(node, ast.Call))
+    calls = (node for node in walk(root) if isinstance(node, ast.Call))
     given = (value for call in calls for value in (*call.args, *(keyword.value for keyword in call.keywords)))
     return any(places.spelled(value) == scaler.target for value in given)
 
 
 def _builds_optimizer(root: ast.AST, source: Source) -> bool:
     """Whether an optimizer begins its life in this code too."""
-    for node in ast.walk(root):
+    for node in walk(root):
         if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.ListComp)):
             targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
             if any(source.held(target).role is Role.OPTIMIZER for target in targets):

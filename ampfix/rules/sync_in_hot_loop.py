@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Role, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
 
@@ -183,7 +184,7 @@ def _training_loops(source: Source) -> Iterator[ast.AST]:
         loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
         if loop is None:
             continue
-        opened = any(region.enabled is not False and region.node in ast.walk(loop) for region in source.regions)
+        opened = any(region.enabled is not False and region.node in walk(loop) for region in source.regions)
         if opened or method(method(call)[0])[1] == "scale":
             yield loop
 
@@ -242,8 +243,8 @@ def _decides(node: ast.Call, loop: ast.AST, source: Source) -> bool:
             break
     if not names:
         return False
-    checks = (other for other in ast.walk(loop) if isinstance(other, (ast.Compare, ast.Assert)) or _is_check(other))
-    return any(path(child) in names for check in checks for child in ast.walk(check))
+    checks = (other for other in walk(loop) if isinstance(other, (ast.Compare, ast.Assert)) or _is_check(other))
+    return any(path(child) in names for check in checks for child in walk(check))
 
 
 def _is_check(node: ast.AST) -> bool:
@@ -253,8 +254,8 @@ def _is_check(node: ast.AST) -> bool:
 
 def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
     """A name whose backward runs in the loop, printed as it is or in an f-string."""
-    names = {path(child) for child in ast.walk(node)} - {""}
-    if any(method(child)[1] for child in ast.walk(node)):
+    names = {path(child) for child in walk(node)} - {""}
+    if any(method(child)[1] for child in walk(node)):
         return False
     trained: set[str] = set()
     for call in own(loop):

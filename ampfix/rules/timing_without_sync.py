@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import function_of, inside, is_on_gpu, loops, method, own, path, regions_around
 
@@ -278,7 +279,7 @@ def _is_work(call: ast.Call, source: Source) -> bool:
     """A backward, or a call under autocast that is not a method of a tensor or a constructor of one."""
     if method(call)[1] == "backward":
         return True
-    if not regions_around(call, source) or any(call in ast.walk(r.opening) for r in regions_around(call, source)):
+    if not regions_around(call, source) or any(call in walk(r.opening) for r in regions_around(call, source)):
         return False
     return any(isinstance(around, ast.With) for around in inside(call, source)) and bool(path(call.func))
 

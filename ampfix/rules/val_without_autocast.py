@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import CoveredRegion, Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import (
     FUNCTIONS,
@@ -271,7 +272,7 @@ def _repair(call: ast.Call, match: _Trained, source: Source) -> Repair | str:
     opening, function = match.region.opening, function_of(call, source)
     if not isinstance(opening, ast.Call):
         return "the training's region is made elsewhere; open the same one here"
-    for root in {path(node).partition(".")[0] for node in ast.walk(opening) if path(node)}:
+    for root in {path(node).partition(".")[0] for node in walk(opening) if path(node)}:
         if not _is_known(root, function, match, source):
             return f"{root}, on which the training's region depends, is not known here; hand it in"
     first = statement_of(call, source)
@@ -299,7 +300,7 @@ def _is_known(root: str, function: ast.AST, match: _Trained, source: Source) -> 
 
 def _parameters(function: ast.AST) -> set[str]:
     arguments = getattr(function, "args", None)
-    return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
+    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
 
 
 def _last(first: ast.stmt, match: _Trained, source: Source) -> ast.stmt:
