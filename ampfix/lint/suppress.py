@@ -1,4 +1,7 @@
-"""`# noqa` and `# noqa: AMP101, AMP114` comments."""
+"""Comments that silence findings: `# noqa`, `# noqa: AMP101, AMP114`, and for a whole file `# ampfix: noqa`.
+
+A comment silences what begins or ends on its line; on the first or last line of a statement, what lies anywhere in it.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,67 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from ampfix.findings import Finding
 
-_NOQA = re.compile(r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)?", re.IGNORECASE)
+_LIST = r"(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)?"
+_LINE = re.compile(rf"#\s*noqa{_LIST}", re.IGNORECASE)
+_FILE = re.compile(rf"\s*#\s*ampfix\s*:\s*noqa{_LIST}", re.IGNORECASE)
 _CODE = re.compile(r"[A-Z]+[0-9]+", re.IGNORECASE)
+
+Codes = frozenset[str]
+"""Codes and prefixes that are silenced; empty for all."""
+
+
+@dataclass
+class _Silence:
+    """file: what comments say about all of it. lines: about lines. statements: (first, last line) and what is said."""
+
+    file: list[Codes] = field(default_factory=list)
+    lines: dict[int, Codes] = field(default_factory=dict)
+    statements: list[tuple[int, int, Codes]] = field(default_factory=list)
+
+    def covers(self, finding: Finding) -> bool:
+        first, last = finding.span.start.line, finding.span.end.line
+        said = [*self.file, *(self.lines[line] for line in (first, last) if line in self.lines)]
+        said += [codes for begin, end, codes in self.statements if begin <= first <= end]
+        return any(not codes or finding.code.startswith(tuple(codes)) for codes in said)
 
 
 def unsuppressed(findings: Iterable[Finding], text: str) -> Iterator[Finding]:
-    """The findings that no comment on their first or last line silences."""
-    silenced = _silenced(text) if "noqa" in text.lower() else {}
-    for finding in findings:
-        lines = (finding.span.start.line, finding.span.end.line)
-        if not any(_silences(silenced.get(line), finding.code) for line in lines):
-            yield finding
+    """The findings that no comment silences."""
+    findings = list(findings)
+    if not findings or "noqa" not in text.lower():
+        return iter(findings)
+    silence = _read(text)
+    return (finding for finding in findings if not silence.covers(finding))
 
 
-def _silences(codes: frozenset[str] | None, code: str) -> bool:
-    return codes is not None and (not codes or any(code.startswith(prefix) for prefix in codes))
-
-
-def _silenced(text: str) -> dict[int, frozenset[str]]:
-    """Line -> codes; an empty set silences every code."""
-    found: dict[int, frozenset[str]] = {}
+def _read(text: str) -> _Silence:
+    silence = _Silence()
+    begin = 0  # the first line of the statement that is being read; 0 between statements
+    comments: dict[int, Codes] = {}
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            match = _NOQA.search(token.string) if token.type == tokenize.COMMENT else None
-            if match is not None:
-                codes = _CODE.findall((match["codes"] or "").upper())
-                found[token.start[0]] = frozenset(codes)
+            line = token.start[0]
+            if token.type == tokenize.COMMENT:
+                whole_file = _FILE.fullmatch(token.string.rstrip())
+                match = None if whole_file else _LINE.search(token.string)
+                if whole_file and not token.line[: token.start[1]].strip():
+                    silence.file.append(_codes(whole_file))
+                elif match:
+                    comments[line] = _codes(match)
+            elif token.type == tokenize.NEWLINE:
+                silence.statements += [(begin, line, comments[at]) for at in {begin, line} if at in comments]
+                begin = 0
+            elif token.type not in (tokenize.NL, tokenize.INDENT, tokenize.DEDENT) and not begin:
+                begin = line
     except (tokenize.TokenError, SyntaxError):
         pass  # ast parsed the text, so the comments up to here are the ones there are
-    return found
+    silence.lines = comments
+    return silence
+
+
+def _codes(match: re.Match[str]) -> Codes:
+    return frozenset(_CODE.findall((match["codes"] or "").upper()))
