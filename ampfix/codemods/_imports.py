@@ -118,19 +118,23 @@ def uses(tree: Tree, binding: Binding) -> Iterator[Dotted]:
 
 
 def global_name(tree: Tree, qualified: str) -> str | None:
-    """How module-level imports spell a qualified name, if one of them does."""
+    """How module-level imports spell a qualified name: the shortest way, if there is one."""
+    spellings = _spellings(tree, qualified)
+    return min(spellings, key=lambda spelling: (len(spelling), spelling), default=None)
+
+
+def _spellings(tree: Tree, qualified: str) -> Iterator[str]:
     scope = tree.scopes[tree.module.body[0]] if tree.module.body else None
     if not isinstance(scope, GlobalScope):
-        return None
+        return
     for assignment in scope.assignments:
         same_name = list(scope[assignment.name])
         if all(isinstance(a, ImportAssignment) for a in same_name) and isinstance(assignment, ImportAssignment):
             for binding in _bindings(tree, assignment):
                 if qualified == binding.prefix:
-                    return binding.name
-                if qualified.startswith(f"{binding.prefix}."):
-                    return binding.name + qualified[len(binding.prefix) :]
-    return None
+                    yield binding.name
+                elif qualified.startswith(f"{binding.prefix}."):
+                    yield binding.name + qualified[len(binding.prefix) :]
 
 
 def unimported(tree: Tree, binding: Binding, leaving: int = 1) -> list[Change]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ampfix.lint.frames import Frame as NamingFrame
+from ampfix.lint.numbers import defaults
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope
@@ -77,8 +78,20 @@ class HalfWalker:
         if setting.enabled == Always(False):
             return Context(Autocast.ISLAND, region=expression, entered=entered)
         dtype = Dtype(setting.dtype) if setting.dtype is not None else Dtype.HALF
-        sure = setting.proven and setting.dtype is not None
-        return Context(Autocast.ON, dtype, setting.device or "cuda", expression, entered, sure)
+        optional = self._off_by_default(binding, scope)
+        sure = setting.proven and setting.dtype is not None and not optional
+        return Context(Autocast.ON, dtype, setting.device or "", expression, entered, sure, optional)
+
+    def _off_by_default(self, binding: Binding, scope: Scope) -> bool:
+        """Whether `enabled` is a parameter whose default is False."""
+        if not isinstance(binding.node, ast.Call):
+            return False
+        flags = [k.value for k in binding.node.keywords if k.arg == "enabled"]
+        for definition in scope.lookup(flags[0].id) if flags and isinstance(flags[0], ast.Name) else ():
+            if isinstance(definition.node, ast.arg) and definition.scope is not None:
+                default = dict(defaults(definition.scope.node)).get(definition.node.arg)
+                return isinstance(default, ast.Constant) and default.value is False
+        return False
 
     # functions and statements
 

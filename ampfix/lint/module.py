@@ -117,7 +117,7 @@ class SourceModule:
     def tensor_operations(self) -> tuple[Value, ...]:
         """Operations on tensors, where autocast regions and half casts reach."""
         operations = HalfWalker(self._resolver, self._regions).operations(list(self._scopes.scope_of.items()))
-        return tuple(value for value in operations if value.node in self._parents)
+        return tuple(value for value in operations if (value.site or value.node) in self._parents)
 
     @cached_property
     def scalers(self) -> tuple[ScalerBuilt, ...]:

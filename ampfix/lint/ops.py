@@ -68,8 +68,8 @@ SHAPES = frozenset(
         "view", "reshape", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "unflatten", "expand",
         "repeat", "contiguous", "t", "T", "mT", "flip", "roll", "chunk", "split", "unbind", "narrow", "select",
         "index_select", "gather", "masked_select", "diagonal", "diag", "tril", "triu", "swapaxes", "movedim", "take",
-        "clone", "detach", "data", "requires_grad_", "cuda", "cpu", "view_as", "reshape_as", "expand_as", "repeat_interleave",
-        "swapdims", "ravel", "index", "pin_memory", "real",
+        "clone", "detach", "data", "requires_grad_", "cuda", "cpu", "view_as", "reshape_as", "expand_as",
+        "repeat_interleave", "swapdims", "ravel", "index", "pin_memory", "real",
     }
 )  # fmt: skip
 TENSOR_METHODS = SHAPES | frozenset(

@@ -24,7 +24,10 @@ _CLIMB = 8  # folders above a package that are searched for the project's root
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_BYTES = 1_500_000  # of source text kept parsed; a tree takes about 25 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
-_RELEVANT = re.compile(rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\(")
+_RELEVANT = re.compile(
+    rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
+    rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
+)
 _TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(")
 _TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
 _RE_EXPORTS = 12  # steps of one import through packages that pass names on

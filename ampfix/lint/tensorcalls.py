@@ -11,7 +11,7 @@ from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome, outcome
 from ampfix.lint.numbers import defaults
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import FUNCTIONS, parameters
+from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.tensorframes import Frame, around, join
 from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
@@ -93,6 +93,8 @@ class CallEvaluator(ABC):
             names=frame.snapshot(),
             function=frame.function,
             symbol=symbol,
+            site=frame.call,
+            origin=_origin(node, frame) if frame.call is not None else "",
         )
         self.operations.append(made)
         return made
@@ -134,7 +136,7 @@ class CallEvaluator(ABC):
                 return None
             return self._made(op, node, operands, parts, frame, keywords, symbol=binding.symbol)
         if binding.form is Form.FUNCTION:
-            return self._inlined(binding.node, node, operands, keywords, frame)
+            return self._inlined(binding.node, node, operands, keywords, frame, within=binding.scope)
         if binding.form is Form.OBJECT:
             return self._object(binding, node, operands, keywords, frame)
         if binding.form is Form.CLASS:
@@ -271,11 +273,11 @@ class CallEvaluator(ABC):
     def _object(
         self, binding: Binding, node: ast.Call, operands: list[Value], keywords: dict[str, Value], frame: Frame
     ) -> Value | None:
-        owner = self._resolver.scope_of(binding.node)
+        owner = binding.scope or self._resolver.scope_of(binding.node)
         for method in ("forward", "__call__"):
             for found in self._resolver.attribute_of_class(owner, method):
                 if found.form is Form.FUNCTION:
-                    return self._inlined(found.node, node, operands, keywords, frame, bound=True)
+                    return self._inlined(found.node, node, operands, keywords, frame, bound=True, within=found.scope)
         return None
 
     def _inlined(
@@ -287,17 +289,18 @@ class CallEvaluator(ABC):
         frame: Frame,
         *,
         bound: bool = False,
+        within: Scope | None = None,
     ) -> Value | None:
         if not isinstance(function, FUNCTIONS) or function in frame.active or len(frame.active) >= MAX_DEPTH:
             return None
-        scope = self._resolver.scope_of(function)
+        scope = within or self._resolver.scope_of(function)
         formal = [parameter.arg for parameter in parameters(function)]
         is_method = scope.parent is not None and scope.parent.is_class and scope.self_name() is not None
         if formal and is_method and (bound or isinstance(node.func, ast.Attribute)):
             formal = formal[1:]
-        inner = Frame(
-            scope, frame.context, function=function, active=(*frame.active, function), outer=around(scope, frame)
-        )
+        active = (*frame.active, function)
+        leaves = None if self._resolver.is_own(scope) else frame.call or node
+        inner = Frame(scope, frame.context, {}, function, around(scope, frame), active, call=leaves)
         for name, default in defaults(function):
             inner.bind(name, self.value(default, Frame(scope.parent or scope, frame.context)))
         if any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -308,3 +311,8 @@ class CallEvaluator(ABC):
         if not inner.returned:
             return self._input(node, frame)
         return inner.returned[0] if len(inner.returned) == 1 else join(inner.returned, node)
+
+
+def _origin(node: ast.AST, frame: Frame) -> str:
+    path = frame.scope.file.path if frame.scope.file is not None else ""
+    return f"{path}:{getattr(node, 'lineno', 1)}"

@@ -22,6 +22,7 @@ class Frame:
     outer: Frame | None = None
     active: tuple[ast.AST, ...] = ()
     returned: list[Value] = field(default_factory=list)
+    call: ast.expr | None = None  # the call of the checked file that led into this one, if this is another file's
     _frozen: MappingProxyType[str, Value] | None = None
 
     def bind(self, path: str, value: Value) -> None:

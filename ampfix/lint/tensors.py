@@ -70,7 +70,9 @@ class Evaluator(CallEvaluator):
             return self._made("view", node, [base], [node.value], frame, known=Outcome(base.dtype, base.sure))
         if base.op == "network" and not NO_TENSOR.search(node.attr):
             return Value("network", base.dtype, node, (base,), sure=False, context=frame.context)
-        return self._input(node, frame, is_number=NUMBER_NAME.search(node.attr) is not None or node.attr == "shape")
+        is_limit = isinstance(node.value, ast.Call) and (dotted(node.value.func) or "").endswith("finfo")
+        is_number = is_limit or node.attr == "shape" or NUMBER_NAME.search(node.attr) is not None
+        return self._input(node, frame, is_number=is_number)
 
     def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         base = self.value(node.value, frame)

@@ -42,7 +42,7 @@ class Autocast(str, Enum):
 class Context:
     """The autocast state around an operation. region: the expression that opened it. entered: what holds the code of
     the region or island: the `with` statement or the decorated function. sure: neither its device nor its dtype is
-    guessed."""
+    guessed. optional: a parameter that is False by default switches it on."""
 
     state: Autocast = Autocast.UNKNOWN
     dtype: Dtype = Dtype.UNKNOWN
@@ -50,6 +50,7 @@ class Context:
     region: ast.expr | None = None
     entered: Any = None
     sure: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,8 @@ class Value:
     `node`. in_place: it overwrites its first operand, or one given as out=. sure: the dtype is no guess.
     scalar: it has no dimensions, so that it does not promote what it meets. names: what each name held when this was
     computed. function: the function whose body holds `node`, None for the module.
+    symbol: torch's own name of the function or layer. site: for code of another file, the call of the checked file
+    that leads there, and origin its "path:line".
     """
 
     op: str
@@ -78,6 +81,8 @@ class Value:
     names: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     function: Any = field(default=None, repr=False)
     symbol: str = ""
+    site: ast.expr | None = None
+    origin: str = ""
 
     @property
     def is_half(self) -> bool:

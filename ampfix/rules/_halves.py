@@ -1,0 +1,150 @@
+"""What rules about half precision share: patterns in how a tensor came about, and text that still means the same."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from ampfix.findings import Finding, Position, Repair, Span, TracePoint
+from ampfix.program import Autocast, Dtype, Source, Value
+from ampfix.rules._base import Rule
+
+FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
+FLOAT16_VANISHES = 2.0**-25  # half of float16's smallest number: what is not above it rounds to 0
+HALF_WORDS = ((".half(",),)
+
+# Keep the numbers of a tensor, and only pick or arrange them.
+PICKS = frozenset(
+    {
+        "view", "reshape", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "gather", "index_select",
+        "select", "diagonal", "diag", "masked_select", "take", "contiguous", "clone", "cast", "t", "expand",
+        "detach", "float",
+    }
+)  # fmt: skip
+_GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
+
+
+def place(span: Span) -> str:
+    """A span as a codemod's argument."""
+    return f"{span.start.line}:{span.start.column}-{span.end.line}:{span.end.column}"
+
+
+def places(source: Source, nodes: list[ast.expr]) -> str:
+    return ";".join(place(source.span(node)) for node in nodes)
+
+
+def is_number(value: Value | None, wanted: float) -> bool:
+    return value is not None and value.number == wanted
+
+
+def guards(value: Value) -> Iterator[tuple[Value, float]]:
+    """Small numbers that keep `value` away from 0, outermost first: added, or as the lower bound of a clamp."""
+    while True:
+        found = _guard(value)
+        if found is None:
+            return
+        tensor, number = found
+        yield value, number
+        value = tensor
+
+
+def unguarded(value: Value) -> Value:
+    """The value under its guards."""
+    while (found := _guard(value)) is not None:
+        value = found[0]
+    return value
+
+
+def _guard(value: Value) -> tuple[Value, float] | None:
+    if value.op == "add" and len(value.operands) == 2:
+        for tensor, other in (value.operands, value.operands[::-1]):
+            if other.number is not None and 0 < abs(other.number) <= _GUARD:
+                return tensor, other.number
+    if value.op in ("clamp", "clamp_min", "clamp_max", "maximum", "max") and value.operands:
+        bound = value.argument("min", 1)
+        if bound is not None and bound.number is not None and 0 < bound.number <= _GUARD:
+            return value.operands[0], bound.number
+        if bound is None and value.op in ("clamp", "clamp_max"):
+            return value.operands[0], 0.0
+    return None
+
+
+def rounds_to_one(number: float | None, dtype: Dtype) -> bool:
+    """Whether a number below 1 is 1 in this half: half a unit in the last place is 2^-12 there, 2^-9 in bfloat16."""
+    return number is not None and 1 - (2.0**-9 if dtype is Dtype.BFLOAT16 else 2.0**-12) <= number < 1
+
+
+def proven_float16(value: Value) -> bool:
+    return value.sure and value.dtype is Dtype.FLOAT16
+
+
+def text_at(source: Source, made: Value, at: Value, part: int = 0) -> str | None:
+    """The source of an operand of `made`, where it means the same at `at`: the same function, the names unchanged."""
+    if part >= len(made.parts) or made.function is not at.function:
+        return None
+    expression = made.parts[part]
+    is_inside = any(node is made.node for node in ast.walk(at.node))
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Call) and not is_inside:
+            return None  # it would run a second time
+        if isinstance(node, ast.Name) and _held(made, node.id) != _held(at, node.id):
+            return None
+    return source.segment(expression)
+
+
+def _held(value: Value, root: str) -> dict[str, int]:
+    """The values a name and what lies below it held."""
+    return {
+        path: id(held)
+        for path, held in value.names.items()
+        if path == root or path.startswith((f"{root}.", f"{root}["))
+    }
+
+
+def wrapped(text: str) -> str:
+    """An expression's text, fit to be followed by a method call."""
+    node = ast.parse(f"({text})", mode="eval").body
+    return text if isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) else f"({text})"
+
+
+def names_between(made: Value, at: Value) -> str:
+    """The names that only served to carry `made` to `at`, and may be unused once `at` no longer reads them."""
+    inside = {node.id for node in ast.walk(at.node) if isinstance(node, ast.Name)}
+    return ",".join(sorted(name for name in inside if at.names.get(name) is made))
+
+
+def argument_text(source: Source, call: ast.AST, keyword: str, position: int) -> str | None:
+    """The text of a call's argument by keyword, else by position."""
+    if not isinstance(call, ast.Call):
+        return None
+    for candidate in call.keywords:
+        if candidate.arg == keyword:
+            return source.segment(candidate.value)
+    return source.segment(call.args[position]) if position < len(call.args) else None
+
+
+def in_region(value: Value) -> bool:
+    return value.context.state is Autocast.ON
+
+
+class TensorRule(Rule):
+    """A rule about operations on tensors. Those of another file show at the call of this file that leads there."""
+
+    def at(
+        self, source: Source, value: Value, message: str, *, repair: Callable[[], Repair | str], proven: bool = True
+    ) -> Finding:
+        """A finding about an operation. repair: asked only where the operation lies in the checked file."""
+        if value.site is None:
+            span, symbol = source.span(value.node), source.segment(value.node)
+            return self.finding(source, span, message, proven=proven, symbol=symbol, repair=repair())
+        path, _, line = value.origin.rpartition(":")
+        here = Span(Position(int(line), value.node.col_offset + 1), Position(int(line), value.node.col_offset + 1))
+        return self.finding(
+            source,
+            source.span(value.site),
+            f"{message} (in {value.origin}, reached from here)",
+            proven=proven,
+            symbol=ast.unparse(value.node),
+            trace=(TracePoint(value.op, path, here),),
+            repair=f"the code is in {value.origin}; repair it there",
+        )

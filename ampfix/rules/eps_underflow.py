@@ -1,0 +1,215 @@
+"""AMP404."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import partial
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Source, Value
+from ampfix.rules._base import AMP_WORDS, Invalid
+from ampfix.rules._halves import (
+    FLOAT16_VANISHES,
+    HALF_WORDS,
+    TensorRule,
+    guards,
+    is_number,
+    places,
+    proven_float16,
+    rounds_to_one,
+    unguarded,
+)
+
+# Ops whose operand must not be 0, with that operand's position.
+_NEEDS_MORE_THAN_ZERO = {"log": 0, "log2": 0, "log10": 0, "sqrt": 0, "rsqrt": 0, "reciprocal": 0, "div": 1, "pow": 0}
+_PROBABILITIES = ("sigmoid", "softmax")
+
+
+class EpsUnderflow(TensorRule):
+    """A small number that keeps a half tensor away from zero is itself zero in half precision.
+
+    ## What it does
+    Finds logarithms, roots and divisions whose guard vanishes: a number of at most 2^-25 (2.98e-8) that is added to a
+    float16 tensor or is its lower bound in a clamp, and an upper bound such as 1 - 1e-6 that rounds to 1.
+
+    ## Why is this bad
+    float16's smallest number is 2^-24. `1e-8` rounds to 0, so `x / (x.std() + 1e-8)` divides by zero where the
+    deviation is 0, and `log(p + 1e-8)` is -inf where p is 0. That happens in the forward pass, so that the scaler skips
+    the step, however small it makes the scale. Under CUDA's autocast sums, norms, exponentials and softmax are
+    float32, but mean, std, var, sqrt and sigmoid stay half.
+
+    ## Example
+    ```python
+    y = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-8)
+    ```
+
+    ## Use instead
+    ```python
+    y = (x - x.mean(-1, keepdim=True)) / (x.float().std(-1, keepdim=True) + 1e-8)
+    ```
+
+    ## Fix safety
+    Safe: the guarded value is computed in float32 from where it comes from, since a cast behind it would overflow in
+    the backward pass; the guard then does what it says. What follows is float32 too.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#cuda-ops-that-can-autocast-to-float16
+    """
+
+    code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
+    fix = Applicability.SAFE
+    mentions = (*AMP_WORDS, *HALF_WORDS)
+
+    VALID = (
+        """\
+import torch
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+def train(loader):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            out = layer(x)
+            unit = out / (out.norm(dim=-1, keepdim=True) + 1e-8)  # norm and sum are float32
+            share = out / (out.sum(-1, keepdim=True) + 1e-12)
+            wide = out / (out.std(-1, keepdim=True) + 1e-5)
+            safe = out / (out.float().std(-1, keepdim=True) + 1e-8)
+            shifted = out + 1e-8
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            out = layer(x)
+            fine = out / (out.std(-1, keepdim=True) + 1e-8)  # bfloat16 has float32's range
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+def train(loader):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            out = layer(x)
+            std = out.std(-1, keepdim=True)
+            y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
+            z = torch.log(torch.clamp(torch.relu(out), min=1e-10))
+""",
+            """\
+import torch
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+def train(loader):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            out = layer(x)
+            std = out.float().std(-1, keepdim=True)
+            y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
+            z = torch.log(torch.clamp(torch.relu(out.float()), min=1e-10))
+""",
+            (10, 11),
+        ),
+        Invalid(
+            """\
+import torch
+
+def normalise(x, eps=1e-12):
+    return x * torch.rsqrt(x.var(-1, keepdim=True) + eps)
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+@torch.autocast("cuda", dtype=torch.float16)
+def forward(x):
+    return normalise(layer(x))
+""",
+            """\
+import torch
+
+def normalise(x, eps=1e-12):
+    return x * torch.rsqrt(x.float().var(-1, keepdim=True) + eps)
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+@torch.autocast("cuda", dtype=torch.float16)
+def forward(x):
+    return normalise(layer(x))
+""",
+            (4,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        for value in source.tensor_operations:
+            for guarded, message in _vanished(value):
+                yield self.at(
+                    source,
+                    guarded,
+                    f"{message} before {value.op}: {_CONSEQUENCES[value.op]}",
+                    proven=proven_float16(guarded),
+                    repair=partial(_repair, guarded, source),
+                )
+
+
+_CONSEQUENCES = dict.fromkeys(_NEEDS_MORE_THAN_ZERO, "the result is infinite where the tensor is 0")
+_CONSEQUENCES["sqrt"] = "its gradient is infinite where the tensor is 0"
+
+
+def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
+    """The guards of an operation that are lost in float16, each with what becomes of it."""
+    position = _NEEDS_MORE_THAN_ZERO.get(value.op)
+    if position is None or len(value.operands) <= position:
+        return
+    if value.op == "pow" and not _is_negative(value):
+        return
+    operand = value.operands[position]
+    if operand.op == "sub" and is_number(operand.operands[0], 1.0) and len(operand.operands) == 2:
+        bounded = operand.operands[1]
+        bound = bounded.argument("max", 2) if bounded.op in ("clamp", "clamp_max") else None
+        probability = unguarded(bounded).op in _PROBABILITIES and value.op == "log"  # AMP402's
+        if bound is not None and bounded.is_half and rounds_to_one(bound.number, bounded.dtype) and not probability:
+            yield bounded, f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
+        return
+    core = unguarded(operand)
+    if value.op == "log" and (core.op in _PROBABILITIES or core.op == "sub"):
+        return  # AMP402 says more about logarithms of probabilities
+    found = [(guarded, number) for guarded, number in guards(operand) if guarded.dtype.may_be_float16 and number]
+    if found and all(abs(number) <= FLOAT16_VANISHES for _, number in found):
+        guarded, number = found[0]
+        yield guarded, f"{number:g} is 0 in float16 and guards nothing"
+
+
+def _is_negative(power: Value) -> bool:
+    exponent = power.operands[1].number if len(power.operands) > 1 else None
+    return exponent is not None and exponent < 0
+
+
+def _repair(guarded: Value, source: Source) -> Repair | str:
+    entering = list(dict.fromkeys(_sources(guarded, guarded.function)))
+    if not entering:
+        return "the tensor is computed in another function; cast it with .float() before this expression"
+    return Repair(
+        "float_operands",
+        Applicability.SAFE,
+        "Compute the guarded value in float32",
+        source.span(guarded.node),
+        {"places": places(source, entering)},
+    )
+
+
+_OPAQUE = frozenset({"input", "network", "linear", "matmul", "tuple", "join", "setitem", "bmm", "einsum", "cast"})
+
+
+def _sources(value: Value, function: ast.AST | None) -> Iterator[ast.expr]:
+    """The expressions at which half tensors enter what leads to `value`."""
+    for operand, part in zip(value.operands, value.parts, strict=False):
+        if not operand.is_half:
+            continue
+        is_leaf = operand.op in _OPAQUE or operand.op.startswith("conv") or not operand.parts or operand.in_place
+        if is_leaf or operand.function is not function or operand.context.entered is not value.context.entered:
+            yield part
+        else:
+            yield from _sources(operand, function)
+        if value.op not in ("add", "sub", "mul", "div", "where", "cat", "stack"):
+            return
