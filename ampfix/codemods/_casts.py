@@ -53,6 +53,15 @@ def without_cast(tree: Tree, call: cst.Call) -> Change:
     return Replace(call, lambda node: bare(cst.ensure_type(node, cst.Call)), "cast")
 
 
+def as_clone(call: cst.Call) -> Change:
+    """The change that copies where the cast did, so that what is kept does not alias what it was taken from."""
+    return Replace(call, lambda node: _clone(cst.ensure_type(node, cst.Call)), "clone")
+
+
+def _clone(call: cst.Call) -> cst.Call:
+    return cst.Call(cst.Attribute(bare(call), cst.Name("clone")))
+
+
 def leaves_nothing(tree: Tree, statement: cst.CSTNode, call: cst.Call) -> bool:
     """Whether a statement without its cast would be `x` or `x = x`."""
     left = tree.code(bare(call))

@@ -49,7 +49,7 @@ def cast_models(source: Source) -> Iterator[CastModel]:
             yield _cast_model(cast, name, source)
         elif isinstance(parent, ast.Assign) and len(parent.targets) == 1:
             target = path(parent.targets[0])
-            if target and _builds_module(placed(cast.operand), source):
+            if target and (_builds_module(placed(cast.operand), source) or _has_parameters(target, parent, source)):
                 yield _cast_model(cast, target, source)
 
 
@@ -78,12 +78,17 @@ def _builds_module(node: ast.expr, source: Source) -> bool:
     """Whether an expression is a module: one that is built here, or a name whose parameters are asked for."""
     if isinstance(node, ast.Call):
         return any(is_module_class(b.symbol, b.form, b.node, source) for b in source.resolve(node.func))
-    name = path(node)
-    return bool(name) and any(
-        path(method(call)[0]) == name and method(call)[1] == "parameters"
-        for call in source.nodes((ast.Call,))
-        if isinstance(call, ast.Call)
-    )
+    return bool(path(node)) and _has_parameters(path(node), node, source)
+
+
+def _has_parameters(name: str, at: ast.AST, source: Source) -> bool:
+    """Whether the parameters of what a name holds are asked for where the name belongs."""
+    owner = owner_of(at, name, source)
+    for call in source.nodes((ast.Call,)):
+        receiver, called = method(call)
+        if called == "parameters" and path(receiver) == name and owner_of(call, name, source) is owner:
+            return True
+    return False
 
 
 def is_module_class(symbol: str, form: Form, node: object, source: Source) -> bool:

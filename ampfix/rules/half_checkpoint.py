@@ -12,7 +12,7 @@ from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._checkpoints import saved
 from ampfix.rules._halfmodels import trained
-from ampfix.rules._shapes import inside, loops, method, owner_of, path, placed
+from ampfix.rules._shapes import function_of, inside, loops, method, owner_of, path, placed, statement_of
 
 
 class HalfCheckpoint(Rule):
@@ -125,6 +125,23 @@ def save(model, optimizer, path):
 """,
             (5,),
         ),
+        Invalid(
+            """\
+import torch
+
+def save(model, optimizer, path):
+    weights = {name: value.bfloat16() for name, value in model.state_dict().items()}
+    torch.save({"model": weights, "optimizer": optimizer.state_dict()}, path)
+""",
+            """\
+import torch
+
+def save(model, optimizer, path):
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.save({"model": weights, "optimizer": optimizer.state_dict()}, path)
+""",
+            (4,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -133,7 +150,7 @@ def save(model, optimizer, path):
         resuming = [_holder(entry.call, source) for entry in saved(source)]
         updated = {(one.name, one.owner) for one in trained(source)}
         for cast in source.half_casts:
-            holder = _holder(cast.node, source)
+            holder = _holder(cast.node, source) or _stored(cast.node, source)
             for_resuming = holder is not None and holder in resuming
             name = path(placed(cast.operand))
             in_place = bool(name) and not _is_item(cast, source) and _becomes_state(cast, source)
@@ -151,7 +168,13 @@ def save(model, optimizer, path):
             source,
             source.span(cast.node),
             message,
-            repair=Repair("remove_cast", Applicability.UNSAFE, "Save float32 weights", source.span(cast.node)),
+            repair=Repair(
+                "remove_cast",
+                Applicability.UNSAFE,
+                "Save float32 weights",
+                source.span(cast.node),
+                {} if _holder(cast.node, source) or not _stored(cast.node, source) else {"copy": "it is kept"},
+            ),
         )
 
 
@@ -164,6 +187,20 @@ def _holder(node: ast.AST, source: Source) -> ast.AST | None:
         if isinstance(around, ast.Dict) or (isinstance(around, ast.Call) and path(around.func) == "dict"):
             found = around
     return found
+
+
+def _stored(node: ast.AST, source: Source) -> ast.AST | None:
+    """The dictionary that the name of a value is put into."""
+    statement = statement_of(node, source)
+    name = path(statement.targets[0]) if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else ""
+    if not name or (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Dict)):
+        return None
+    function = function_of(node, source)
+    for use in source.nodes((ast.Name,)):
+        is_value = path(use) == name and isinstance(next(source.ancestors(use), None), ast.Dict)
+        if is_value and function_of(use, source) is function:
+            return _holder(use, source)
+    return None
 
 
 def _belongs_to_optimizer(node: ast.AST, holder: ast.AST | None) -> bool:

@@ -92,8 +92,7 @@ def train(loader):
     model = torch.nn.Linear(8, 2).cuda()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for x, y in loader:
-        x = x.cuda().half()
-        y = y.half()
+        x, z = x.cuda().half(), y.half()
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss = torch.nn.functional.mse_loss(model(x), model(y.to("cuda", torch.bfloat16)))
         loss.backward()
@@ -106,14 +105,13 @@ def train(loader):
     model = torch.nn.Linear(8, 2).cuda()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for x, y in loader:
-        x = x.cuda()
-        y = y.half()
+        x, z = x.cuda(), y.half()
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss = torch.nn.functional.mse_loss(model(x), model(y.to("cuda")))
         loss.backward()
         optimizer.step()
 """,
-            (7, 10),
+            (7, 9),
         ),
         Invalid(
             """\
@@ -205,9 +203,25 @@ def _fed(source: Source) -> Iterator[tuple[HalfCast, ast.Call]]:
         parent = next(source.ancestors(cast.node), None)
         if isinstance(parent, ast.Call) and cast.node in parent.args and method(parent)[1] != "append":
             yield cast, parent
-        elif isinstance(parent, ast.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ast.Name):
-            name = parent.targets[0].id
-            yield from ((cast, call) for call in _callers(name, parent, source))
+        else:
+            name, assign = _given(cast.node, source)
+            if name and assign is not None:
+                yield from ((cast, call) for call in _callers(name, assign, source))
+
+
+def _given(node: ast.AST, source: Source) -> tuple[str, ast.Assign | None]:
+    """The name that a value is assigned to, alone or as one of several, and the assignment."""
+    value: ast.AST = node
+    for parent in source.ancestors(node):
+        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+            target = parent.targets[0]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+                target = target.elts[value.elts.index(node)]  # type: ignore[arg-type]
+            return (target.id, parent) if isinstance(target, ast.Name) else ("", None)
+        if not isinstance(parent, ast.Tuple):
+            break
+        value = parent
+    return "", None
 
 
 def _callers(name: str, assign: ast.Assign, source: Source) -> Iterator[ast.Call]:

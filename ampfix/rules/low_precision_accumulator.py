@@ -10,7 +10,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._shapes import LOOPS, function_of, loops, method, owner_of, path
+from ampfix.rules._shapes import function_of, loops, method, owner_of, path
 
 
 class LowPrecisionAccumulator(Rule):
@@ -161,10 +161,41 @@ def train(model, loader, optimizer, decay=0.9995):
 """,
             (5,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, decay=0.99):
+    shadow = {name: p.detach().half() for name, p in model.named_parameters()}
+    copies = [p.detach().clone().bfloat16() for p in model.parameters()]
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
+        for name, p in model.named_parameters():
+            shadow[name].mul_(decay).add_(p.data, alpha=1 - decay)
+        for copy, p in zip(copies, model.parameters()):
+            copy.data.lerp_(p.data, 1 - decay)
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, decay=0.99):
+    shadow = {name: p.detach().clone() for name, p in model.named_parameters()}
+    copies = [p.detach().clone() for p in model.parameters()]
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
+        for name, p in model.named_parameters():
+            shadow[name].mul_(decay).add_(p.data, alpha=1 - decay)
+        for copy, p in zip(copies, model.parameters()):
+            copy.data.lerp_(p.data, 1 - decay)
+""",
+            (4, 5),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for built in _built(source):
+        for built in (*_built(source), *_tables(source)):
             is_average = built.is_copy and _is_averaged(built, source)
             if is_average or (not built.is_copy and _is_added_to(built, source)):
                 yield self.finding(
@@ -178,6 +209,7 @@ def train(model, loader, optimizer, decay=0.9995):
                         Applicability.SAFE,
                         f"Keep {built.name} in float32",
                         source.span(built.half),
+                        {"copy": "the cast makes it"} if built.is_copy and not _is_copied(built.half) else {},
                     ),
                 )
 
@@ -192,6 +224,11 @@ class _Built:
     dtype: str
     at: ast.AST
     is_copy: bool
+
+
+def _is_copied(half: ast.expr) -> bool:
+    """Whether something other than the cast makes a copy."""
+    return any("copy" in path(getattr(node, "func", None)) or method(node)[1] == "clone" for node in ast.walk(half))
 
 
 _FACTORIES = frozenset(
@@ -226,6 +263,17 @@ def _built(source: Source) -> Iterator[_Built]:
             )
         if half is not None and made:
             yield _Built(name, owner_of(node, name, source), half, dtype, node, made in _COPIES)
+
+
+def _tables(source: Source) -> Iterator[_Built]:
+    """`{name: p.clone().half() for name, p in ...}` and the list of the same: an average kept beside the model."""
+    casts = {cast.node: cast.dtype for cast in source.half_casts}
+    for assign in source.nodes((ast.Assign,)):
+        assert isinstance(assign, ast.Assign)
+        made, name = assign.value, path(assign.targets[0])
+        value = made.value if isinstance(made, ast.DictComp) else made.elt if isinstance(made, ast.ListComp) else None
+        if name and isinstance(value, ast.Call) and value in casts:
+            yield _Built(name, owner_of(assign, name, source), value, casts[value], assign, is_copy=True)
 
 
 def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
@@ -286,18 +334,40 @@ def _repeats(node: ast.AST, built: _Built, source: Source) -> bool:
 
 def _is_averaged(built: _Built, source: Source) -> bool:
     """Whether a loop over the copy's parameters changes them in place, or `update_parameters` does."""
-    for node in source.nodes((*LOOPS, ast.Call)):
-        if isinstance(node, ast.Call):
-            if method(node)[1] == "update_parameters" and path(method(node)[0]) == built.name:
-                return True
+    for node in source.nodes((ast.Call,)):
+        receiver, name = method(node)
+        if name == "update_parameters" and path(receiver) == built.name:
+            return True
+        if name not in _IN_PLACE or not isinstance(node, ast.Call):
             continue
-        if not isinstance(node, (ast.For, ast.AsyncFor)) or owner_of(node, built.name, source) is not built.owner:
-            continue
-        walked = any(
-            path(method(call)[0]) == built.name
-            and method(call)[1] in ("parameters", "named_parameters", "state_dict", "buffers")
-            for call in walk(node.iter)
-        )
-        if walked and any(method(call)[1] in ("mul_", "lerp_", "add_") for call in walk(node)):
+        while method(receiver)[1] in _IN_PLACE:
+            receiver = method(receiver)[0]
+        if isinstance(receiver, ast.Attribute) and receiver.attr == "data":
+            receiver = receiver.value
+        if isinstance(receiver, ast.Subscript) and path(receiver.value) == built.name:
+            return owner_of(node, built.name, source) is built.owner
+        if any(_walks(loop, path(receiver), built, source) for loop in loops(node, source)):
+            return True
+    return False
+
+
+_IN_PLACE = ("mul_", "lerp_", "add_", "copy_")
+
+
+def _walks(loop: ast.AST, element: str, built: _Built, source: Source) -> bool:
+    """Whether a loop over the copy gives the elements this name."""
+    if not isinstance(loop, (ast.For, ast.AsyncFor)) or not element:
+        return False
+    if owner_of(loop, built.name, source) is not built.owner:
+        return False
+    if element not in {path(target) for target in ast.walk(loop.target)}:
+        return False
+    for node in ast.walk(loop.iter):
+        receiver, called = method(node)
+        if called in ("parameters", "named_parameters", "state_dict", "buffers", "values", "items"):
+            found = path(receiver) == built.name
+        else:
+            found = path(node) == built.name and isinstance(getattr(built.at, "value", None), ast.ListComp)
+        if found:
             return True
     return False
