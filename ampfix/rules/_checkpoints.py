@@ -41,7 +41,7 @@ class Pair:
 def stepping_pairs(source: Source) -> list[Pair]:
     """Who steps whom in this file."""
     found = []
-    for call in places.methods_called(source.tree, "step", "unscale_"):
+    for call in places.all_methods_called(source, "step", "unscale_"):
         assert isinstance(call.func, ast.Attribute)
         arguments = [*call.args, *(k.value for k in call.keywords if k.arg == "optimizer")]
         held = source.held(call.func.value)
@@ -75,7 +75,7 @@ def _family(definition: ast.ClassDef, source: Source) -> set[str]:
 
 def saved(source: Source) -> Iterator[Entry]:
     """Optimizer states that are put into a checkpoint."""
-    for call in places.methods_called(source.tree, "state_dict"):
+    for call in places.all_methods_called(source, "state_dict"):
         assert isinstance(call.func, ast.Attribute)
         if source.held(call.func.value).role is Role.OPTIMIZER and not call.args:
             key = _key_of(call, source)
@@ -107,7 +107,7 @@ def _text(node: ast.AST | None) -> str:
 
 def restored(source: Source) -> Iterator[Entry]:
     """Optimizer states that are read back from a checkpoint."""
-    for call in places.methods_called(source.tree, "load_state_dict"):
+    for call in places.all_methods_called(source, "load_state_dict"):
         assert isinstance(call.func, ast.Attribute)
         if not call.args or source.held(call.func.value).role is not Role.OPTIMIZER:
             continue
@@ -137,7 +137,7 @@ def kept(source: Source, method: str, entries: list[Entry]) -> list[Kept]:
     """Every scaler state the file saves (`state_dict`) or loads (`load_state_dict`)."""
     places_of_entries = {place_of(entry.call, source) for entry in entries}
     found = []
-    for call in places.methods_called(source.tree, method):
+    for call in places.all_methods_called(source, method):
         assert isinstance(call.func, ast.Attribute)
         if "scaler" in places.receiver(call).lower() or source.held(call.func.value).role is Role.SCALER:
             place = place_of(call, source)

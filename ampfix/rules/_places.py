@@ -66,7 +66,12 @@ def statement_of(node: ast.AST, source: Source) -> ast.stmt:
 
 def spelled(node: ast.AST) -> str:
     """An expression's source in one spelling."""
-    return ast.unparse(node)
+    names: list[str] = []
+    inner = node
+    while isinstance(inner, ast.Attribute):  # most are paths, and unparsing is slow
+        names.append(inner.attr)
+        inner = inner.value
+    return ".".join((inner.id, *reversed(names))) if isinstance(inner, ast.Name) else ast.unparse(node)
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -89,6 +94,13 @@ def methods_called(node: ast.AST, *names: str) -> Iterator[ast.Call]:
     for child in walk(node):
         if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in names:
             yield child
+
+
+def all_methods_called(source: Source, *names: str) -> Iterator[ast.Call]:
+    """Calls `receiver.name(...)` anywhere in a file."""
+    for node in source.nodes((ast.Call,)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names:
+            yield node
 
 
 def receiver(call: ast.Call) -> str:

@@ -20,7 +20,7 @@ def scale_calls(scaler: ScalerBuilt, source: Source) -> list[ast.Call]:
     if not scaler.target:
         return []
     last = scaler.target.rpartition(".")[2]
-    calls = places.methods_called(source.tree, "scale")
+    calls = places.all_methods_called(source, "scale")
     return [call for call in calls if places.receiver(call).rpartition(".")[2] == last]
 
 

@@ -161,20 +161,26 @@ def _loss(call: ast.Call) -> ast.expr | None:
 
 def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     """The loss and what the names in it are set to, inside its function."""
-    function = places.function_of(loss, source) or source.tree
+    values = _assigned(places.function_of(loss, source) or source.tree)
     found, pending, seen = [loss], [loss], set[str]()
     while pending:
         for name in places.names_in(pending.pop()) - seen:
             seen.add(name)
-            for node in walk(function):
-                if isinstance(node, ast.Assign):
-                    targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
-                    if any(places.spelled(target) == name for target in targets):
-                        found.append(node.value)
-                        pending.append(node.value)
-                elif isinstance(node, ast.AugAssign) and places.spelled(node.target) == name:
-                    quotient = ast.BinOp(node.target, node.op, node.value)
-                    found.append(quotient)
+            found += values.get(name, ())
+            pending += values.get(name, ())
+    return found
+
+
+def _assigned(function: ast.AST) -> dict[str, list[ast.expr]]:
+    """Name -> what it is set to; `loss /= 2` sets it to `loss / 2`."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in walk(function):
+        if isinstance(node, ast.Assign):
+            for target in (one for given in node.targets for one in getattr(given, "elts", [given])):
+                found.setdefault(places.spelled(target), []).append(node.value)
+        elif isinstance(node, ast.AugAssign):
+            whole = ast.BinOp(node.target, node.op, node.value)
+            found.setdefault(places.spelled(node.target), []).append(whole)
     return found
 
 

@@ -221,7 +221,7 @@ def main(model, loader, optimizer):
 
 def _drives_steps(scaler: ScalerBuilt, source: Source) -> bool:
     return any(
-        places.receiver(call) == scaler.target for call in places.methods_called(source.tree, *_USES)
+        places.receiver(call) == scaler.target for call in places.all_methods_called(source, *_USES)
     ) or _handed_on(source.tree, scaler)
 
 

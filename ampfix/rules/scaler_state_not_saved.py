@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -139,11 +138,13 @@ def train(model, loader, optimizer, path, resume):
         pairs = checkpoints.stepping_pairs(source)
         if not pairs:
             return
-        save_keys, load_keys = (checkpoints.scaler_keys(source, name) for name in ("state_dict", "load_state_dict"))
-        if save_keys is None:
-            yield from self._missing(source, pairs, list(checkpoints.saved(source)), load_keys or [], "saved")
-        if load_keys is None:
-            yield from self._missing(source, pairs, list(checkpoints.restored(source)), save_keys or [], "restored")
+        saved, restored = list(checkpoints.saved(source)), list(checkpoints.restored(source))
+        stored = checkpoints.kept(source, "state_dict", saved)
+        read = checkpoints.kept(source, "load_state_dict", restored)
+        keys = sorted({state.key for state in (*stored, *read) if state.key})
+        for verb, entries, states in (("saved", saved, stored), ("restored", restored, read)):
+            open_ = [entry for entry in entries if not checkpoints.is_complete(entry, states, source)]
+            yield from self._missing(source, pairs, open_, keys, verb)
 
     def _missing(
         self,
@@ -153,12 +154,8 @@ def train(model, loader, optimizer, path, resume):
         known_keys: list[str],
         verb: str,
     ) -> Iterator[Finding]:
-        last = {
-            (pair.scaler, _place(e, source)): (pair, e)
-            for e in entries
-            for pair in pairs
-            if checkpoints.concerns(pair, e, source)
-        }
+        matching = [(pair, e) for e in entries for pair in pairs if checkpoints.concerns(pair, e, source)]
+        last = {(pair.scaler, checkpoints.place_of(e.call, source), e.checkpoint): (pair, e) for pair, e in matching}
         for pair, entry in last.values():
             if _is_off(pair.scaler, source):
                 continue
@@ -188,12 +185,6 @@ def train(model, loader, optimizer, path, resume):
         }
         message = f"Keep the state of {pair.scaler} in the checkpoint"
         return Repair("keep_scaler_state", Applicability.SAFE, message, source.span(entry.call), arguments)
-
-
-def _place(entry: checkpoints.Entry, source: Source) -> object:
-    """What tells one checkpoint from another: the dictionary, or the function and the name of the checkpoint."""
-    holder = next((one for one in source.ancestors(entry.call) if isinstance(one, (ast.Dict, ast.Call))), None)
-    return holder or (places.function_of(entry.call, source), entry.checkpoint)
 
 
 def _is_off(scaler: str, source: Source) -> bool:
