@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ampfix.findings import Span
-from ampfix.lint.paths import Past, Path, assign, forget, split
+from ampfix.lint.atoms import Atoms
+from ampfix.lint.paths import Past, Path, assign, split
 from ampfix.lint.prune import every_node
 from ampfix.program import (
     Assign,
@@ -80,6 +81,7 @@ class _Interpreter:
         self._order = list(flatten(routine.body))
         self._index = {id(do): index for index, do in enumerate(self._order)}
         self._names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
+        self._atoms = Atoms(routine.body)
         self._states: dict[State, State] = {}
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
         self._events: dict[tuple[int, object], Event] = {}
@@ -102,7 +104,8 @@ class _Interpreter:
             if not current:
                 break
             step = self._node(node, current)
-            flow[_NORMAL] = _distinct(step.pop(_NORMAL, []))
+            live = self._atoms.live_after(node)
+            flow[_NORMAL] = _distinct([path.keeping(live) for path in step.pop(_NORMAL, [])])
             _merge(flow, step)
         return flow
 
@@ -126,7 +129,7 @@ class _Interpreter:
     def _branch(self, node: Branch, paths: list[Path]) -> _Flow:
         sides: dict[bool, list[Path]] = {True: [], False: []}
         for path in paths:
-            for decided, value in split(node.condition, path):
+            for decided, value in split(node.condition, path, self._atoms):
                 sides[value].append(decided)
         flow = self._block(node.then, _distinct(sides[True]))
         _merge(flow, self._block(node.orelse, _distinct(sides[False])))
@@ -135,8 +138,9 @@ class _Interpreter:
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
         result: _Flow = {_NORMAL: []}
         done: list[Path] = []
+        targets = self._atoms.concerned(node.targets)
         for _ in range(1 if self._walks_optimizers(node) else _TURNS):
-            turn = self._block(node.body, [forget(path, node.targets) for path in paths])
+            turn = self._block(node.body, [path.keeping(~targets) for path in paths])
             paths = _distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
             result[_NORMAL] += turn.pop(JumpKind.BREAK, [])
             _merge(result, turn)
@@ -175,9 +179,9 @@ class _Interpreter:
 
     def _simple(self, node: Node, path: Path) -> Path:
         if isinstance(node, Assign):
-            return assign(node, path)
+            return assign(node, path, self._atoms)
         if isinstance(node, Opaque) and not node.certain:
-            return replace(path, doubt=True)
+            return path.going_on(path.state, doubt=True, past=path.past)
         state = path.state
         if isinstance(node, Opaque):
             for name in state.names():
@@ -185,7 +189,7 @@ class _Interpreter:
                     state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
         elif isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
             state = state.with_optimizer(node.name, **vars(OptimizerState()))
-        return replace(path, state=self._interned(state))
+        return path.going_on(self._interned(state), doubt=path.doubt, past=path.past)
 
     def _interned(self, state: State) -> State:
         return self._states.setdefault(state, state)
@@ -205,7 +209,7 @@ class _Interpreter:
             self._pair_with_unscale(replace(do, event=event), path)
         doubt = path.doubt and event.kind is not EventKind.BACKWARD
         done = do if event is do.event else replace(do, event=event)
-        return replace(path, state=state, doubt=doubt, past=Past(done, path.past))
+        return path.going_on(state, doubt=doubt, past=Past(done, path.past))
 
     def _concrete(self, do: Do, path: Path) -> Event:
         """The event on this path: whether the loss that runs backward was scaled, and whose gradients are clipped."""
@@ -268,7 +272,7 @@ def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:
     past = path.past
     while past is not None:
         if past.do.event == broken.event:
-            return past.do, replace(path, past=past.before)
+            return past.do, path.before(past.before)
         past = past.before
     return do, path
 
@@ -284,4 +288,7 @@ def _merge(flow: _Flow, more: _Flow) -> None:
 
 
 def _distinct(paths: list[Path]) -> list[Path]:
-    return list(dict.fromkeys(paths))[:_MAX_PATHS]
+    distinct: dict[object, Path] = {}
+    for path in paths:
+        distinct.setdefault(path.key, path)
+    return list(distinct.values())[:_MAX_PATHS]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
+from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Not
 from ampfix.protocol import State
 
@@ -24,92 +24,101 @@ class Past:
             past = past.before
 
 
-@dataclass(frozen=True)
 class Path:
-    """Equal paths have the same future. `state` must be interned: equal states are one object.
+    """`state` must be interned: equal states are one object.
 
-    scaled: (variable, the scaler that scaled what it holds). doubt: code that was not seen ran since the last backward.
+    true, false: the atoms (as bits) assumed to be so. scaled: (variable, the scaler that scaled what it holds). doubt:
+    code that was not seen ran since the last backward.
     """
 
-    state: State
-    assumed: frozenset[tuple[Atom, bool]] = frozenset()
-    scaled: frozenset[tuple[str, str]] = frozenset()
-    doubt: bool = False
-    past: Past | None = field(default=None, compare=False)
+    __slots__ = ("doubt", "false", "past", "scaled", "state", "true")
 
-    def __hash__(self) -> int:
-        return hash((id(self.state), self.assumed, self.scaled, self.doubt))
+    def __init__(
+        self,
+        state: State,
+        true: int = 0,
+        false: int = 0,
+        scaled: frozenset[tuple[str, str]] = frozenset(),
+        doubt: bool = False,
+        past: Past | None = None,
+    ) -> None:
+        self.state, self.true, self.false = state, true, false
+        self.scaled, self.doubt, self.past = scaled, doubt, past
 
-    def truth(self, atom: Atom) -> bool | None:
-        """What the path assumes about an atom."""
-        if (atom, True) in self.assumed:
-            return True
-        return False if (atom, False) in self.assumed else None
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Paths with equal keys have the same future."""
+        return id(self.state), self.true, self.false, self.scaled, self.doubt
 
-    def assume(self, atom: Atom, value: bool) -> Path:
+    def assume(self, bit: int, value: bool) -> Path:
         """The path on which the atom has this value."""
-        return replace(self, assumed=self.assumed | {(atom, value)})
+        true, false = (self.true | bit, self.false) if value else (self.true, self.false | bit)
+        return Path(self.state, true, false, self.scaled, self.doubt, self.past)
+
+    def keeping(self, atoms: int) -> Path:
+        """The path without its assumptions about other atoms than these."""
+        if not (self.true | self.false) & ~atoms:
+            return self
+        return Path(self.state, self.true & atoms, self.false & atoms, self.scaled, self.doubt, self.past)
+
+    def going_on(self, state: State, *, doubt: bool, past: Past | None) -> Path:
+        """The path after an event."""
+        return Path(state, self.true, self.false, self.scaled, doubt, past)
+
+    def before(self, past: Past | None) -> Path:
+        """The path as it is, with a shorter past."""
+        return Path(self.state, self.true, self.false, self.scaled, self.doubt, past)
 
     def events(self) -> Iterator[Do]:
         """What happened on the path, newest first."""
         return self.past.newest_first() if self.past is not None else iter(())
 
 
-def split(condition: Condition, path: Path) -> Iterator[tuple[Path, bool]]:
+def split(condition: Condition, path: Path, atoms: Atoms) -> Iterator[tuple[Path, bool]]:
     """The ways a condition can turn out on a path, each with what it decides."""
     if isinstance(condition, Always):
         yield path, condition.value
     elif isinstance(condition, Atom):
-        known = path.truth(condition)
-        if known is not None:
-            yield path, known
+        bit = atoms.bit(condition)
+        if bit & path.true:
+            yield path, True
+        elif bit & path.false:
+            yield path, False
         else:
-            yield path.assume(condition, True), True
-            yield path.assume(condition, False), False
+            yield path.assume(bit, True), True
+            yield path.assume(bit, False), False
     elif isinstance(condition, Not):
-        for decided, value in split(condition.operand, path):
+        for decided, value in split(condition.operand, path, atoms):
             yield decided, not value
     else:
-        yield from _split_all(condition.operands, path, stop_at=isinstance(condition, AnyOf))
+        yield from _split_all(condition.operands, path, atoms, stop_at=isinstance(condition, AnyOf))
 
 
-def _split_all(operands: tuple[Condition, ...], path: Path, *, stop_at: bool) -> Iterator[tuple[Path, bool]]:
+def _split_all(
+    operands: tuple[Condition, ...], path: Path, atoms: Atoms, *, stop_at: bool
+) -> Iterator[tuple[Path, bool]]:
     if not operands:
         yield path, not stop_at
         return
-    for decided, value in split(operands[0], path):
+    for decided, value in split(operands[0], path, atoms):
         if value is stop_at:
             yield decided, stop_at
         else:
-            yield from _split_all(operands[1:], decided, stop_at=stop_at)
+            yield from _split_all(operands[1:], decided, atoms, stop_at=stop_at)
 
 
-def forget(path: Path, names: tuple[str, ...]) -> Path:
-    """The path without what it assumed about names that change."""
-    kept = _kept(path.assumed, names)
-    return path if kept is path.assumed else replace(path, assumed=kept)
-
-
-@lru_cache(maxsize=4096)
-def _kept(assumed: frozenset[tuple[Atom, bool]], names: tuple[str, ...]) -> frozenset[tuple[Atom, bool]]:
-    kept = frozenset(item for item in assumed if not any(_concerns(item[0], name) for name in names))
-    return assumed if len(kept) == len(assumed) else kept
-
-
-def _concerns(atom: Atom, name: str) -> bool:
-    return any(used == name or used.startswith((f"{name}.", f"{name}[")) for used in atom.names)
-
-
-def assign(node: Assign, path: Path) -> Path:
+def assign(node: Assign, path: Path, atoms: Atoms) -> Path:
     """The path after an assignment."""
-    scaled = dict(path.scaled)
-    scaler = node.scaled_by or next((scaled[source] for source in node.sources if source in scaled), None)
-    for name in node.names:
-        scaled.pop(name, None)
-        if scaler is not None:
-            scaled[name] = scaler
-    path = replace(forget(path, node.names), scaled=frozenset(scaled.items()))
+    path = path.keeping(~atoms.concerned(node.names))
+    if path.scaled or node.scaled_by:
+        scaled = dict(path.scaled)
+        scaler = node.scaled_by or next((scaled[source] for source in node.sources if source in scaled), None)
+        for name in node.names:
+            scaled.pop(name, None)
+            if scaler is not None:
+                scaled[name] = scaler
+        path = Path(path.state, path.true, path.false, frozenset(scaled.items()), path.doubt, path.past)
     if node.value is not None:
         for name in node.names:
-            path = path.assume(Atom(name, frozenset({name})), node.value)
+            path = path.assume(atoms.bit(Atom(name, frozenset({name}))), node.value)
     return path
