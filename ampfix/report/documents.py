@@ -79,6 +79,11 @@ def _located(edit: Edit, document: Document) -> LocatedEdit:
     return LocatedEdit(Edit(span, edit.text), cell)
 
 
+def last_line(region: Span) -> int:
+    """The last line that a region reaches into; one that ends before a line's first column does not reach it."""
+    return region.end.line if region.end.column > 1 or region.end.line == region.start.line else region.end.line - 1
+
+
 def below_here(path: str) -> str:
     """A path as services want it: with forward slashes, and relative where it lies below the current directory."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ampfix.findings import Finding
 from ampfix.lint import FileError, Report
-from ampfix.report.documents import Documents, below_here
+from ampfix.report.documents import Documents, below_here, last_line
 from ampfix.report.findings_text import place
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -24,7 +24,7 @@ def _command(finding: Finding, documents: Documents) -> str:
         "title": f"{finding.code} {finding.name}",
         "file": below_here(finding.path),
         "line": start.line,
-        "endLine": end.line,
+        "endLine": last_line(region),
         "col": start.column,
         "endColumn": end.column,
     }

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ampfix.lint import FileError, Report
-from ampfix.report.documents import Documents, below_here, fingerprints
+from ampfix.report.documents import Documents, below_here, fingerprints, last_line
 
 _SEVERITIES = {"error": "major", "warning": "minor", "note": "info"}
 
@@ -24,17 +24,12 @@ def gitlab(report: Report, documents: Documents) -> str:
                 "severity": _SEVERITIES[finding.severity.value],
                 "location": {
                     "path": below_here(finding.path),
-                    "lines": {"begin": region.start.line, "end": max(region.start.line, _last(region))},
+                    "lines": {"begin": region.start.line, "end": last_line(region)},
                 },
             }
         )
     items += map(_error, report.errors)
     return json.dumps(items, indent=2, ensure_ascii=False) + "\n"
-
-
-def _last(region: Any) -> int:
-    end: int = region.end.line
-    return end if region.end.column > 1 else end - 1
 
 
 def _error(error: FileError) -> dict[str, Any]:
