@@ -52,7 +52,7 @@ class Replace:
     """
 
     anchor: cst.CSTNode
-    build: Callable[[cst.CSTNode], cst.CSTNode | cst.RemovalSentinel]
+    build: Callable[[cst.CSTNode], cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[cst.BaseStatement]]
     label: str
 
 

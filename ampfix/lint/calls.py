@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 
 from ampfix.lint.anchor import anchored
+from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
-from ampfix.lint.symbols import CLIPS
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
@@ -20,6 +21,7 @@ from ampfix.protocol import Event, EventKind
 _GUARD = re.compile(
     r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
 )
+_SCALES = ("scale", "get_scale")  # scaler.scale(loss), loss * scaler.get_scale()
 # Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
 _HARMLESS = re.compile(
     r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
@@ -28,11 +30,21 @@ _HARMLESS = re.compile(
 _WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """A value that carries a loss scale. switch: when that scaler is on."""
+
+    scaler: str
+    proven: bool
+    switch: Condition
+
+
 class CallReader:
     """Reads calls inside frames into events."""
 
     def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, path: str) -> None:
         self._resolver, self._roles, self.namer, self._path = resolver, roles, namer, path
+        self.clips = ClipReader(resolver, namer)
         self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
 
     def site(self, node: ast.AST, frame: Frame, *, proven: bool = True) -> Site:
@@ -53,7 +65,7 @@ class CallReader:
 
     def read(self, node: ast.Call, frame: Frame) -> Block | None:
         """The events of a call, () for one that is known to do nothing, None for one to be followed."""
-        if self._is_clip(node, frame):
+        if self.clips.is_clip(node, frame):
             return (self._clip(node, frame),)
         if not isinstance(node.func, ast.Attribute):
             return None
@@ -77,53 +89,26 @@ class CallReader:
 
     # clipping
 
-    def _is_clip(self, node: ast.Call, frame: Frame) -> bool:
-        bindings = self._resolver.resolve(node.func, frame.scope)
-        return any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in CLIPS for b in bindings)
-
     def _clip(self, node: ast.Call, frame: Frame) -> Do:
-        parameters = argument(node, "parameters", 0)
-        owner = "" if parameters is None else self._owner(parameters, frame)
-        optimizers = (owner.partition(".param_groups")[0],) if ".param_groups" in owner else ()
-        scaled = any(self._carries_scale(value, frame) for value in _thresholds(node))
+        clip = self.clips.read(node, frame)
         return self._event(
-            EventKind.CLIP, node, frame, proven=True, subject=owner, optimizers=optimizers, linear=scaled
+            EventKind.CLIP,
+            node,
+            frame,
+            proven=True,
+            subject=clip.owner,
+            optimizers=clip.optimizers,
+            linear=clip.scaled,
         )
-
-    def _carries_scale(self, threshold: ast.expr, frame: Frame) -> bool:
-        """`max_norm * scaler.get_scale()`: a threshold multiplied by the scale is right for scaled gradients."""
-        if isinstance(threshold, ast.Name):
-            values = [definition.value for definition in frame.scope.lookup(threshold.id)]
-            return any(
-                value is not None and self._carries_scale(value, frame) for value in values if value is not threshold
-            )
-        return any(
-            isinstance(child, ast.BinOp)
-            and isinstance(child.op, ast.Mult)
-            and any(_reads_scale(side, frame) for side in (child.left, child.right))
-            for child in walk(threshold)
-        )
-
-    def _owner(self, node: ast.expr, frame: Frame) -> str:
-        """Whose parameters an expression lists: `net` for `net.parameters()`."""
-        for child in walk(node):
-            if isinstance(child, ast.Attribute) and child.attr == "param_groups":
-                return (self.namer.canonical(child, frame) or "").partition("[")[0]
-        for child in walk(node):
-            if (
-                isinstance(child, ast.Call)
-                and isinstance(child.func, ast.Attribute)
-                and "parameters" in child.func.attr
-            ):
-                return self.namer.canonical(child.func.value, frame) or ""
-        return self.namer.canonical(node, frame) or ""
 
     # scalers
 
     def _scaler(self, node: ast.expr, frame: Frame) -> tuple[str, bool] | None:
         guess = self._roles.of(node, frame)
         path = self.namer.canonical(node, frame)
-        return (path, guess.proven) if guess.role is Role.SCALER and path is not None else None
+        if guess.role is not Role.SCALER or path is None or _is_own_self(node, frame):
+            return None
+        return path, guess.proven
 
     def _switch(self, node: ast.expr, frame: Frame) -> Condition:
         """GradScaler(enabled=...): whether the scaler does anything."""
@@ -137,24 +122,23 @@ class CallReader:
         return self.namer.foreign(enabled, binding.scope, frame) or Always(True)
 
     def _switched(self, node: ast.expr, frame: Frame, on: Block, off: Block) -> Block:
-        switch = self._switch(node, frame)
-        if isinstance(switch, Always):
-            return on if switch.value else off
-        return (Branch(switch, on, off),)
+        return _under(self._switch(node, frame), on, off)
 
-    def scale_call(self, node: ast.expr, frame: Frame) -> tuple[ast.expr, str, bool] | None:
-        """The scaler whose `scale(...)` the expression contains: (its node, its name, proven)."""
+    def scale_call(self, node: ast.expr, frame: Frame) -> Scaled | None:
+        """The scaler whose `scale(...)` the expression contains, here or where a caller passed it in."""
         for child in walk(node):
-            if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr == "scale":
+            if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in _SCALES:
                 found = self._scaler(child.func.value, frame)
                 if found is not None:
-                    return child.func.value, *found
+                    return Scaled(*found, self._switch(child.func.value, frame))
+        if isinstance(node, ast.Name) and node.id in frame.arguments:
+            return self.scale_call(*frame.arguments[node.id])
         return None
 
     def scales(self, value: ast.expr, frame: Frame) -> tuple[str, Condition] | None:
         """The scaler a value carries (`loss = scaler.scale(loss)`), and when that scaler is on."""
         found = self.scale_call(value, frame)
-        return None if found is None else (found[1], self._switch(found[0], frame))
+        return None if found is None else (found.scaler, found.switch)
 
     def _method_scale(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         found = self._scaler(receiver, frame)
@@ -181,9 +165,8 @@ class CallReader:
         )
         if scaled is None:
             return (plain,)
-        scaler_node, scaler, proven = scaled
-        event = self._event(EventKind.BACKWARD, node, frame, proven=proven, scaler=scaler)
-        return self._switched(scaler_node, frame, (event,), (plain,))
+        event = self._event(EventKind.BACKWARD, node, frame, proven=scaled.proven, scaler=scaled.scaler)
+        return _under(scaled.switch, (event,), (plain,))
 
     def _is_wrapper(self, node: ast.expr, frame: Frame) -> bool:
         """Whether `node.backward(loss)` is a framework's, or an optimizer's that scales by itself."""
@@ -205,7 +188,8 @@ class CallReader:
         found = self._scaler(receiver, frame)
         if found is None:
             return None
-        event = self._event(EventKind.UPDATE, node, frame, proven=found[1], scaler=found[0])
+        forced = bool(node.args or node.keywords)
+        event = self._event(EventKind.UPDATE, node, frame, proven=found[1], scaler=found[0], forced=forced)
         return self._switched(receiver, frame, (event,), ())
 
     # steps
@@ -214,6 +198,8 @@ class CallReader:
         guess = self._roles.of(receiver, frame)
         path = self.namer.canonical(receiver, frame)
         if guess.role is Role.SCALER and path is not None:
+            if _is_own_self(receiver, frame):
+                return ()
             return self._scaler_step(node, receiver, path, frame, proven=guess.proven)
         if guess.role is Role.OPTIMIZER and path is not None:
             self._learn_owners(receiver, path, frame)
@@ -262,7 +248,7 @@ class CallReader:
             return
         parameters = argument(binding.node, "params", 0)
         if parameters is not None:
-            owner = self._owner(parameters, Frame(binding.scope))
+            owner = owner_of(parameters, Frame(binding.scope), self.namer)
             self.owners[optimizer] = self.owners.get(optimizer, frozenset()) | {owner}
 
     # construction and unknown code
@@ -311,16 +297,15 @@ def is_harmless(method: str) -> bool:
     return _HARMLESS.match(method) is not None
 
 
-def _thresholds(clip: ast.Call) -> list[ast.expr]:
-    """A clip's arguments besides the parameters."""
-    return [*clip.args[1:], *(keyword.value for keyword in clip.keywords if keyword.arg not in (None, "parameters"))]
+def _under(switch: Condition, on: Block, off: Block) -> Block:
+    if isinstance(switch, Always):
+        return on if switch.value else off
+    return (Branch(switch, on, off),)
 
 
-def _reads_scale(node: ast.expr, frame: Frame) -> bool:
-    if isinstance(node, ast.Name):
-        values = [definition.value for definition in frame.scope.lookup(node.id)]
-        return any(isinstance(value, ast.Call) and _reads_scale(value, frame) for value in values)
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_scale"
+def _is_own_self(node: ast.expr, frame: Frame) -> bool:
+    """Whether the scaler is the object whose method this is: a class that is a scaler keeps a protocol of its own."""
+    return isinstance(node, ast.Name) and node.id == frame.scope.self_name()
 
 
 def _scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:

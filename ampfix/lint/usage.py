@@ -14,7 +14,8 @@ from ampfix.program import Role
 from ampfix.program.tree import TreeIndex
 
 _SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
-_OPTIMIZER_WORD = re.compile(r"(^|_)(optim\w*|opt|opts)(_|\d|$)|optimizer", re.IGNORECASE)
+_OPTIMIZER_WORD = re.compile(r"(^|_)((?i:optim\w*|opt|opts)(_|\d|$)|opt[A-Z])|(?i:optimizer)")
+_ENGINE_WORD = re.compile(r"engine|model|net|accelerator|fabric|trainer|strategy|^self$", re.IGNORECASE)
 # optim_idx, optimizer_state and the like say something about an optimizer.
 _NOT_THE_THING = re.compile(
     r"_(idx|index|steps?|level|states?|config|cfg|name|type|cls|class|fn|k?w?args|params|groups?)$"
@@ -69,6 +70,8 @@ class Usage:
             if "unscale_" in uses.methods or (uses.scale_then_backward and {"step", "update"} & uses.methods):
                 return Guess(Role.SCALER, True)
             if uses.stepped_by:
+                return Guess(Role.OPTIMIZER, True)
+            if {"step", "zero_grad"} <= uses.methods and not _ENGINE_WORD.search(last):
                 return Guess(Role.OPTIMIZER, True)
             if _SCALER_WORD.search(last) and uses.methods & {"scale", "update"} and uses.steps_something:
                 return Guess(Role.SCALER, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -113,17 +113,31 @@ class ProtocolRule(Rule):
     violations: ClassVar[tuple[Violation, ...]]
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for occurrence in source.occurrences:
+        for occurrence in self.among(source.occurrences):
+            site = self.place(occurrence).site
+            yield self.finding(
+                source,
+                site.span,
+                f"{self.headline(occurrence)}: {EXPLANATIONS[occurrence.broken.violation]}",
+                proven=self.proven(occurrence),
+                symbol=site.function,
+                trace=trace(occurrence, source),
+                repair=_elsewhere(occurrence, source) or self.repair(occurrence),
+            )
+
+    def among(self, occurrences: Sequence[Occurrence]) -> Iterator[Occurrence]:
+        """The occurrences this rule stands for. Each belongs to one rule at most."""
+        for occurrence in occurrences:
             if occurrence.broken.violation in self.violations and self.applies(occurrence):
-                yield self.finding(
-                    source,
-                    occurrence.do.site.span,
-                    f"{self.headline(occurrence)}: {EXPLANATIONS[occurrence.broken.violation]}",
-                    proven=occurrence.proven,
-                    symbol=occurrence.do.site.function,
-                    trace=trace(occurrence, source),
-                    repair=_elsewhere(occurrence, source) or self.repair(occurrence),
-                )
+                yield occurrence
+
+    def place(self, occurrence: Occurrence) -> Do:
+        """The event to point at: the one to repair, which may be older than the one that shows the harm."""
+        return occurrence.do
+
+    def proven(self, occurrence: Occurrence) -> bool:
+        """Whether it is no guess."""
+        return occurrence.proven
 
     def applies(self, occurrence: Occurrence) -> bool:  # noqa: ARG002
         """Whether the violation is one this rule stands for."""

@@ -137,6 +137,7 @@ def train(model, loader, optimizer):
             names = local_name(at, scaler), local_name(at, optimizer)
             if names[0] is not None and names[1] is not None:
                 arguments = {"scaler": names[0], "optimizer": names[1], **_condition(site, occurrence)}
+                arguments |= _inner_loop(site, occurrence)
                 if occurrence.unscale is not None:
                     elsewhere = occurrence.unscale.site
                     if elsewhere.function != site.function:
@@ -175,6 +176,13 @@ def _condition(site: Site, occurrence: Occurrence) -> dict[str, str]:
     there = next((frame for frame in backward.site.frames() if frame.function == site.function), None)
     tests = [test for test in (there.tests if there is not None else ()) if test not in site.tests]
     return {"condition": " and ".join(f"({test})" if len(tests) > 1 else test for test in tests)} if tests else {}
+
+
+def _inner_loop(site: Site, occurrence: Occurrence) -> dict[str, str]:
+    """The outermost loop around the clip that is not around the backward: unscaling inside it would raise."""
+    backward = next((do for do in reversed(occurrence.before) if do.event.kind is EventKind.BACKWARD), None)
+    inner = [line for line in site.loops if backward is not None and line not in backward.site.loops]
+    return {"loop": str(inner[0])} if inner else {}
 
 
 def _place(span: Span) -> str:

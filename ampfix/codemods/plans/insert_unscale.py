@@ -3,7 +3,7 @@
 Span: the clip (a statement, or the call inside one).
 Arguments: `scaler`, `optimizer`: source text; optional `condition`: source text under which the scaler is in use;
 optional `existing`: the place ("line:column-line:column") of an `unscale_` that comes too late and moves here, since
-torch allows one for each step.
+torch allows one for each step; optional `loop`: the line of a loop around the span that runs several times in a step.
 """
 
 from __future__ import annotations
@@ -12,18 +12,25 @@ import libcst as cst
 
 from ampfix.codemods.changes import Before, Change, Remove
 from ampfix.codemods.errors import CannotRepair
-from ampfix.codemods.tree import Statement, Tree
-from ampfix.findings import Position, Repair, Span
+from ampfix.codemods.plans._moving import statement_at, take_away, under
+from ampfix.codemods.tree import LOOPS, Statement, Tree
+from ampfix.findings import Repair
 
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:
     scaler, optimizer = repair.arguments["scaler"], repair.arguments["optimizer"]
-    clip = insertion_point(tree, tree.at(repair.span))
-    call = f"{scaler}.unscale_({optimizer})"
-    if "existing" in repair.arguments:
-        return _move(tree, clip, tree.statement(tree.at(_span(repair.arguments["existing"]))))
+    clip = _outside(tree, insertion_point(tree, tree.at(repair.span)), repair.arguments.get("loop", ""))
     condition = repair.arguments.get("condition", "")
-    return [Before(clip, f"if {condition}:\n{tree.module.default_indent}{call}" if condition else call)]
+    if "existing" in repair.arguments:
+        return _move(tree, clip, statement_at(tree, repair.arguments["existing"]), condition)
+    return [Before(clip, under(tree, condition, f"{scaler}.unscale_({optimizer})"))]
+
+
+def _outside(tree: Tree, statement: Statement, loop: str) -> Statement:
+    """The loop on this line around the statement, which would unscale again at each turn; else the statement."""
+    if not loop:
+        return statement
+    return next((node for node in tree.enclosing(statement, LOOPS) if tree.line(node) == int(loop)), statement)
 
 
 def insertion_point(tree: Tree, node: cst.CSTNode) -> Statement:
@@ -41,17 +48,16 @@ def insertion_point(tree: Tree, node: cst.CSTNode) -> Statement:
     return statement
 
 
-def _move(tree: Tree, clip: Statement, late: Statement) -> list[Change]:
-    """Take `late` to the clip: with its `if` where it is alone in one that stands beside the clip."""
-    beside = tree.block(clip)
-    if late in beside:
+def _move(tree: Tree, clip: Statement, late: Statement, condition: str) -> list[Change]:
+    """Take `late` to the clip. The `if` it is alone in comes along where it stands beside the clip, and is left behind
+    where it stands elsewhere: then it asks for something else than the clip does."""
+    if late in tree.block(clip):
         return [Before(clip, tree.with_comments(late)), Remove(late)]
-    condition = next(tree.enclosing(late, cst.If), None)
-    if condition in beside and condition is not None and condition.orelse is None and tree.block(late) == (late,):
-        return [Before(clip, tree.code(condition.with_changes(leading_lines=()))), Remove(condition)]
-    raise CannotRepair("unscale_ follows in another block than the clip; move it in front of the clip")
-
-
-def _span(place: str) -> Span:
-    start, end = (Position(*map(int, corner.split(":"))) for corner in place.split("-"))
-    return Span(start, end)
+    around = next(tree.enclosing(late, cst.If), None)
+    if around is None or around.orelse is not None or tree.block(late) != (late,):
+        raise CannotRepair("unscale_ runs in another block than the clip; move it in front of the clip")
+    if around in tree.block(clip) and tree.start(around) > tree.start(clip):
+        return [Before(clip, tree.code(around.with_changes(leading_lines=()))), Remove(around)]
+    if tree.function(late) is not tree.function(clip):
+        raise CannotRepair("unscale_ runs in another function than the clip; move it in front of the clip")
+    return [Before(clip, under(tree, condition, tree.with_comments(late))), *take_away(tree, late)]

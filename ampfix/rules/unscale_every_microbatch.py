@@ -1,0 +1,163 @@
+"""AMP105."""
+
+from __future__ import annotations
+
+from ampfix.findings import Applicability, Repair, Severity
+from ampfix.program import Do, Occurrence
+from ampfix.protocol import EventKind, Violation
+from ampfix.rules._base import Invalid, ProtocolRule, local_name
+from ampfix.rules._path import certain, latest, place
+
+
+class UnscaleEveryMicrobatch(ProtocolRule):
+    """Gradients are unscaled before the accumulation window is full.
+
+    ## What it does
+    Finds `scaler.unscale_(optimizer)` whose gradients receive another scaled backward before the optimizer steps: it
+    stands outside the test that `scaler.step` stands under, or under another one.
+
+    ## Why is this bad
+    Gradients that are already unscaled receive scaled ones: the micro-batches before count 65536 times less than those
+    behind. `scaler.step` does not divide again. A second `unscale_` in the window raises "unscale_() has already been
+    called on this optimizer since the last update()"; under a test that is met once in a window nothing raises.
+
+    ## Example
+    ```python
+    scaler.scale(loss / accum).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    if (i + 1) % accum == 0:
+        scaler.step(optimizer)
+    ```
+
+    ## Use instead
+    ```python
+    scaler.scale(loss / accum).backward()
+    if (i + 1) % accum == 0:
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+    ```
+
+    ## Fix safety
+    Safe: the gradients are unscaled and clipped once, when the window is full. It is refused where the clip's norm is
+    used at every micro-batch.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/amp_examples.html#gradient-accumulation
+    """
+
+    code, name, severity = "AMP105", "unscale-every-microbatch", Severity.ERROR
+    violations = (Violation.UNSCALE_IN_WINDOW,)
+    fix = Applicability.SAFE
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(model(x, y) / accum).backward()
+        if (i + 1) % accum == 0 or i + 1 == len(loader):
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(model(x, y) / accum).backward()
+        # clip
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(model(x, y) / accum).backward()
+        if (i + 1) % accum == 0:
+            # clip
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            (8,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, accum, max_norm):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(model(x, y) / accum).backward()
+        if max_norm:
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, accum, max_norm):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(model(x, y) / accum).backward()
+        if (i + 1) % accum == 0:
+            if max_norm:
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+            (8,),
+        ),
+    )
+
+    def applies(self, occurrence: Occurrence) -> bool:
+        return certain(occurrence)
+
+    def place(self, occurrence: Occurrence) -> Do:
+        unscale = latest(occurrence.before, EventKind.UNSCALE, optimizer=occurrence.broken.optimizer)
+        return unscale if unscale is not None else occurrence.do
+
+    def headline(self, occurrence: Occurrence) -> str:
+        optimizer = local_name(self.place(occurrence), occurrence.broken.optimizer) or "the optimizer"
+        return f"{optimizer} is unscaled before its accumulation window is full"
+
+    def repair(self, occurrence: Occurrence) -> Repair | str:
+        unscale = self.place(occurrence)
+        steps = [
+            do
+            for do in occurrence.routine.events
+            if do.event.kind is EventKind.SCALER_STEP and occurrence.broken.optimizer in do.event.optimizers
+        ]
+        here = [step for step in steps if step.site.function == unscale.site.function]
+        if len(here) != 1:
+            return "where the optimizer steps on these gradients is not known here"
+        arguments = {"step": place(here[0].site.statement)}
+        return Repair(
+            "unscale_with_step", Applicability.SAFE, "Unscale where the optimizer steps", unscale.site.span, arguments
+        )
