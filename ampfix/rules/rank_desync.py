@@ -1,0 +1,199 @@
+"""AMP209."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Severity
+from ampfix.program import Do, Form, Source
+from ampfix.program.tree import walk
+from ampfix.protocol import EventKind
+from ampfix.rules import _places as places
+from ampfix.rules import _windows as windows
+from ampfix.rules._base import Invalid, Rule
+
+_WRAPPERS = ("DistributedDataParallel", "FullyShardedDataParallel", "fully_shard", "init_process_group")
+_CHECKS = frozenset({"isfinite", "isnan", "isinf"})
+_AGREEING = ("all_reduce", "all_gather", "reduce_", "allreduce", "broadcast", "ReduceOp", "gather(", "_reduce")
+_ADVICE = (
+    "let the ranks agree first: `bad = (~torch.isfinite(loss)).float()`, `dist.all_reduce(bad, dist.ReduceOp.MAX)`, "
+    "and skip on all of them or on none; or leave it to the scaler, whose verdict DDP makes the same on every rank"
+)
+
+
+class RankDesync(Rule):
+    """One rank of a distributed run skips a step on its own judgement.
+
+    ## What it does
+    Finds, in files that set up DistributedDataParallel, FSDP or a process group, tests of the local loss for infinities
+    or NaN that skip the backward pass, where the ranks never exchange the verdict.
+
+    ## Why is this bad
+    Each rank sees another batch. When one of them skips backward, the others wait in the gradient exchange for it: the
+    run hangs, or pairs gradients of different steps, and the weights and scales of the ranks drift apart.
+
+    ## Example
+    ```python
+    if not torch.isfinite(loss):
+        continue
+    scaler.scale(loss).backward()
+    ```
+
+    ## Use instead
+    ```python
+    bad = (~torch.isfinite(loss)).float()
+    torch.distributed.all_reduce(bad, torch.distributed.ReduceOp.MAX)
+    if bad.item():
+        continue
+    scaler.scale(loss).backward()
+    ```
+
+    ## Fix safety
+    None is made: how the ranks should agree depends on the process groups in use.
+
+    ## References
+    - https://pytorch.org/docs/stable/notes/ddp.html
+    """
+
+    code, name, severity = "AMP209", "rank-desync", Severity.WARNING
+    fix = Applicability.DISPLAY
+    mentions = tuple((wrapper, ".backward(", word) for wrapper in _WRAPPERS for word in ("autocast", "GradScaler"))
+
+    VALID = (
+        """\
+import torch
+import torch.distributed as dist
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        bad = (~torch.isfinite(loss)).float()
+        dist.all_reduce(bad, dist.ReduceOp.MAX)
+        if bad.item():
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import math
+import sys
+import torch
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if not math.isfinite(loss.item()):
+            sys.exit(1)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if not torch.isfinite(loss):
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            None,
+            (9,),
+        ),
+        Invalid(
+            """\
+import torch
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+def train(model, loader, optimizer, scaler):
+    model = DDP(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if torch.isfinite(loss).all():
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+""",
+            None,
+            (10,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        if any(word in source.text for word in _AGREEING) or not _is_distributed(source):
+            return
+        seen: set[ast.AST] = set()
+        for routine in source.routines:
+            for do in routine.events:
+                if do.event.kind is EventKind.BACKWARD:
+                    yield from self._skips(do, source, seen)
+
+    def _skips(self, do: Do, source: Source, seen: set[ast.AST]) -> Iterator[Finding]:
+        call = windows.node_at(do.site, source)
+        if call is None:
+            return
+        loss = {name for name in places.names_in(call.func) if "." not in name}
+        for test in _skipping(call, source):
+            if test not in seen and _judges(test.test, loss):
+                seen.add(test)
+                yield self.finding(
+                    source,
+                    source.span(test.test),
+                    "each rank decides by its own loss whether to run backward, and the others wait for its gradients",
+                    proven=do.site.proven,
+                    symbol=do.site.function,
+                    repair=_ADVICE,
+                )
+
+
+def _is_distributed(source: Source) -> bool:
+    return any(
+        binding.form is Form.SYMBOL and binding.symbol.rpartition(".")[2] in _WRAPPERS
+        for node in source.nodes((ast.Call,))
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))
+        for binding in source.resolve(node.func)
+    )
+
+
+def _skipping(call: ast.Call, source: Source) -> Iterator[ast.If]:
+    """The `if` statements that keep a call from running: around it, or in front of it with a `continue`."""
+    inner: ast.AST = places.statement_of(call, source)
+    for ancestor in places.within_function(inner, source):
+        if isinstance(ancestor, ast.If):
+            yield ancestor
+        for block in (getattr(ancestor, "body", []), getattr(ancestor, "orelse", [])):
+            for statement in block[: block.index(inner)] if inner in block else ():
+                if isinstance(statement, ast.If) and isinstance(statement.body[-1], (ast.Continue, ast.Return)):
+                    yield statement
+        if isinstance(ancestor, places.LOOPS):
+            return
+        inner = ancestor
+
+
+def _judges(test: ast.expr, loss: set[str]) -> bool:
+    """Whether a test asks if the loss is finite."""
+    checks = [
+        node
+        for node in walk(test)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CHECKS
+    ]
+    return any(places.names_in(check) & loss for check in checks)
