@@ -103,6 +103,12 @@ class CallEvaluator(ABC):
         operands = [self.value(argument, frame) for argument in node.args]
         keywords = {keyword.arg or "**": self.value(keyword.value, frame) for keyword in node.keywords}
         parts = list(node.args)
+        custom = self._custom_function(node.func, frame)
+        if custom is not None:
+            arguments = [custom, *parts]
+            return self._made(
+                "custom_function", node, operands, arguments, frame, keywords, known=Outcome(Dtype.UNKNOWN)
+            )
         for binding in self._resolver.resolve(node.func, frame.scope):
             known = self._bound(binding, node, operands, parts, keywords, frame)
             if known is not None:
@@ -113,6 +119,19 @@ class CallEvaluator(ABC):
         if name in _NUMBER_FUNCTIONS:
             return self._input(node, frame, is_number=True)
         return self._network(name, node, operands, frame)
+
+    def _custom_function(self, callee: ast.expr, frame: Frame) -> ast.expr | None:
+        """The class of an autograd Function whose `apply` the callee is, by itself or under another name."""
+        if isinstance(callee, ast.Name):
+            held = [definition.value for definition in frame.scope.lookup(callee.id)]
+            callee = held[0] if len(held) == 1 and held[0] is not None else callee
+        if not isinstance(callee, ast.Attribute) or callee.attr != "apply":
+            return None
+        for binding in self._resolver.resolve(callee.value, frame.scope):
+            bases = self._resolver.external_bases(binding.node) if binding.form is Form.CLASS else []
+            if any(base.startswith("torch.autograd") and base.endswith("Function") for base in bases):
+                return callee.value
+        return None
 
     def _bound(
         self,

@@ -60,13 +60,14 @@ def _like(old: cst.CSTNode, source: str, is_receiver: bool) -> cst.BaseExpressio
 
 
 def _unused(tree: Tree, replaced: cst.CSTNode, source: str, names: str) -> Iterator[Change]:
-    """Remove assignments whose name only the replaced expression read."""
+    """Remove assignments whose name only the replaced expression read, or an assignment that goes with it."""
     function = tree.function(replaced)
-    inside = set(tree.walk(replaced))
-    written = {node.value for node in tree.walk(cst.parse_expression(source)) if isinstance(node, cst.Name)}
-    for name in filter(None, names.split(",")):
-        uses = [n for n in tree.walk(function) if isinstance(n, cst.Name) and n.value == name and n not in inside]
+    gone = set(tree.walk(replaced))
+    kept = {node.value for node in tree.walk(cst.parse_expression(source)) if isinstance(node, cst.Name)}
+    waiting = [name for name in names.split(",") if name and name not in kept]
+    for name in waiting * len(waiting):
+        uses = [n for n in tree.walk(function) if isinstance(n, cst.Name) and n.value == name and n not in gone]
         holder = tree.parent(tree.parent(uses[0]) or uses[0]) if len(uses) == 1 else None
-        is_plain = isinstance(holder, cst.Assign) and len(holder.targets) == 1 and len(tree.block(holder)) > 1
-        if isinstance(holder, cst.Assign) and is_plain and name not in written:
+        if isinstance(holder, cst.Assign) and len(holder.targets) == 1 and len(tree.block(holder)) > 1:
             yield Remove(holder)
+            gone.update(tree.walk(holder))
