@@ -1,0 +1,305 @@
+"""AMP205."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Role, Source
+from ampfix.program.tree import walk
+from ampfix.rules import _places as places
+from ampfix.rules._base import AMP_WORDS, Invalid, Rule
+
+_SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
+_SMALLEST = 128.0  # loss scales are powers of two from here on; weights of losses seldom are
+_EDITS = ("div_", "mul_")
+
+
+@dataclass(frozen=True)
+class _Product:
+    """`loss * scale` that runs backward. divided: the statement that takes the scale out of the gradients."""
+
+    backward: ast.Call
+    loss: ast.expr
+    scale: ast.expr
+    function: ast.AST
+    divided: ast.AST | None
+
+
+class ManualLossScale(Rule):
+    """The loss of a float16 run is multiplied by a constant in place of a GradScaler.
+
+    ## What it does
+    Finds losses multiplied by a constant scale in front of backward, in code that runs in float16 and uses no scaler:
+    those whose gradients are divided by it again, and powers of two that nobody divides by. A weight of a loss is left
+    alone; a scale that the code adapts by itself makes a note at most.
+
+    ## Why is this bad
+    No constant fits a whole run: too high, and one overflow writes infinities into the weights, for nothing skips the
+    step; too low, and small gradients vanish. Where the gradients are not divided, the learning rate is multiplied too.
+
+    ## Example
+    ```python
+    (loss * 1024).backward()
+    for p in model.parameters():
+        p.grad.div_(1024)
+    optimizer.step()
+    ```
+
+    ## Use instead
+    ```python
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    ```
+
+    ## Fix safety
+    Unsafe: the scale is now dynamic and steps with overflows are skipped; where nothing divided by the constant before,
+    the learning rate has to be raised in turn.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+
+    code, name, severity = "AMP205", "manual-loss-scale", Severity.WARNING
+    fix = Applicability.UNSAFE
+    mentions = (*AMP_WORDS, (".half(", ".backward("))
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, loss_scale):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss * loss_scale).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, loss_scale=10.0):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y) * loss_scale
+        loss.backward()
+        optimizer.step()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+SCALE = 1024.0
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        (loss * SCALE).backward()
+        for p in model.parameters():
+            if p.grad is not None:
+                p.grad.div_(SCALE)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+""",
+            """\
+import torch
+
+SCALE = 1024.0
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (10,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaled_loss = loss * 2**14
+        scaled_loss.backward()
+        optimizer.step()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (9,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        if not _runs_in_float16(source):
+            return
+        for call in places.all_methods_called(source, "backward"):
+            product = _product(call, source)
+            if product is None:
+                continue
+            adapted = _adapted(product, source)
+            value = source.number(product.scale)
+            if product.divided is None and (adapted or value is None or not _is_loss_scale(value)):
+                continue
+            scale = places.spelled(product.scale)
+            effect = (
+                "no step with an overflow is skipped"
+                if product.divided is not None
+                else "nothing divides the gradients by it, so the learning rate is multiplied too"
+            )
+            yield self.finding(
+                source,
+                source.span(call),
+                f"the loss is scaled by hand with {scale} in a float16 run: {effect}",
+                proven=not adapted,
+                symbol=getattr(product.function, "name", ""),
+                repair=_repair(product, source, adapted=adapted),
+            )
+
+
+def _runs_in_float16(source: Source) -> bool:
+    regions = any("float16" in region.dtypes and region.device != "cpu" for region in source.autocasts)
+    return regions or any(cast.dtype == "float16" for cast in source.half_casts)
+
+
+def _is_loss_scale(value: float) -> bool:
+    return value >= _SMALLEST and math.log2(value).is_integer()
+
+
+def _product(backward: ast.Call, source: Source) -> _Product | None:
+    assert isinstance(backward.func, ast.Attribute)
+    function = places.function_of(backward, source) or source.tree
+    if any(_scales(call, source) for call in places.methods_called(function, "scale", "scale_loss")):
+        return None
+    for value in _values(backward.func.value, function):
+        if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult):
+            continue
+        for scale, loss in ((value.right, value.left), (value.left, value.right)):
+            named = isinstance(scale, (ast.Name, ast.Attribute)) and bool(_SCALE_NAME.search(places.spelled(scale)))
+            number = source.number(scale)
+            if named or (number is not None and _is_loss_scale(number)):
+                return _Product(backward, loss, scale, function, _division(places.spelled(scale), function, source))
+    return None
+
+
+def _scales(call: ast.Call, source: Source) -> bool:
+    assert isinstance(call.func, ast.Attribute)
+    return call.func.attr == "scale_loss" or source.held(call.func.value).role is Role.SCALER
+
+
+def _values(loss: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
+    """What runs backward: in place, or what its name is set to; `loss *= s` sets it to `loss * s`."""
+    yield loss
+    name = places.spelled(loss)
+    for node in walk(function):
+        if isinstance(node, ast.Assign) and name in map(places.spelled, node.targets):
+            yield node.value
+        elif isinstance(node, ast.AugAssign) and places.spelled(node.target) == name:
+            yield ast.BinOp(loss, node.op, node.value)
+
+
+def _division(scale: str, function: ast.AST, source: Source) -> ast.AST | None:
+    """The edit of `.grad` that takes the scale out, in the function or anywhere in the file."""
+    last = scale.rpartition(".")[2]
+    for root in (function, source.tree):
+        for node in walk(root):
+            operand = _edit_of_gradient(node)
+            if operand is not None and any(name.rpartition(".")[2] == last for name in _spellings(operand)):
+                return node
+    return None
+
+
+def _edit_of_gradient(node: ast.AST) -> ast.expr | None:
+    """What a gradient is divided or multiplied by."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)) and _is_gradient(node.target):
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _EDITS and node.args:
+        return node.args[0] if _is_gradient(node.func.value) else None
+    if isinstance(node, ast.Assign) and _is_gradient(node.targets[0]) and isinstance(node.value, ast.BinOp):
+        return node.value.right
+    return None
+
+
+def _is_gradient(node: ast.expr) -> bool:
+    return any(isinstance(child, ast.Attribute) and child.attr == "grad" for child in walk(node))
+
+
+def _spellings(operand: ast.expr) -> set[str]:
+    numbers = (child for child in walk(operand) if isinstance(child, (ast.Constant, ast.BinOp)))
+    return places.names_in(operand) | {places.spelled(number) for number in numbers}
+
+
+def _adapted(product: _Product, source: Source) -> bool:
+    """Whether code changes the scale as it goes."""
+    if not isinstance(product.scale, (ast.Name, ast.Attribute)):
+        return False
+    last = places.spelled(product.scale).rpartition(".")[2]
+    changes = (
+        node
+        for node in source.nodes((ast.AugAssign, ast.Assign))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])  # type: ignore[attr-defined]
+        if places.spelled(target).rpartition(".")[2] == last
+    )
+    return any(isinstance(node, ast.AugAssign) or _computes(node, last) for node in changes)
+
+
+def _computes(assign: ast.AST, last: str) -> bool:
+    return isinstance(assign, ast.Assign) and any(n.rpartition(".")[2] == last for n in places.names_in(assign.value))
+
+
+def _repair(product: _Product, source: Source, *, adapted: bool) -> Repair | str:
+    if adapted:
+        return "the scale adapts by code of its own; GradScaler does that, and skips steps that overflow"
+    steps = [
+        call
+        for call in places.methods_called(product.function, "step")
+        if isinstance(call.func, ast.Attribute) and source.held(call.func.value).role is Role.OPTIMIZER
+    ]
+    optimizers = sorted({places.receiver(call) for call in steps})
+    if len(optimizers) != 1:
+        return "which optimizer steps on these gradients is not clear here"
+    arguments = {
+        "optimizer": optimizers[0],
+        "loss": source.segment(product.loss),
+        "scale": places.spelled(product.scale),
+    }
+    if product.divided is not None:
+        loop = next((one for one in source.ancestors(product.divided) if isinstance(one, places.LOOPS)), None)
+        arguments["unscale_line"] = str(getattr(loop, "lineno", 0))
+    statement = places.statement_of(product.backward, source)
+    message = "Let a GradScaler scale the loss and skip steps that overflow"
+    return Repair("replace_manual_scale", Applicability.UNSAFE, message, source.span(statement), arguments)
