@@ -73,6 +73,11 @@ class Repair:
     span: Span
     arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Processes exchange repairs, and a read-only mapping cannot be pickled."""
+        told = (self.codemod, self.applicability, self.message, self.span, dict(self.arguments))
+        return type(self), told
+
 
 @dataclass(frozen=True)
 class Fix:

@@ -1,0 +1,69 @@
+"""Sharing work out changes nothing but the time it takes."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ampfix.findings import Applicability, Position, Repair, Span
+from ampfix.lint import check_paths, parallel
+from tests.lint.test_engine import BUG
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for number in range(24):
+        folder = tmp_path / f"pkg{number % 5}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"m{number:02}.py").write_text(BUG.replace("1.0", f"{number}.0"), encoding="utf-8")
+    (tmp_path / "pkg0" / "broken.py").write_text("import torch.amp\ndef f(:\n", encoding="utf-8")
+    monkeypatch.setattr(parallel, "WORTH_BYTES", 0)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_report_is_the_same(many: Path, processes: int) -> None:
+    alone = check_paths(["."])
+    assert check_paths(["."], processes=processes) == alone
+    assert (len(alone.findings), len(alone.errors), alone.files_checked) == (24, 1, 24)
+
+
+def test_it_is_the_same_where_processes_cannot_fork(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import multiprocessing
+
+    monkeypatch.setattr(parallel, "_context", lambda: multiprocessing.get_context("spawn"))
+    assert check_paths(["."], processes=2) == check_paths(["."])
+
+
+def test_little_work_starts_no_process(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "WORTH_BYTES", 10**9)
+    monkeypatch.setattr(parallel, "_context", lambda: pytest.fail("started processes"))
+    assert check_paths(["."], processes=2).findings
+
+
+def test_chunks_keep_the_order_and_share_the_bytes() -> None:
+    jobs = [parallel.Job(str(number), None, size) for number, size in enumerate([5, 1, 1, 1, 9, 1, 2, 4])]  # type: ignore[arg-type]
+    chunks = list(parallel._chunks(jobs, 4))
+    assert [job for chunk in chunks for job in chunk] == jobs
+    assert 1 < len(chunks) <= 5
+
+
+def test_findings_survive_the_way_between_processes() -> None:
+    at = Span(Position(1, 2), Position(3, 4))
+    repair = Repair("insert_unscale", Applicability.SAFE, "m", at)
+    for one in (repair, replace(repair, arguments={"scaler": "s"})):
+        assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_the_command_uses_processes_and_cleans_up(many: Path) -> None:
+    command = [sys.executable, "-m", "ampfix", "check", ".", "--no-cache", "--statistics", "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stdout.split()[:3] == ["24", "AMP101", "clip-before-unscale"]
+    assert done.stderr.count("\n") == 1
