@@ -13,6 +13,9 @@ import pytest
 
 from .modules import ROOT
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import corpus
+
 pytestmark = pytest.mark.corpus
 
 PACKAGE = "recbole==1.2.1"
@@ -67,3 +70,15 @@ def test_the_repair_unscales_before_each_clip_and_changes_nothing_else(package: 
     for index, line in enumerate(lines):
         if "scaler.unscale_(" in line:
             assert "clip_grad_norm_" in lines[index + 1]
+
+
+@pytest.mark.parametrize("name", ["flair", "funasr", "pytorch-ignite", "yolov5"])
+def test_every_file_of_a_package_is_checked_without_an_exception(name: str, tmp_path: Path) -> None:
+    try:
+        corpus.unpack(name, corpus.packages()[name], tmp_path)
+    except RuntimeError as error:
+        pytest.skip(f"{error}: is this machine offline?")
+    done = run("ampfix", "check", str(tmp_path), "--isolated", "--no-cache", "--exit-zero", "--jobs", "1", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stderr.strip(), "a file could not be checked"
