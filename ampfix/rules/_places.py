@@ -43,6 +43,22 @@ def tests_around(node: ast.AST, source: Source, until: ast.AST | None = None) ->
     return found
 
 
+def are_alternatives(one: ast.AST, other: ast.AST, source: Source) -> bool:
+    """Whether two nodes lie on different sides of one `if`, so that they never run in one go."""
+    sides = _sides(one, source)
+    return any(sides.get(test, side) != side for test, side in _sides(other, source).items())
+
+
+def _sides(node: ast.AST, source: Source) -> dict[ast.AST, bool]:
+    found: dict[ast.AST, bool] = {}
+    inner = node
+    for ancestor in within_function(node, source):
+        if isinstance(ancestor, ast.If):
+            found[ancestor] = inner not in ancestor.orelse
+        inner = ancestor
+    return found
+
+
 def function_of(node: ast.AST, source: Source) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None:
     """The innermost function around a node."""
     return next((ancestor for ancestor in source.ancestors(node) if isinstance(ancestor, FUNCTIONS)), None)

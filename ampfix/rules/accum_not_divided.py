@@ -161,7 +161,7 @@ def _loss(call: ast.Call) -> ast.expr | None:
 
 def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     """The loss and what the names in it are set to, inside its function."""
-    values = _assigned(places.function_of(loss, source) or source.tree)
+    values = _assigned(loss, source)
     found, pending, seen = [loss], [loss], set[str]()
     while pending:
         for name in places.names_in(pending.pop()) - seen:
@@ -171,14 +171,16 @@ def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     return found
 
 
-def _assigned(function: ast.AST) -> dict[str, list[ast.expr]]:
-    """Name -> what it is set to; `loss /= 2` sets it to `loss / 2`."""
+def _assigned(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
+    """Name -> what it is set to where the loss may see it; `loss /= 2` sets it to `loss / 2`."""
     found: dict[str, list[ast.expr]] = {}
-    for node in walk(function):
+    for node in walk(places.function_of(loss, source) or source.tree):
+        if not isinstance(node, (ast.Assign, ast.AugAssign)) or places.are_alternatives(node, loss, source):
+            continue
         if isinstance(node, ast.Assign):
             for target in (one for given in node.targets for one in getattr(given, "elts", [given])):
                 found.setdefault(places.spelled(target), []).append(node.value)
-        elif isinstance(node, ast.AugAssign):
+        else:
             whole = ast.BinOp(node.target, node.op, node.value)
             found.setdefault(places.spelled(node.target), []).append(whole)
     return found
@@ -193,7 +195,8 @@ def _divided(count: str, loss: ast.expr, source: Source) -> bool:
             if isinstance(node, ast.Attribute) and node.attr in ("div", "div_", "divide", "true_divide"):
                 return True
     word = count.rpartition(".")[2]
-    return any(_calculates(node, word, source) for node in walk(source.tree))
+    used = (node for node in walk(source.tree) if _calculates(node, word, source))
+    return any(not places.are_alternatives(node, loss, source) for node in used)
 
 
 def _calculates(node: ast.AST, word: str, source: Source) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ampfix.findings import Applicability, Repair, Severity
-from ampfix.program import Do, Occurrence
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Do, Occurrence, Source
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
+from ampfix.rules._handmade import scales_by_hand
 
 
 class Fp16WithoutScaler(ProtocolRule):
@@ -110,6 +113,10 @@ def train(model, loader, optimizer, criterion):
             (8,),
         ),
     )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        """A loss scaler written by hand is another rule's business."""
+        return iter(()) if scales_by_hand(source) else super().check(source)
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only where the gradients reach an optimizer and no scaler is about."""

@@ -13,10 +13,10 @@ from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
+from ampfix.rules._handmade import edit_of_gradient
 
 _SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
 _SMALLEST = 128.0  # loss scales are powers of two from here on; weights of losses seldom are
-_EDITS = ("div_", "mul_")
 
 
 @dataclass(frozen=True)
@@ -237,25 +237,10 @@ def _division(scale: str, function: ast.AST, source: Source) -> ast.AST | None:
     last = scale.rpartition(".")[2]
     for root in (function, source.tree):
         for node in walk(root):
-            operand = _edit_of_gradient(node)
+            operand = edit_of_gradient(node)
             if operand is not None and any(name.rpartition(".")[2] == last for name in _spellings(operand)):
                 return node
     return None
-
-
-def _edit_of_gradient(node: ast.AST) -> ast.expr | None:
-    """What a gradient is divided or multiplied by."""
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)) and _is_gradient(node.target):
-        return node.value
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _EDITS and node.args:
-        return node.args[0] if _is_gradient(node.func.value) else None
-    if isinstance(node, ast.Assign) and _is_gradient(node.targets[0]) and isinstance(node.value, ast.BinOp):
-        return node.value.right
-    return None
-
-
-def _is_gradient(node: ast.expr) -> bool:
-    return any(isinstance(child, ast.Attribute) and child.attr == "grad" for child in walk(node))
 
 
 def _spellings(operand: ast.expr) -> set[str]:
