@@ -85,11 +85,17 @@ def text_at(source: Source, made: Value, at: Value, part: int = 0) -> str | None
     expression = made.parts[part]
     is_inside = any(node is made.node for node in ast.walk(at.node))
     for node in ast.walk(expression):
-        if isinstance(node, ast.Call) and not is_inside:
+        if isinstance(node, ast.Call) and not is_inside and not _is_cheap(node):
             return None  # it would run a second time
         if isinstance(node, ast.Name) and _held(made, node.id) != _held(at, node.id):
             return None
     return source.segment(expression)
+
+
+def _is_cheap(call: ast.Call) -> bool:
+    """Whether a call may run twice: it reads a shape, or picks from a tensor."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in PICKS or name in ("sqrt", "size", "len", "dim", "numel", "float", "int")
 
 
 def _held(value: Value, root: str) -> dict[str, int]:
@@ -108,9 +114,8 @@ def wrapped(text: str) -> str:
 
 
 def names_between(made: Value, at: Value) -> str:
-    """The names that only served to carry `made` to `at`, and may be unused once `at` no longer reads them."""
-    inside = {node.id for node in ast.walk(at.node) if isinstance(node, ast.Name)}
-    return ",".join(sorted(name for name in inside if at.names.get(name) is made))
+    """The names that carry `made` to `at`, and may be unused once `at` no longer reads them."""
+    return ",".join(sorted(name for name, held in at.names.items() if held is made))
 
 
 def argument_text(source: Source, call: ast.AST, keyword: str, position: int) -> str | None:
