@@ -207,7 +207,7 @@ class SourceModule:
         )
 
     def segment(self, node: ast.AST) -> str:
-        return ast.get_source_segment(self.text, node) or ast.unparse(node)
+        return self._file.spans.text(node) or ast.unparse(node)
 
 
 def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:

@@ -27,6 +27,17 @@ class SpanIndex:
             return Span(start, start)
         return Span(start, self._position(end_line, end_offset))
 
+    def text(self, node: ast.AST) -> str:
+        """The node's source, with \\n between its lines; empty where it has no place."""
+        place = self.span(node)
+        start, end = place.start, place.end
+        if start == end:
+            return ""
+        lines = self.lines[start.line - 1 : end.line]
+        lines[-1] = lines[-1][: end.column - 1]
+        lines[0] = lines[0][start.column - 1 :]
+        return "\n".join(lines)
+
     def _position(self, line: int, offset: int) -> Position:
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         if text.isascii():

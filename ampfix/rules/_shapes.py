@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ampfix.program import CoveredRegion, Form, Source
 from ampfix.program.tree import children
@@ -26,14 +27,23 @@ def path(node: ast.AST | None) -> str:
     return ""
 
 
-def own(root: ast.AST) -> Iterator[ast.AST]:
-    """The nodes inside `root` that run with it: functions and classes defined there are left out."""
+def own(root: ast.AST) -> Sequence[ast.AST]:
+    """The nodes inside `root` that run with it: the bodies of functions and classes defined there are left out.
+
+    Worked out once for each root.
+    """
+    known: Sequence[ast.AST] | None = getattr(root, "ampfix_own", None)
+    if known is not None:
+        return known
+    found: list[ast.AST] = []
     pending = list(children(root))
     while pending:
         node = pending.pop()
-        yield node
+        found.append(node)
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             pending.extend(children(node))
+    root.ampfix_own = found  # type: ignore[attr-defined]
+    return found
 
 
 def method(node: ast.AST) -> tuple[ast.expr, str]:
@@ -89,11 +99,18 @@ def statement_of(node: ast.AST, source: Source) -> ast.stmt:
 
 def regions_around(node: ast.AST, source: Source) -> list[CoveredRegion]:
     """The autocast regions that cover a node inside its function, innermost first; decorators of it last."""
-    by_node: dict[ast.AST, list[CoveredRegion]] = {}
-    for region in source.regions:
-        by_node.setdefault(region.node, []).append(region)
-    around = list(inside(node, source))
-    return [region for holder in around for region in reversed(by_node.get(holder, []))]
+    if not source.regions:
+        return []
+    by_node = _by_node(source.regions)
+    return [region for holder in inside(node, source) for region in reversed(by_node.get(holder, []))]
+
+
+@lru_cache(maxsize=1)
+def _by_node(regions: tuple[CoveredRegion, ...]) -> dict[ast.AST, list[CoveredRegion]]:
+    found: dict[ast.AST, list[CoveredRegion]] = {}
+    for region in regions:
+        found.setdefault(region.node, []).append(region)
+    return found
 
 
 def is_without_grad(node: ast.AST, source: Source) -> bool:
@@ -118,3 +135,12 @@ def uses_amp(source: Source) -> bool:
 def is_on_gpu(source: Source) -> bool:
     """Whether some region of the file may be for a GPU and on."""
     return any(region.device != "cpu" and region.enabled is not False for region in source.regions)
+
+
+_MODEL_WORDS = ("model", "net", "network", "backbone", "encoder", "decoder", "classifier", "detector", "unet")
+
+
+def looks_like_a_model(name: str) -> bool:
+    """Whether a dotted name is one that models have."""
+    last = name.rpartition(".")[2].lower()
+    return last in _MODEL_WORDS or last.endswith(("_model", "_net", "model"))

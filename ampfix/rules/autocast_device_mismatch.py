@@ -104,8 +104,10 @@ def train(loader, optimizer):
         for region in source.regions:
             if region.device not in ("cuda", "cpu") or region.enabled is False or region.call is None:
                 continue
-            for call in own(region.node):
-                name = path(call.func) if isinstance(call, ast.Call) else ""
+            if _OTHER[region.device] not in source.text:
+                continue
+            named = {path(call.func): call for call in own(region.node) if isinstance(call, ast.Call)}
+            for name, call in named.items():
                 device = _device_of(name, call, source) if name else ""
                 if device and device != region.device:
                     yield self._finding(region, name, device, source)
@@ -120,6 +122,9 @@ def train(loader, optimizer):
             symbol=name,
             repair=_repair(region, device, source),
         )
+
+
+_OTHER = {"cuda": "cpu", "cpu": "cuda"}
 
 
 def _repair(region: CoveredRegion, device: str, source: Source) -> Repair | str:
@@ -156,6 +161,8 @@ def _torch_of(source: Source) -> str | None:
 
 def _device_of(name: str, call: ast.AST, source: Source) -> str:
     """Where every assignment and move of a module puts it; empty where they differ or leave it open."""
+    if f"{name}.to(" not in source.text and f"{name} = " not in source.text and f"{name}.c" not in source.text:
+        return ""
     owner = owner_of(call, name, source)
     found = {_moved_to(value, source) for value in assigned(name, owner, source)}
     for move in source.nodes((ast.Expr,)):

@@ -235,13 +235,14 @@ _FACTORIES = frozenset(
     {"zeros", "ones", "tensor", "full", "empty", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like"}
 )
 _COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
+_MAKERS = _FACTORIES | {"deepcopy", "AveragedModel"}
 
 
 def _built(source: Source) -> Iterator[_Built]:
     casts = {cast.node: cast.dtype for cast in source.half_casts}
     for node in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
         name, value = _named(node)
-        if not name or value is None:
+        if not name or not isinstance(value, ast.Call):
             continue
         half: ast.expr | None = None
         dtype = ""
@@ -292,6 +293,8 @@ def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
 
 def _maker(call: ast.Call, source: Source) -> str:
     """What makes the value: the name of torch's factory, or the qualified name of what copies a model."""
+    if path(call.func).rpartition(".")[2] not in _MAKERS and path(call.func) not in source.import_aliases:
+        return ""
     for binding in source.resolve(call.func):
         if binding.form is Form.SYMBOL:
             if binding.symbol in _COPIES:

@@ -184,7 +184,7 @@ def _training_loops(source: Source) -> Iterator[ast.AST]:
         loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
         if loop is None:
             continue
-        opened = any(region.enabled is not False and region.node in walk(loop) for region in source.regions)
+        opened = any(region.enabled is not False and loop in inside(region.node, source) for region in source.regions)
         if opened or method(method(call)[0])[1] == "scale":
             yield loop
 

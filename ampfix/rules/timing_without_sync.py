@@ -7,9 +7,18 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
-from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._shapes import function_of, inside, is_on_gpu, loops, method, own, path, regions_around
+from ampfix.rules._shapes import (
+    function_of,
+    inside,
+    is_on_gpu,
+    looks_like_a_model,
+    loops,
+    method,
+    own,
+    path,
+    regions_around,
+)
 
 
 class TimingWithoutSync(Rule):
@@ -163,7 +172,7 @@ def train(model, loader, optimizer):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if not is_on_gpu(source):
+        if not any(True for _ in _clock_reads(source)) or not is_on_gpu(source):
             return
         for node in source.nodes((ast.BinOp,)):
             assert isinstance(node, ast.BinOp)
@@ -191,6 +200,7 @@ def train(model, loader, optimizer):
 _CLOCKS = frozenset(
     f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
 ) | {"timeit.default_timer"}
+_CLOCK_NAMES = frozenset(clock.rpartition(".")[2] for clock in _CLOCKS)
 _WAITS = frozenset(
     [
         "item",
@@ -231,10 +241,7 @@ _HARMLESS = frozenset(
 def _read(node: ast.expr, at: ast.AST, source: Source) -> ast.Call | None:
     """The clock read behind an expression: itself, or what its name was last set to in front of `at`."""
     if isinstance(node, ast.Call):
-        is_clock = not node.args and any(
-            b.form is Form.SYMBOL and b.symbol in _CLOCKS for b in source.resolve(node.func)
-        )
-        return node if is_clock else None
+        return node if _is_clock(node, source) else None
     name, function = path(node), function_of(at, source)
     if not name:
         return None
@@ -248,6 +255,19 @@ def _read(node: ast.expr, at: ast.AST, source: Source) -> ast.Call | None:
     ]
     value = max(before, key=lambda assign: assign.lineno).value if before else None
     return _read(value, at, source) if isinstance(value, ast.Call) else None
+
+
+def _is_clock(call: ast.Call, source: Source) -> bool:
+    name = path(call.func)
+    if call.args or not (name.rpartition(".")[2] in _CLOCK_NAMES or name in source.import_aliases):
+        return False
+    return any(b.form is Form.SYMBOL and b.symbol in _CLOCKS for b in source.resolve(call.func))
+
+
+def _clock_reads(source: Source) -> Iterator[ast.Call]:
+    for call in source.nodes((ast.Call,)):
+        if isinstance(call, ast.Call) and _is_clock(call, source):
+            yield call
 
 
 def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
@@ -276,10 +296,10 @@ def _place(node: ast.AST) -> tuple[int, int]:
 
 
 def _is_work(call: ast.Call, source: Source) -> bool:
-    """A backward, or a call under autocast that is not a method of a tensor or a constructor of one."""
-    if method(call)[1] == "backward":
+    """A backward, a model's forward, or a call under autocast."""
+    if method(call)[1] == "backward" or looks_like_a_model(path(call.func)):
         return True
-    if not regions_around(call, source) or any(call in walk(r.opening) for r in regions_around(call, source)):
+    if not regions_around(call, source) or any(call in ast.walk(r.opening) for r in regions_around(call, source)):
         return False
     return any(isinstance(around, ast.With) for around in inside(call, source)) and bool(path(call.func))
 

@@ -17,6 +17,7 @@ from ampfix.rules._shapes import (
     function_of,
     inside,
     is_without_grad,
+    looks_like_a_model,
     method,
     own,
     owner_of,
@@ -171,9 +172,16 @@ def fit(model, loader, scaler, optimizer, use_amp):
         scaler.step(optimizer)
         scaler.update()
 
-def evaluate(model, loader):
+def evaluate(model, loader, use_amp):
     with torch.no_grad():
-        return [model(x, y).item() for x, y in loader]
+        for _ in range(5):
+            model(loader[0])
+        for x, y in loader:
+            if use_amp:
+                with torch.autocast("cuda"):
+                    out = model(x, y)
+            else:
+                out = model(x, y)
 
 def score(model, loader):
     total = 0.0
@@ -183,7 +191,7 @@ def score(model, loader):
     return total
 """,
             None,
-            (20,),
+            (27,),
         ),
     )
 
@@ -233,16 +241,8 @@ def _trained(source: Source) -> Iterator[_Trained]:
         if is_without_grad(region.node.body[0], source) or not any(True for _ in calls(function, "backward")):
             continue
         for call in own(region.node):
-            if isinstance(call, ast.Call) and (name := path(call.func)) and _looks_like_a_model(name):
+            if isinstance(call, ast.Call) and (name := path(call.func)) and looks_like_a_model(name):
                 yield _Trained(name, owner_of(call, name, source), region)
-
-
-_MODEL_WORDS = ("model", "net", "network", "backbone", "encoder", "decoder", "classifier", "detector", "unet")
-
-
-def _looks_like_a_model(name: str) -> bool:
-    last = name.rpartition(".")[2].lower()
-    return last in _MODEL_WORDS or last.endswith(("_model", "_net", "model"))
 
 
 def _opens_its_own(source: Source) -> bool:
@@ -258,14 +258,26 @@ def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
     function = function_of(call, source)
     if not is_without_grad(call, source) or regions_around(call, source):
         return False
-    if any(True for _ in calls(loop, "backward", "step")):
+    if any(True for _ in calls(loop, "backward", "step")) or _repeats_itself(loop):
         return False
+    if any(path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)):
+        return False  # on another branch
     return not any(
         isinstance(other, ast.Call)
         and path(other.func).rpartition(".")[2] == getattr(function, "name", "")
         and regions_around(other, source)
         for other in source.nodes((ast.Call,))
     )
+
+
+def _repeats_itself(loop: ast.AST) -> bool:
+    """`for _ in range(5)`, as benchmarks warm up."""
+    iterated = getattr(loop, "iter", None)
+    return isinstance(iterated, ast.Call) and path(iterated.func) == "range"
+
+
+def _calls_in(loop: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in walk(loop) if isinstance(node, ast.Call))
 
 
 def _repair(call: ast.Call, match: _Trained, source: Source) -> Repair | str:
