@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
@@ -45,6 +46,7 @@ class CallReader:
     def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, path: str) -> None:
         self._resolver, self._roles, self.namer, self._path = resolver, roles, namer, path
         self.clips = ClipReader(resolver, namer)
+        self.gradients = GradientReader(resolver, namer, self._event)
         self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
 
     def site(self, node: ast.AST, frame: Frame, *, proven: bool = True) -> Site:

@@ -50,6 +50,7 @@ _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 
 _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
+_ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
 _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
@@ -205,7 +206,7 @@ class _Interpreter:
         state, broken = self._advanced[key]
         for one in broken:
             self._report(one, do, path)
-        if event.kind in (EventKind.CLIP, EventKind.UNSCALE):
+        if event.kind in _ON_GRADIENTS or event.kind is EventKind.UNSCALE:
             self._pair_with_unscale(replace(do, event=event), path)
         doubt = path.doubt and event.kind is not EventKind.BACKWARD
         done = do if event is do.event else replace(do, event=event)
@@ -218,7 +219,7 @@ class _Interpreter:
             scaler = dict(path.scaled).get(do.subject)
             if scaler is not None:
                 return self._events.setdefault((id(do), scaler), replace(event, scaler=scaler))
-        elif event.kind is EventKind.CLIP and not event.optimizers:
+        elif event.kind in _ON_GRADIENTS and not event.optimizers:
             optimizers = self._clipped(do.subject, path.state)
             return self._events.setdefault((id(do), optimizers), replace(event, optimizers=optimizers))
         return event
@@ -250,14 +251,14 @@ class _Interpreter:
         )
 
     def _pair_with_unscale(self, do: Do, path: Path) -> None:
-        """Note which clips and unscales of the same gradients meet on a path."""
-        other = EventKind.UNSCALE if do.event.kind is EventKind.CLIP else EventKind.CLIP
+        """Note which unscales and uses of the same gradients meet on a path."""
+        wanted = frozenset({EventKind.UNSCALE}) if do.event.kind in _ON_GRADIENTS else _ON_GRADIENTS
         for earlier in path.events():
             if earlier.event.kind in (EventKind.BACKWARD, EventKind.UPDATE, EventKind.SCALER_STEP):
                 return
-            if earlier.event.kind is other and set(earlier.event.optimizers) & set(do.event.optimizers):
-                clip, unscale = (do, earlier) if other is EventKind.UNSCALE else (earlier, do)
-                self._unscales.setdefault(clip.site.span, unscale)
+            if earlier.event.kind in wanted and set(earlier.event.optimizers) & set(do.event.optimizers):
+                use, unscale = (do, earlier) if do.event.kind in _ON_GRADIENTS else (earlier, do)
+                self._unscales.setdefault(use.site.span, unscale)
 
     def _chosen_elements(self, broken: Broken, do: Do) -> bool:
         """Whether a loop over several optimizers unscaled some before this: which ones is not known."""

@@ -24,7 +24,6 @@ from ampfix.program import (
     Atom,
     Block,
     Branch,
-    Condition,
     Form,
     Jump,
     JumpKind,
@@ -32,7 +31,7 @@ from ampfix.program import (
     Node,
     Protected,
 )
-from ampfix.program.tree import children, walk
+from ampfix.program.tree import children, unparsed, walk
 
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 
@@ -70,9 +69,14 @@ class Lowering:
         nodes: list[Node] = []
         for statement in statements:
             handler = getattr(self, f"_{type(statement).__name__}", None)
-            inner = replace(frame, statement=statement)
             if handler is not None:
-                nodes.extend(handler(statement, inner))
+<<<<<<< /work/main/ampfix/lint/lower.py
+                frame.statement = statement
+                nodes.extend(handler(statement, frame))
+=======
+                before, behind = self._reader.gradients.around(statement, inner)
+                nodes.extend((*before, *handler(statement, inner), *behind))
+>>>>>>> /tmp/e1/wt/ampfix/lint/lower.py
         return tuple(nodes)
 
     # statements
@@ -111,24 +115,28 @@ class Lowering:
         return (*self._expression(node.value, frame), *edit, *self._assigned([node.target], None, frame))
 
     def _If(self, node: ast.If, frame: Frame) -> Block:
-        condition = self._namer.condition(node.test, frame)
-        source = ast.unparse(node.test)
+        source = unparsed(node.test)
+        first = self._expression(node.test, frame)
         then = self._block(node.body, self._under(frame, source))
         orelse = self._block(node.orelse, self._under(frame, f"not ({source})"))
-        return (*self._expression(node.test, frame), *_branch(condition, then, orelse))
+        return (*first, *self._branch(node.test, then, orelse, frame))
+
+    def _branch(self, test: ast.expr, then: Block, orelse: Block, frame: Frame) -> Block:
+        """A branch on a test, unless neither side does anything."""
+        return (Branch(self._namer.condition(test, frame), then, orelse),) if then or orelse else ()
 
     def _under(self, frame: Frame, test: str) -> Frame:
         return replace(frame, tests=(*frame.tests, test))
 
     def _For(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Block:
         path = self._namer.canonical(node.iter, frame)
-        inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings))
+        inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings), paths={})
         self._bind_elements(node.target, node.iter, frame, inner)
         targets = tuple(self._paths([node.target], inner))
         orelse = self._block(node.orelse, frame)
         loop = Loop(self._block(node.body, inner), orelse, targets)
         # Two loops over the same things are both empty or both not.
-        text = path or ast.unparse(node.iter)
+        text = path or unparsed(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
         if concerns_elements(loop):
             return (*self._expression(node.iter, frame), loop)  # nobody trains without an optimizer
@@ -196,7 +204,7 @@ class Lowering:
     _TryStar = _Try
 
     def _Match(self, node: ast.Match, frame: Frame) -> Block:
-        subject = ast.unparse(node.subject)
+        subject = unparsed(node.subject)
         path = self._namer.canonical(node.subject, frame)
         result: Block = ()
         for case in reversed(node.cases):
@@ -206,7 +214,7 @@ class Lowering:
                 result = body
             else:
                 atom = Atom(f"<match {frame.prefix}{subject} case {pattern}>", frozenset({path} if path else ()))
-                result = _branch(atom, body, result)
+                result = (Branch(atom, body, result),) if body or result else ()
         return (*self._expression(node.subject, frame), *result)
 
     def _assigned(self, targets: list[ast.expr], value: ast.expr | None, frame: Frame) -> Block:
@@ -247,11 +255,10 @@ class Lowering:
         if node is None or isinstance(node, (ast.Constant, ast.Name, ast.Lambda)):
             return ()
         if isinstance(node, ast.IfExp):
-            condition = self._namer.condition(node.test, frame)
-            source = ast.unparse(node.test)
+            source = unparsed(node.test)
             then = self._expression(node.body, self._under(frame, source))
             orelse = self._expression(node.orelse, self._under(frame, f"not ({source})"))
-            return (*self._expression(node.test, frame), *_branch(condition, then, orelse))
+            return (*self._expression(node.test, frame), *self._branch(node.test, then, orelse, frame))
         if isinstance(node, ast.BoolOp):
             return self._short_circuit(node, frame)
         if isinstance(node, ast.Call):
@@ -271,8 +278,8 @@ class Lowering:
         for value in reversed(node.values[1:]):
             rest = (*self._expression(value, frame), *rest)
         if rest:
-            condition = self._namer.condition(node.values[0], frame)
-            rest = _branch(condition, rest, ()) if isinstance(node.op, ast.And) else _branch(condition, (), rest)
+            then, orelse = (rest, ()) if isinstance(node.op, ast.And) else ((), rest)
+            rest = self._branch(node.values[0], then, orelse, frame)
         return (*self._expression(node.values[0], frame), *rest)
 
     def _call(self, node: ast.Call, frame: Frame) -> Block:
@@ -303,8 +310,3 @@ class Lowering:
                 left.append(region.exit)
                 return region.enter
         return None
-
-
-def _branch(condition: Condition, then: Block, orelse: Block) -> Block:
-    """A branch, unless neither side does anything."""
-    return (Branch(condition, then, orelse),) if then or orelse else ()

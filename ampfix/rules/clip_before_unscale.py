@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ampfix.findings import Applicability, Repair, Severity, Span
-from ampfix.program import Do, Occurrence, Site
+from ampfix.findings import Applicability, Repair, Severity
+from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
+from ampfix.rules._path import since
+from ampfix.rules._unscale import scaled_by, unscale_first
 
 
 class ClipBeforeUnscale(ProtocolRule):
@@ -123,67 +125,14 @@ def train(model, loader, optimizer):
     )
 
     def headline(self, occurrence: Occurrence) -> str:
-        scaler = local_name(occurrence.do, _scaled_by(occurrence))
+        scaler = local_name(occurrence.do, scaled_by(occurrence))
         return "gradients are clipped before " + (f"{scaler}.unscale_" if scaler else "unscale_")
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
-        scaler, optimizer = _scaled_by(occurrence), _optimizer(occurrence)
-        if scaler is None:
-            return "the scaler is not known here"
-        if optimizer is None:
-            return "which optimizer holds the clipped gradients is not known here"
-        for site in occurrence.do.site.frames():
-            at = Do(occurrence.do.event, site)
-            names = local_name(at, scaler), local_name(at, optimizer)
-            if names[0] is not None and names[1] is not None:
-                arguments = {"scaler": names[0], "optimizer": names[1], **_condition(site, occurrence)}
-                arguments |= _inner_loop(site, occurrence)
-                if occurrence.unscale is not None:
-                    elsewhere = occurrence.unscale.site
-                    if elsewhere.function != site.function:
-                        return (
-                            f"{elsewhere.function} (line {elsewhere.span.start.line}) unscales these gradients as well"
-                        )
-                    arguments["existing"] = _place(elsewhere.statement)
-                message = f"Insert `{names[0]}.unscale_({names[1]})` before the clip"
-                return Repair("insert_unscale", Applicability.SAFE, message, site.statement, arguments)
-        return f"no function on the way to this clip can name both {scaler} and {optimizer}"
+        return unscale_first(occurrence, _measured(occurrence) or occurrence.do, "the clip")
 
 
-def _scaled_by(occurrence: Occurrence) -> str | None:
-    return next((do.event.scaler for do in reversed(occurrence.before) if do.event.scaler is not None), None)
-
-
-def _optimizer(occurrence: Occurrence) -> str | None:
-    """The optimizer of the clipped gradients; one that is stepped later where the path itself named none."""
-    named = occurrence.broken.optimizer
-    stepped = {
-        name
-        for do in (*occurrence.before, *occurrence.after)
-        if do.event.kind in (EventKind.SCALER_STEP, EventKind.UNSCALE, EventKind.OPTIMIZER_STEP)
-        for name in do.event.optimizers
-    }
-    if len(occurrence.broken.event.optimizers) == 1 and named in stepped:
-        return named
-    return None
-
-
-def _condition(site: Site, occurrence: Occurrence) -> dict[str, str]:
-    """The tests around the scaled backward that are not around the clip: elsewhere the gradients are not scaled."""
-    backward = next((do for do in reversed(occurrence.before) if do.event.kind is EventKind.BACKWARD), None)
-    if backward is None:
-        return {}
-    there = next((frame for frame in backward.site.frames() if frame.function == site.function), None)
-    tests = [test for test in (there.tests if there is not None else ()) if test not in site.tests]
-    return {"condition": " and ".join(f"({test})" if len(tests) > 1 else test for test in tests)} if tests else {}
-
-
-def _inner_loop(site: Site, occurrence: Occurrence) -> dict[str, str]:
-    """The outermost loop around the clip that is not around the backward: unscaling inside it would raise."""
-    backward = next((do for do in reversed(occurrence.before) if do.event.kind is EventKind.BACKWARD), None)
-    inner = [line for line in site.loops if backward is not None and line not in backward.site.loops]
-    return {"loop": str(inner[0])} if inner else {}
-
-
-def _place(span: Span) -> str:
-    return f"{span.start.line}:{span.start.column}-{span.end.line}:{span.end.column}"
+def _measured(occurrence: Occurrence) -> Do | None:
+    """Where a hand-written clip measures the gradients, in front of which they must be unscaled."""
+    reads = since(occurrence.before, EventKind.BACKWARD)
+    return next((do for do in reads if do.event.kind is EventKind.READ_GRAD and do.event.linear), None)

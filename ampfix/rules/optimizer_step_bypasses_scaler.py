@@ -18,6 +18,7 @@ from ampfix.rules._path import (
     reachable,
     switched,
 )
+from ampfix.rules._unscale import scaled_by
 
 
 class OptimizerStepBypassesScaler(ProtocolRule):
@@ -206,11 +207,6 @@ def stepped_again(occurrences: Sequence[Occurrence]) -> frozenset[object]:
         for do in occurrence.before
         if do.event.kind is EventKind.OPTIMIZER_STEP and _same(do, occurrence)
     )
-
-
-def scaled_by(occurrence: Occurrence) -> str | None:
-    """The scaler whose scale the gradients carry."""
-    return next((do.event.scaler for do in reversed(occurrence.before) if do.event.scaler is not None), None)
 
 
 def _same(step: Do, occurrence: Occurrence) -> bool:

@@ -1,0 +1,83 @@
+"""What statements do to gradients, as events of the protocol."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ampfix.lint.clips import owner_of
+from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.gradedits import Change
+from ampfix.lint.gradients import Gradients, Touch, gradients_in
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import Scope
+from ampfix.program import Block, Do, Form
+from ampfix.program.tree import walk
+from ampfix.protocol import EventKind
+
+_DEPTH = 3  # of helpers that hand on what helpers return
+_KINDS = {Change.READ: EventKind.READ_GRAD, Change.EDIT: EventKind.EDIT_GRAD, Change.ZERO: EventKind.ZERO_GRAD}
+OWN_CLIP = "<own clip>"
+"""The subject of a READ_GRAD that a hand-written clip compares with its threshold."""
+
+
+class MakeEvent(Protocol):
+    def __call__(
+        self, kind: EventKind, node: ast.AST, frame: Frame, *, proven: bool, subject: str = "", **fields: object
+    ) -> Do: ...
+
+
+class GradientReader:
+    """Looks at each function once."""
+
+    def __init__(self, resolver: Resolver, namer: Namer, event: MakeEvent) -> None:
+        self._resolver, self._namer, self._event = resolver, namer, event
+        self._known: dict[ast.AST, Gradients | None] = {}
+
+    def around(self, statement: ast.stmt, frame: Frame) -> tuple[Block, Block]:
+        """The events in front of a statement's own, and those behind."""
+        found = self._of(frame.scope, 0)
+        touches = found.touches.get(id(statement), ()) if found is not None else ()
+        if not touches:
+            return (), ()
+        return tuple(self._events(touches, frame, late=False)), tuple(self._events(touches, frame, late=True))
+
+    def _events(self, touches: tuple[Touch, ...], frame: Frame, *, late: bool) -> Iterator[Do]:
+        for touch in touches:
+            if touch.late is late:
+                owner = "" if touch.owner is None else owner_of(touch.owner, frame, self._namer)
+                subject = OWN_CLIP if touch.clip and touch.change is Change.READ else owner
+                kind = _KINDS[touch.change]
+                yield self._event(kind, touch.node, frame, proven=True, subject=subject, linear=subject == OWN_CLIP)
+
+    def _of(self, scope: Scope, depth: int) -> Gradients | None:
+        """What a function does with gradients; None for one that has nothing to do with them."""
+        function = scope.node
+        if function not in self._known:
+            self._known[function] = None  # a function that calls itself
+            if depth <= _DEPTH and _concerned(function, self._calls_gradients(scope, depth)):
+                self._known[function] = gradients_in(function, self._calls_gradients(scope, depth))
+        return self._known[function]
+
+    def _calls_gradients(self, scope: Scope, depth: int) -> Callable[[ast.Call], bool]:
+        def returns(call: ast.Call) -> bool:
+            for binding in self._resolver.resolve(call.func, scope):
+                if binding.form is Form.FUNCTION and isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    found = self._of(self._resolver.scope_of(binding.node), depth + 1)
+                    return found is not None and found.returns
+            return False
+
+        return returns
+
+
+def _concerned(function: ast.AST, returns: Callable[[ast.Call], bool]) -> bool:
+    nodes = walk(function)
+    if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in nodes):
+        return True
+    return any(isinstance(node, ast.Call) and _speaks_of_gradients(node) and returns(node) for node in nodes)
+
+
+def _speaks_of_gradients(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return any(word in name.lower() for word in ("grad", "norm", "unscale", "clip", "overflow", "finite"))
