@@ -11,6 +11,8 @@ EXTRAS = {
     "rich": "run",
     "safetensors": "run",
     "docker": "run",
+    "pygls": "lsp",
+    "lsprotocol": "lsp",
 }
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "find mixed-precision bugs in files and directories",
     "fix": "repair what check finds (--diff shows the changes and writes nothing)",
     "rule": "explain a rule",
+    "server": "serve editors over the Language Server Protocol",
     "suite": "run the scenarios: broken, gold, repaired and reference loops",
     "grade": "run an answer to a scenario and judge it",
     "doctor": "show what this machine can run, and how to get what is missing",

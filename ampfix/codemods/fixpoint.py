@@ -79,7 +79,7 @@ def _first_repair(
         else:
             wanted.append(finding)
     for group in _groups(wanted):
-        result = _checked(text, findings, group, check, accept)
+        result = try_repair(text, findings, group, check, accept)
         if not isinstance(result, str):
             return (*result, group)
         if len(group) == 1:
@@ -116,12 +116,12 @@ def _repair(finding: Finding) -> Repair:
     return finding.repair
 
 
-def _checked(
+def try_repair(
     text: str,
     findings: Sequence[Finding],
     group: Sequence[Finding],
     check: Check,
-    accept: Callable[[str], None],
+    accept: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, Sequence[Finding]] | str:
     """The repaired text and its findings, or why the repair does not do what it is for."""
     try:
