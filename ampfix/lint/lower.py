@@ -70,13 +70,11 @@ class Lowering:
         for statement in statements:
             handler = getattr(self, f"_{type(statement).__name__}", None)
             if handler is not None:
-<<<<<<< /work/main/ampfix/lint/lower.py
                 frame.statement = statement
-                nodes.extend(handler(statement, frame))
-=======
-                before, behind = self._reader.gradients.around(statement, inner)
-                nodes.extend((*before, *handler(statement, inner), *behind))
->>>>>>> /tmp/e1/wt/ampfix/lint/lower.py
+                before, behind = self._reader.gradients.around(statement, frame)
+                nodes.extend((*before, *handler(statement, frame)))
+                frame.statement = statement
+                nodes.extend(behind)
         return tuple(nodes)
 
     # statements
