@@ -12,6 +12,7 @@ from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import in_reach
+from ampfix.rules._losses import derivation, loss_of
 
 _LOSSES = ("torch.nn.functional.", "torch.nn.")
 _NOT_LOSSES = ("softmax", "normalize", "relu", "dropout", "pad", "interpolate", "one_hot", "Sequential", "Module")
@@ -127,7 +128,7 @@ def train(model, loader, optimizer, accum):
     def check(self, source: Source) -> Iterator[Finding]:
         for window in windows.windows(source):
             call = windows.node_at(window.backward.site, source)
-            loss = _loss(call) if call is not None else None
+            loss = loss_of(call) if call is not None else None
             if call is None or loss is None or window.count == "1" or _divided(window.count, loss, source):
                 continue
             kind = _reduction(loss, source)
@@ -149,46 +150,9 @@ def train(model, loader, optimizer, accum):
         return Repair("divide_loss", applicability, f"Divide the loss by {count}", source.span(loss), {"count": count})
 
 
-def _loss(call: ast.Call) -> ast.expr | None:
-    """What runs backward, without `scaler.scale(...)` around it."""
-    if not isinstance(call.func, ast.Attribute):
-        return None
-    loss = call.func.value
-    if isinstance(loss, ast.Call) and isinstance(loss.func, ast.Attribute) and loss.func.attr == "scale" and loss.args:
-        return loss.args[0]
-    return loss
-
-
-def _derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
-    """The loss and what the names in it are set to, inside its function."""
-    values = _assigned(loss, source)
-    found, pending, seen = [loss], [loss], set[str]()
-    while pending:
-        for name in places.names_in(pending.pop()) - seen:
-            seen.add(name)
-            found += values.get(name, ())
-            pending += values.get(name, ())
-    return found
-
-
-def _assigned(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
-    """Name -> what it is set to where the loss may see it; `loss /= 2` sets it to `loss / 2`."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in walk(places.function_of(loss, source) or source.tree):
-        if not isinstance(node, (ast.Assign, ast.AugAssign)) or places.are_alternatives(node, loss, source):
-            continue
-        if isinstance(node, ast.Assign):
-            for target in (one for given in node.targets for one in getattr(given, "elts", [given])):
-                found.setdefault(places.spelled(target), []).append(node.value)
-        else:
-            whole = ast.BinOp(node.target, node.op, node.value)
-            found.setdefault(places.spelled(node.target), []).append(whole)
-    return found
-
-
 def _divided(count: str, loss: ast.expr, source: Source) -> bool:
     """Whether the loss is divided by anything, or the file calculates with the count or hands it to unseen code."""
-    for value in _derivation(loss, source):
+    for value in derivation(loss, source):
         for node in walk(value):
             if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.FloorDiv)):
                 return True
@@ -228,7 +192,7 @@ def _mentions(node: ast.expr, word: str) -> bool:
 def _reduction(loss: ast.expr, source: Source) -> str:
     """ "mean" or "sum" where every part of the loss that is understood is one; "" where nothing is."""
     found: set[str] = set()
-    for value in _derivation(loss, source):
+    for value in derivation(loss, source):
         for node in walk(value):
             if isinstance(node, ast.Call):
                 found.add(_kind(node, source))

@@ -1,0 +1,46 @@
+"""What runs backward, and what it is computed from."""
+
+from __future__ import annotations
+
+import ast
+
+from ampfix.program import Source
+from ampfix.program.tree import walk
+from ampfix.rules import _places as places
+
+
+def loss_of(call: ast.Call) -> ast.expr | None:
+    """What runs backward, without `scaler.scale(...)` around it."""
+    if not isinstance(call.func, ast.Attribute):
+        return None
+    loss = call.func.value
+    if isinstance(loss, ast.Call) and isinstance(loss.func, ast.Attribute) and loss.func.attr == "scale" and loss.args:
+        return loss.args[0]
+    return loss
+
+
+def derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
+    """The loss and what the names in it are set to, inside its function."""
+    values = _assigned(loss, source)
+    found, pending, seen = [loss], [loss], set[str]()
+    while pending:
+        for name in places.names_in(pending.pop()) - seen:
+            seen.add(name)
+            found += values.get(name, ())
+            pending += values.get(name, ())
+    return found
+
+
+def _assigned(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
+    """Name -> what it is set to where the loss may see it; `loss /= 2` sets it to `loss / 2`."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in walk(places.function_of(loss, source) or source.tree):
+        if not isinstance(node, (ast.Assign, ast.AugAssign)) or places.are_alternatives(node, loss, source):
+            continue
+        if isinstance(node, ast.Assign):
+            for target in (one for given in node.targets for one in getattr(given, "elts", [given])):
+                found.setdefault(places.spelled(target), []).append(node.value)
+        else:
+            whole = ast.BinOp(node.target, node.op, node.value)
+            found.setdefault(places.spelled(node.target), []).append(whole)
+    return found

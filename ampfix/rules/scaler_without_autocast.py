@@ -1,0 +1,278 @@
+"""AMP210."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.program import Binding, Do, Form, Source
+from ampfix.program.tree import walk
+from ampfix.protocol import EventKind
+from ampfix.rules import _places as places
+from ampfix.rules import _windows as windows
+from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._losses import derivation, loss_of
+
+_KNOWN_LIBRARIES = ("torch.", "torchvision.", "math.", "numpy.")
+_HALF_WORDS = ("autocast", ".half(", "float16", "bfloat16", "amp.initialize", "deepspeed", "accelerat", "lightning")
+_MAX_DEPTH = 6  # modules inside modules inside one file
+# Methods of tensors and modules that compute in the dtype of what they are called on.
+_METHODS = frozenset(
+    {
+        "to",
+        "cuda",
+        "cpu",
+        "view",
+        "reshape",
+        "flatten",
+        "mean",
+        "sum",
+        "size",
+        "detach",
+        "squeeze",
+        "unsqueeze",
+        "float",
+    }
+    | {
+        "transpose",
+        "permute",
+        "contiguous",
+        "chunk",
+        "split",
+        "repeat",
+        "expand",
+        "long",
+        "add",
+        "mul",
+        "div",
+        "matmul",
+    }
+    | {"clone", "type", "item", "items", "values", "append", "get", "parameters", "train", "eval", "relu", "sigmoid"}
+)
+
+
+class ScalerWithoutAutocast(Rule):
+    """A GradScaler scales the loss of a loop whose forward never enters an autocast region.
+
+    ## What it does
+    Finds scaled losses in files without any autocast region and without half tensors, where all code that the forward
+    runs is seen. A model that comes from elsewhere, and may open a region itself, keeps this rule silent.
+
+    ## Why is this bad
+    The forward runs in float32: nothing is faster or smaller, while every step pays for scaling, a check of all
+    gradients and a wait for the device, and may be skipped. Mixed precision was wanted and half of it is missing.
+
+    ## Example
+    ```python
+    loss = criterion(model(x), y)
+    scaler.scale(loss).backward()
+    ```
+
+    ## Use instead
+    ```python
+    with torch.autocast("cuda"):
+        loss = criterion(model(x), y)
+    scaler.scale(loss).backward()
+    ```
+
+    ## Fix safety
+    Unsafe: the forward changes its precision. Where float32 is what you want, take the scaler out instead.
+
+    ## References
+    - https://pytorch.org/docs/stable/amp.html#autocasting
+    """
+
+    code, name, severity = "AMP210", "scaler-without-autocast", Severity.WARNING
+    fix = Applicability.UNSAFE
+    mentions = (("GradScaler", ".scale("),)
+
+    VALID = (
+        """\
+import torch
+
+def train(model, loader, optimizer, criterion):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        loss = criterion(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 1)
+
+    @torch.autocast("cuda")
+    def forward(self, x):
+        return self.fc(x)
+
+def train(loader, optimizer):
+    net, scaler = Net().cuda(), torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        loss = torch.nn.functional.mse_loss(net(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+    )
+    INVALID = (
+        Invalid(
+            """\
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+def train(loader):
+    net = Net().cuda()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    criterion = torch.nn.MSELoss()
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        out = net(x.cuda())
+        loss = criterion(out, y.cuda())
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            """\
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+def train(loader):
+    net = Net().cuda()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    criterion = torch.nn.MSELoss()
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            out = net(x.cuda())
+            loss = criterion(out, y.cuda())
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (20,),
+        ),
+    )
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        if any(word in source.text for word in _HALF_WORDS):
+            return
+        seen: set[object] = set()
+        for routine in source.routines:
+            for do in routine.events:
+                if do.event.kind is EventKind.BACKWARD and do.event.scaler and do.site.span not in seen:
+                    seen.add(do.site.span)
+                    yield from self._backward(do, source)
+
+    def _backward(self, do: Do, source: Source) -> Iterator[Finding]:
+        call = windows.node_at(do.site, source)
+        loss = loss_of(call) if call is not None else None
+        if call is None or loss is None:
+            return
+        values = derivation(loss, source)
+        calls = [node for value in values for node in walk(value) if isinstance(node, ast.Call)]
+        forwards = [node for node in calls if _is_forward(node, source)]
+        if not forwards or not all(_is_known(node, source, 0) for node in calls):
+            return
+        yield self.finding(
+            source,
+            do.site.span,
+            f"{do.event.scaler} scales a loss whose forward never enters an autocast region: it runs in float32",
+            proven=do.site.proven,
+            symbol=do.site.function,
+            repair=_repair(call, forwards, values, source),
+        )
+
+
+def _is_forward(call: ast.Call, source: Source) -> bool:
+    """Whether it runs a module."""
+    return any(
+        binding.form is Form.OBJECT or (binding.form is Form.INSTANCE and binding.symbol.startswith("torch"))
+        for binding in source.resolve(call.func)
+    )
+
+
+def _is_known(call: ast.Call, source: Source, depth: int) -> bool:
+    """Whether all that a call runs is seen here or belongs to torch."""
+    return depth < _MAX_DEPTH and all(_binding_known(one, call, source, depth) for one in source.resolve(call.func))
+
+
+def _binding_known(binding: Binding, call: ast.Call, source: Source, depth: int) -> bool:
+    if binding.form in (Form.SYMBOL, Form.PARTIAL):
+        return binding.symbol.startswith(_KNOWN_LIBRARIES)
+    if binding.form is Form.INSTANCE:
+        inner = [node for node in walk(binding.node)[1:] if isinstance(node, ast.Call)]
+        return binding.symbol.startswith(_KNOWN_LIBRARIES) and all(_is_known(one, source, depth + 1) for one in inner)
+    if binding.form is Form.CLASS:
+        return True
+    if binding.form in (Form.FUNCTION, Form.OBJECT):
+        body = _body(binding)
+        return (
+            body is not None
+            and _lies_in(body, source)
+            and all(_is_known(node, source, depth + 1) for node in walk(body) if isinstance(node, ast.Call))
+        )
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in _METHODS
+    return isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id)
+
+
+def _body(binding: Binding) -> ast.AST | None:
+    if binding.form is Form.FUNCTION:
+        return binding.node  # type: ignore[no-any-return]
+    methods = (one for one in getattr(binding.node, "body", []) if isinstance(one, ast.FunctionDef))
+    return next((method for method in methods if method.name in ("forward", "__call__")), None)
+
+
+def _lies_in(node: ast.AST, source: Source) -> bool:
+    return any(ancestor is source.tree for ancestor in source.ancestors(node))
+
+
+def _repair(call: ast.Call, forwards: list[ast.Call], values: list[ast.expr], source: Source) -> Repair | str:
+    if "torch" not in source.import_aliases:
+        return "torch is not imported by its name; import it, and put the forward under torch.autocast"
+    backward = places.statement_of(call, source)
+    block = _block(backward, source)
+    inside = [statement for value in values if (statement := _in_block(value, block, source)) is not None]
+    start = [statement for one in forwards if (statement := _in_block(one, block, source)) is not None]
+    if not start or backward in start:
+        return "the forward stands in the backward statement; give the loss a name, and compute it under torch.autocast"
+    first = min(start, key=lambda statement: statement.lineno)
+    last = max((one for one in inside if one is not backward), key=lambda statement: statement.lineno)
+    quote = "'" if source.text.count("'") > source.text.count('"') else '"'
+    arguments = {"opening": f"torch.autocast({quote}cuda{quote})", "last": str(last.lineno)}
+    message = "Run the forward and the loss under autocast"
+    return Repair("extend_region", Applicability.UNSAFE, message, source.span(first), arguments)
+
+
+def _block(statement: ast.stmt, source: Source) -> list[ast.stmt]:
+    holder = next(source.ancestors(statement))
+    blocks = (getattr(holder, name, []) for name in ("body", "orelse", "finalbody"))
+    return next((block for block in blocks if isinstance(block, list) and statement in block), [])
+
+
+def _in_block(node: ast.AST, block: list[ast.stmt], source: Source) -> ast.stmt | None:
+    around = (node, *source.ancestors(node))
+    return next((one for one in around if isinstance(one, ast.stmt) and one in block), None)
