@@ -83,7 +83,7 @@ def fuzz(name: str, folder: Path, seconds: int) -> dict[str, object]:
     said = done.stderr + done.stdout
     runs = re.search(r"number_of_executed_units: *(\d+)", said)
     covered = re.findall(r"cov: (\d+) ft: (\d+)", said)
-    broken = sorted(path for path in (folder / name / "broken").iterdir() if path.suffix != ".trace")
+    broken = sorted(path for path in (folder / name / "broken").glob("*") if path.suffix != ".trace")
     result: dict[str, object] = {
         "seconds": seconds,
         "executions": int(runs[1]) if runs else 0,
