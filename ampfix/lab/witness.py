@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
 
 from ampfix.codemods.fixpoint import fix_text
 from ampfix.findings import Applicability
 from ampfix.lint.engine import check_source
+from ampfix.lint.project import Project
 from ampfix.rules import ProtocolRule, all_rules
 
 
@@ -32,13 +36,31 @@ def codes_of(violations: Iterable[str]) -> set[str]:
 
 def codes_found(files: Mapping[str, str]) -> set[str]:
     """What `check` reports in a loop's files. Raises ValueError for text that is not Python."""
-    return {finding.code for path, text in files.items() for finding in check_source(text, path)}
+    with _laid_out(files) as paths:
+        check = partial(check_source, project=Project())
+        return {finding.code for name, text in files.items() for finding in check(text, str(paths[name]))}
 
 
 def repaired(files: Mapping[str, str], kinds: Iterable[Applicability]) -> dict[str, str]:
     """The files as `fix` leaves them, with repairs of these kinds applied."""
     allowed = tuple(kinds)
-    return {
-        path: fix_text(text, lambda source, path=path: check_source(source, path), allowed).text  # type: ignore[misc]
-        for path, text in files.items()
-    }
+    fixed: dict[str, str] = {}
+    with _laid_out(files) as paths:
+        project = Project()
+        for name, path in paths.items():
+            check = partial(check_source, path=str(path), project=project)
+            fixed[name] = fix_text(files[name], check, allowed).text
+            path.write_text(fixed[name], encoding="utf-8")
+            project.forget(str(path))
+    return fixed
+
+
+@contextmanager
+def _laid_out(files: Mapping[str, str]) -> Iterator[dict[str, Path]]:
+    """The files in a folder of their own, where each finds what it imports from the others."""
+    with tempfile.TemporaryDirectory(prefix="ampfix-") as folder:
+        paths = {name: Path(folder, name) for name in files}
+        for name, path in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[name], encoding="utf-8")
+        yield paths
