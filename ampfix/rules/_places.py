@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ampfix.program import Source
+from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -126,3 +126,13 @@ def receiver(call: ast.Call) -> str:
 
 def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
+
+
+def calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:
+    """Calls of a function in its own file."""
+    for node in source.nodes((ast.Call,)):
+        assert isinstance(node, ast.Call)
+        if function.name not in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+            continue
+        if any(b.form is Form.FUNCTION and b.node is function for b in source.resolve(node.func)):
+            yield node

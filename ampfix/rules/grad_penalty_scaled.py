@@ -179,6 +179,21 @@ def _scaler_of(outputs: ast.expr, function: ast.AST, source: Source) -> tuple[st
         for call in places.methods_called(value, "scale"):
             assert isinstance(call.func, ast.Attribute)
             held = source.held(call.func.value)
+            if held.role is not Role.SCALER:
+                held = _handed(places.receiver(call), function, source)
             if held.role is Role.SCALER:
                 return places.receiver(call), held
     return None
+
+
+def _handed(name: str, function: ast.AST, source: Source) -> Held:
+    """What the callers in this file pass for a parameter."""
+    if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        names = [parameter.arg for parameter in function.args.args]
+        for call in places.calls_of(function, source):
+            place = names.index(name) if name in names else len(call.args)
+            given = next((k.value for k in call.keywords if k.arg == name), None)
+            value = call.args[place] if given is None and place < len(call.args) else given
+            if value is not None and source.held(value).role is Role.SCALER:
+                return source.held(value)
+    return Held(Role.OTHER, False)

@@ -209,11 +209,8 @@ def _step_behind(node: ast.AST, source: Source) -> tuple[Do, ast.AST] | None:
 
 def _calls_of_helper(node: ast.AST, source: Source) -> Iterator[ast.Call]:
     function = places.function_of(node, source)
-    for call in source.nodes((ast.Call,)):
-        if isinstance(call, ast.Call) and function is not None and not isinstance(function, ast.Lambda):
-            named = getattr(call.func, "attr", getattr(call.func, "id", "")) == function.name
-            if named and any(binding.node is function for binding in source.resolve(call.func)):
-                yield call
+    if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield from places.calls_of(function, source)
 
 
 def _between(spot: ast.AST, routine: Routine, source: Source) -> Do | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, Role, ScalerBuilt, Source
+from ampfix.program import Role, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
@@ -191,28 +191,28 @@ def main(model, loader, optimizer):
         function = places.function_of(scaler.node, source)
         if function is None or isinstance(function, ast.Lambda) or function.name.startswith("__"):
             return []
-        used_here = any(places.receiver(call) == scaler.target for call in places.methods_called(function, "scale"))
+        uses = [call for call in places.methods_called(function, "scale") if places.receiver(call) == scaler.target]
         tests = places.tests_around(scaler.node, source)
-        if not used_here or _builds_optimizer(function, source) or any(_asks_once(test, scaler) for test in tests):
+        if not uses or _builds_optimizer(function, source) or any(_asks_once(test, scaler) for test in tests):
             return []
-        calls = list(_calls_of(function, source))
+        calls = list(places.calls_of(function, source))
         looped = [call for call in calls if places.loops_around(call, source)]
         proven = bool(looped) and not any(_builds_optimizer(places.loops_around(c, source)[-1], source) for c in looped)
         named = _EPOCH.search(function.name) or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
         if not proven and (calls or not named):
             return []
-        return [
-            self.finding(
-                source,
-                source.span(scaler.node),
-                f"{scaler.target} is built anew by every call of {function.name}, so its scale starts over each time",
-                proven=proven,
-                symbol=function.name,
-                repair=self._repair(scaler, {}, source)
-                if proven
-                else f"the calls of {function.name} are not seen; build the scaler beside the optimizer and hand it in",
-            )
-        ]
+        each_step = proven and not any(places.loops_around(call, source) for call in uses)
+        finding = self.finding(
+            source,
+            source.span(scaler.node),
+            f"{scaler.target} is built anew by every call of {function.name}, so its scale starts over each time",
+            proven=proven,
+            symbol=function.name,
+            repair=self._repair(scaler, {}, source)
+            if proven
+            else f"the calls of {function.name} are not seen; build the scaler beside the optimizer and hand it in",
+        )
+        return [replace(finding, severity=Severity.ERROR) if each_step else finding]
 
     def _repair(self, scaler: ScalerBuilt, arguments: dict[str, str], source: Source) -> Repair:
         message = f"Build {scaler.target} once, in front of the loop"
@@ -245,12 +245,3 @@ def _asks_once(test: ast.expr, scaler: ScalerBuilt) -> bool:
     """`if self.scaler is None`, `if not hasattr(self, "scaler")`: it is built the first time alone."""
     text = places.spelled(test)
     return scaler.target in text or scaler.target.rpartition(".")[2] in text
-
-
-def _calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:
-    for node in source.nodes((ast.Call,)):
-        assert isinstance(node, ast.Call)
-        if function.name not in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
-            continue
-        if any(b.form is Form.FUNCTION and b.node is function for b in source.resolve(node.func)):
-            yield node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -174,17 +175,30 @@ def train(model, loader, optimizer, path, resume):
     ) -> Repair | str:
         if not entry.key:
             return f"the optimizer's state has a file of its own here; give {pair.scaler} one as well"
+        handed = {}
         if not checkpoints.in_reach(pair.scaler, entry.call, source):
-            return f"{pair.scaler} is not known here; hand it in, and keep its state beside the optimizer's"
+            if not _can_be_handed_in(pair.scaler, entry, source):
+                return f"{pair.scaler} is not known here; hand it in, and keep its state beside the optimizer's"
+            handed = {"handed": pair.scaler}
         optional = any(scaler.optional for scaler in source.scalers if scaler.target == pair.scaler)
         arguments = {
-            "scaler": pair.scaler,
+            "scaler": pair.scaler.rpartition(".")[2] if handed else pair.scaler,
+            **handed,
             "key": known_keys[0] if len(known_keys) == 1 else checkpoints.scaler_key(entry.key),
             **({"optional": "yes"} if optional else {}),
             **({"checkpoint": entry.checkpoint} if entry.checkpoint else {}),
         }
         message = f"Keep the state of {pair.scaler} in the checkpoint"
         return Repair("keep_scaler_state", Applicability.SAFE, message, source.span(entry.call), arguments)
+
+
+def _can_be_handed_in(scaler: str, entry: checkpoints.Entry, source: Source) -> bool:
+    """Whether this is a function of the module that is only called where the scaler is known."""
+    function = places.function_of(entry.call, source)
+    if function is None or isinstance(function, ast.Lambda) or function not in source.tree.body:
+        return False
+    calls = list(places.calls_of(function, source))
+    return bool(calls) and all(checkpoints.in_reach(scaler, call, source) for call in calls)
 
 
 def _is_off(scaler: str, source: Source) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Binding, Do, Form, Source
@@ -18,6 +20,7 @@ from ampfix.rules._losses import derivation, loss_of
 _KNOWN_LIBRARIES = ("torch.", "torchvision.", "math.", "numpy.")
 _HALF_WORDS = ("autocast", ".half(", "float16", "bfloat16", "amp.initialize", "deepspeed", "accelerat", "lightning")
 _MAX_DEPTH = 6  # modules inside modules inside one file
+_HARMLESS_LIBRARIES = frozenset({"torch", "torchvision", "numpy", "tqdm", "pandas", "PIL", "matplotlib", "sklearn"})
 # Methods of tensors and modules that compute in the dtype of what they are called on.
 _METHODS = frozenset(
     {
@@ -53,12 +56,21 @@ _METHODS = frozenset(
 )
 
 
+class Sight(IntEnum):
+    """How much is seen of what the forward runs: FOREIGN code could open a region, an OPEN value may hold anything."""
+
+    FOREIGN = 0
+    OPEN = 1
+    WHOLE = 2
+
+
 class ScalerWithoutAutocast(Rule):
     """A GradScaler scales the loss of a loop whose forward never enters an autocast region.
 
     ## What it does
     Finds scaled losses in files without any autocast region and without half tensors, where all code that the forward
-    runs is seen. A model that comes from elsewhere, and may open a region itself, keeps this rule silent.
+    runs is seen. Imported code, which may open a region itself, keeps this rule silent; a model that is handed in from
+    nobody knows where makes it a note.
 
     ## Why is this bad
     The forward runs in float32: nothing is faster or smaller, while every step pays for scaling, a check of all
@@ -91,9 +103,10 @@ class ScalerWithoutAutocast(Rule):
     VALID = (
         """\
 import torch
+from networks import build
 
-def train(model, loader, optimizer, criterion):
-    scaler = torch.amp.GradScaler("cuda")
+def train(loader, optimizer, criterion):
+    model, scaler = build(), torch.amp.GradScaler("cuda")
     for x, y in loader:
         loss = criterion(model(x), y)
         scaler.scale(loss).backward()
@@ -194,49 +207,70 @@ def train(loader):
         values = derivation(loss, source)
         calls = [node for value in values for node in walk(value) if isinstance(node, ast.Call)]
         forwards = [node for node in calls if _is_forward(node, source)]
-        if not forwards or not all(_is_known(node, source, 0) for node in calls):
+        sight = min((_sight(node, source, 0) for node in calls), default=Sight.FOREIGN)
+        if not forwards or sight is Sight.FOREIGN or (sight is Sight.OPEN and _imports_modules(source)):
             return
         yield self.finding(
             source,
             do.site.span,
             f"{do.event.scaler} scales a loss whose forward never enters an autocast region: it runs in float32",
-            proven=do.site.proven,
+            proven=do.site.proven and sight is Sight.WHOLE,
             symbol=do.site.function,
             repair=_repair(call, forwards, values, source),
         )
 
 
 def _is_forward(call: ast.Call, source: Source) -> bool:
-    """Whether it runs a module."""
-    return any(
-        binding.form is Form.OBJECT or (binding.form is Form.INSTANCE and binding.symbol.startswith("torch"))
-        for binding in source.resolve(call.func)
-    )
-
-
-def _is_known(call: ast.Call, source: Source, depth: int) -> bool:
-    """Whether all that a call runs is seen here or belongs to torch."""
-    return depth < _MAX_DEPTH and all(_binding_known(one, call, source, depth) for one in source.resolve(call.func))
-
-
-def _binding_known(binding: Binding, call: ast.Call, source: Source, depth: int) -> bool:
-    if binding.form in (Form.SYMBOL, Form.PARTIAL):
-        return binding.symbol.startswith(_KNOWN_LIBRARIES)
-    if binding.form is Form.INSTANCE:
-        inner = [node for node in walk(binding.node)[1:] if isinstance(node, ast.Call)]
-        return binding.symbol.startswith(_KNOWN_LIBRARIES) and all(_is_known(one, source, depth + 1) for one in inner)
-    if binding.form is Form.CLASS:
+    """Whether it runs a module, or something handed in that may be one."""
+    found = source.resolve(call.func)
+    if any(one.form is Form.OBJECT or (one.form is Form.INSTANCE and one.symbol.startswith("torch")) for one in found):
         return True
+    is_value = all(one.form in (Form.PARAMETER, Form.UNKNOWN) for one in found)
+    return is_value and _sight(call, source, 0) is Sight.OPEN
+
+
+def _sight(call: ast.Call, source: Source, depth: int) -> Sight:
+    """How much is seen of what a call runs."""
+    if depth >= _MAX_DEPTH:
+        return Sight.FOREIGN
+    return min(_sight_of(one, call, source, depth) for one in source.resolve(call.func))
+
+
+def _sight_of(binding: Binding, call: ast.Call, source: Source, depth: int) -> Sight:
+    if binding.form in (Form.SYMBOL, Form.PARTIAL, Form.INSTANCE):
+        if not binding.symbol.startswith(_KNOWN_LIBRARIES):
+            return Sight.FOREIGN
+        inside = walk(binding.node)[1:] if binding.form is Form.INSTANCE else ()
+        return _least(inside, source, depth)
+    if binding.form in (Form.CLASS, Form.NONE):
+        return Sight.WHOLE
     if binding.form in (Form.FUNCTION, Form.OBJECT):
         body = _body(binding)
-        return (
-            body is not None
-            and _lies_in(body, source)
-            and all(_is_known(node, source, depth + 1) for node in walk(body) if isinstance(node, ast.Call))
-        )
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr in _METHODS
-    return isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id)
+        if body is None or not _lies_in(body, source):
+            return Sight.FOREIGN
+        return _least(walk(body), source, depth)
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
+        return Sight.WHOLE
+    if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
+        return Sight.WHOLE
+    return Sight.OPEN
+
+
+def _least(nodes: Iterable[ast.AST], source: Source, depth: int) -> Sight:
+    calls = (node for node in nodes if isinstance(node, ast.Call))
+    return min((_sight(call, source, depth + 1) for call in calls), default=Sight.WHOLE)
+
+
+def _imports_modules(source: Source) -> bool:
+    """Whether the file imports code that could bring a model with a region of its own."""
+    for node in source.nodes((ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            return True
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]  # type: ignore[attr-defined]
+        roots = {name.partition(".")[0] for name in names}
+        if roots - sys.stdlib_module_names - _HARMLESS_LIBRARIES:
+            return True
+    return False
 
 
 def _body(binding: Binding) -> ast.AST | None:

@@ -17,13 +17,13 @@ from ampfix.codemods.tree import LOOPS, Tree
 
 def calls_in_loops(tree: Tree, function: cst.FunctionDef) -> bool:
     """Whether this file calls `function` in a loop."""
-    return any(next(tree.enclosing(call, LOOPS), None) is not None for call in _calls(tree, function))
+    return any(next(tree.enclosing(call, LOOPS), None) is not None for call in calls_of(tree, function))
 
 
 def hand_over(tree: Tree, function: cst.FunctionDef, name: str, construction: str) -> list[Change]:
     """Build `name` in front of the loops that call `function`, and pass it on. Raises CannotRepair for other uses."""
     title = function.name.value
-    calls = list(_calls(tree, function))
+    calls = list(calls_of(tree, function))
     known = {id(function.name), *(id(call.func) for call in calls)}
     if tree.function(function) is not tree.module or any(
         isinstance(node, cst.Name) and node.value == title and id(node) not in known and not _is_a_member(tree, node)
@@ -37,11 +37,12 @@ def hand_over(tree: Tree, function: cst.FunctionDef, name: str, construction: st
         if not loops or (isinstance(caller, cst.FunctionDef) and calls_in_loops(tree, caller)):
             raise CannotRepair(f"not every call of {title} stands in the loop over the epochs; hand the scaler in")
         build = Before(loops[-1], f"{name} = {construction}")
-        changes += [_with_argument(call, name), *(() if build in changes else (build,))]
+        changes += [with_argument(call, name, name), *(() if build in changes else (build,))]
     return changes
 
 
-def _calls(tree: Tree, function: cst.FunctionDef) -> Iterator[cst.Call]:
+def calls_of(tree: Tree, function: cst.FunctionDef) -> Iterator[cst.Call]:
+    """Calls of a function in its file, by its name."""
     title = function.name.value
     own = tree.function(function) is tree.module and not isinstance(_holder(tree, function), cst.ClassDef)
     for node in tree.walk(tree.module):
@@ -67,14 +68,14 @@ def _with_parameter(function: cst.FunctionDef, name: str) -> Replace:
     parameters, new = function.params, cst.Param(cst.Name(name))
     simple = isinstance(parameters.star_arg, cst.MaybeSentinel) and parameters.star_kwarg is None
     if simple and not parameters.kwonly_params and all(parameter.default is None for parameter in parameters.params):
-        changed = parameters.with_changes(params=_appended(parameters.params, new))
+        changed = parameters.with_changes(params=appended(parameters.params, new))
     else:
         star = cst.ParamStar() if isinstance(parameters.star_arg, cst.MaybeSentinel) else parameters.star_arg
-        changed = parameters.with_changes(star_arg=star, kwonly_params=_appended(parameters.kwonly_params, new))
+        changed = parameters.with_changes(star_arg=star, kwonly_params=appended(parameters.kwonly_params, new))
     return Replace(parameters, lambda _: changed, name)
 
 
-def _appended(parameters: Sequence[cst.Param], new: cst.Param) -> list[cst.Param]:
+def appended(parameters: Sequence[cst.Param], new: cst.Param) -> list[cst.Param]:
     """`new` behind the others, on a line of its own where they have one each."""
     if not parameters:
         return [new]
@@ -84,9 +85,10 @@ def _appended(parameters: Sequence[cst.Param], new: cst.Param) -> list[cst.Param
     return [*front, open_, closed]
 
 
-def _with_argument(call: cst.Call, name: str) -> Replace:
+def with_argument(call: cst.Call, name: str, value: str) -> Replace:
+    """The call with a last argument `name=value`."""
     plain = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    new = cst.Arg(cst.Name(name), keyword=cst.Name(name), equal=plain)
+    new = cst.Arg(cst.parse_expression(value), keyword=cst.Name(name), equal=plain)
 
     def build(node: cst.CSTNode) -> cst.CSTNode:
         updated = cst.ensure_type(node, cst.Call)

@@ -1,16 +1,20 @@
 """Puts a scaler's state into a checkpoint beside the optimizer's, or reads it back where the checkpoint has it.
 
 Span: `optimizer.state_dict()` or `optimizer.load_state_dict(...)`. Arguments: `scaler`: source text; `key`; for a load
-`checkpoint`: source text of the dictionary; `optional`: present where the scaler may be None.
+`checkpoint`: source text of the dictionary; `optional`: present where the scaler may be None; `handed`: source text of
+the scaler at the callers, where the function has to be given it. It takes None then, for callers in other files.
 A disabled scaler's state is empty, and torch refuses to load that into an enabled one: hence `get`, not `in`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
 from ampfix.codemods.changes import After, Change, Replace
 from ampfix.codemods.errors import CannotRepair
+from ampfix.codemods.plans._handover import appended, calls_of, with_argument
 from ampfix.codemods.tree import Tree
 from ampfix.findings import Repair
 
@@ -19,7 +23,12 @@ _PLAIN = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:
     call = tree.at(repair.span)
-    scaler, optional = repair.arguments["scaler"], "optional" in repair.arguments
+    scaler, handed = repair.arguments["scaler"], repair.arguments.get("handed", "")
+    optional = "optional" in repair.arguments or handed != ""
+    return [*_kept(tree, call, repair, scaler, optional), *(_handed_in(tree, call, scaler, handed) if handed else ())]
+
+
+def _kept(tree: Tree, call: cst.CSTNode, repair: Repair, scaler: str, optional: bool) -> list[Change]:
     key = f"{tree.quote}{repair.arguments['key']}{tree.quote}"
     if "checkpoint" in repair.arguments:
         return _restore(tree, call, repair.arguments["checkpoint"], scaler, key, optional)
@@ -33,6 +42,20 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
             base = tree.code(holder.targets[0].target.value)
             return [After(holder, f"{base}[{key}] = {state}")]
     raise CannotRepair("the checkpoint is not put together here")
+
+
+def _handed_in(tree: Tree, call: cst.CSTNode, name: str, value: str) -> Iterator[Change]:
+    function = tree.function(call)
+    if not isinstance(function, cst.FunctionDef):
+        raise CannotRepair("the checkpoint is not handled in a function")
+    parameters, new = function.params, cst.Param(cst.Name(name), default=cst.Name("None"), equal=_PLAIN)
+    if isinstance(parameters.star_arg, cst.MaybeSentinel) and not parameters.kwonly_params:
+        changed = parameters.with_changes(params=appended(parameters.params, new))
+    else:
+        changed = parameters.with_changes(kwonly_params=appended(parameters.kwonly_params, new))
+    yield Replace(parameters, lambda _: changed, name)
+    for one in calls_of(tree, function):
+        yield with_argument(one, name, value)
 
 
 def _restore(tree: Tree, call: cst.CSTNode, checkpoint: str, scaler: str, key: str, optional: bool) -> list[Change]:
