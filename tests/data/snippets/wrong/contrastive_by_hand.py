@@ -1,0 +1,15 @@
+import torch
+import torch.nn.functional as F
+
+
+def contrast(vectors, temperature=0.07):
+    vectors = F.normalize(vectors, dim=-1)
+    scores = torch.matmul(vectors, vectors.T) / temperature
+    weights = torch.exp(scores)
+    shares = weights / weights.sum(dim=-1, keepdim=True)
+    return -torch.log(shares.diagonal()).mean()
+
+
+def train_step(net, images):
+    with torch.autocast("cuda"):
+        return contrast(net(images))
