@@ -16,11 +16,11 @@ from ampfix.lint import check_source
 
 BUG = """\
 import torch
-
 def train(model, loader, optimizer):
     scaler, scheduler = torch.amp.GradScaler("cuda"), torch.optim.lr_scheduler.StepLR(optimizer, 9)
     for x, y in loader:
-        scaler.scale(model(x, y)).backward()
+        with torch.autocast("cuda", dtype=torch.float16): loss = model(x, y)
+        scaler.scale(loss).backward()
         torch.nn.utils.clip_grad_norm_(
             model.parameters(), 1.0)
         scaler.step(optimizer)
@@ -67,7 +67,7 @@ def test_full_shows_source_path_and_fix(project: Path, capsys: pytest.CaptureFix
         "  |",
         "7 |         torch.nn.utils.clip_grad_norm_(",
         "  |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-        "  = path: backward (line 6), clip (line 7)",
+        "  = path: autocast_enter (line 5), backward (line 6), clip (line 7)",
         "  = fix: Insert `scaler.unscale_(optimizer)` before the clip",
         "",
         "Found 1 finding in 1 file; 1 [*] fixable with `ampfix fix`.",

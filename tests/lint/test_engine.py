@@ -16,11 +16,11 @@ from ampfix.rules import all_rules
 
 BUG = """\
 import torch
-
 def train(model, loader, optimizer):
     scaler = torch.amp.GradScaler("cuda")
     for x, y in loader:
-        scaler.scale(model(x, y)).backward()
+        with torch.autocast("cuda", dtype=torch.float16): loss = model(x, y)
+        scaler.scale(loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scaler.step(optimizer)
         scaler.update()

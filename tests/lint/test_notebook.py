@@ -24,7 +24,9 @@ TRAIN = """\
 def train(model, loader, optimizer):
     scaler = GradScaler()
     for x, y in loader:
-        scaler.scale(model(x, y)).backward()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         !nvidia-smi
         scaler.step(optimizer)
@@ -69,9 +71,9 @@ def test_findings_are_told_by_cell_and_line_in_it(lesson: Path) -> None:
     found = check_paths(["lesson.ipynb"]).findings
     assert [(finding.code, finding.cell, finding.span.start.line) for finding in found] == [
         ("AMP601", 4, 3),
-        ("AMP101", 4, 6),
+        ("AMP101", 4, 8),
     ]
-    assert [(point.cell, point.span.start.line) for point in found[1].trace] == [(4, 5), (4, 6)]
+    assert [(point.cell, point.span.start.line) for point in found[1].trace] == [(4, 5), (4, 7), (4, 8)]
 
 
 def test_the_whole_directory_is_searched_for_notebooks(lesson: Path) -> None:
@@ -122,7 +124,7 @@ def test_a_diff_is_accepted_by_git(lesson: Path, capsys: pytest.CaptureFixture[s
 
 def test_what_stays_is_told_by_cell(lesson: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fix", ".", "--unfixable", "AMP101"]) == 1
-    assert "lesson.ipynb:cell 4:6:9: AMP101" in capsys.readouterr().out
+    assert "lesson.ipynb:cell 4:8:9: AMP101" in capsys.readouterr().out
 
 
 def test_noqa_works_in_cells(lesson: Path) -> None:

@@ -15,7 +15,9 @@ import torch
 def train(model, loader, optimizer):
     scaler = torch.amp.GradScaler("cuda")
     for x, y in loader:
-        scaler.scale(model(x, y)).backward()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
 """
 CLIP = """\
         torch.nn.utils.clip_grad_norm_(

@@ -31,7 +31,9 @@ from torch.cuda.amp import GradScaler
 def train(model, loader, optimizer):
     scaler = GradScaler()  # über-scaler
     for x, y in loader:
-        scaler.scale(model(x, y)).backward()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
         torch.nn.utils.clip_grad_norm_(
             model.parameters(), 1.0)
         scaler.step(optimizer)
