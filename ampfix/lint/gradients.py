@@ -157,7 +157,7 @@ class _Flow:
             return env
         if isinstance(target, ast.Subscript) and taint is not None:
             base = dotted(target.value) or ""
-            if LOGGER.search(base) and taint.kind is Kind.VALUE:
+            if taint.kind is Kind.VALUE and (LOGGER.search(base) or _is_setting(target)):
                 self._expressions.sink(taint)
             return {**env, base: merged} if (merged := merged_taint(env.get(base), taint)) and base else env
         return self._expressions.bound(target, taint, env)
@@ -175,3 +175,9 @@ class _Flow:
             if base is not None and merged is not None:
                 return {**env, base: merged}
         return env
+
+
+def _is_setting(target: ast.Subscript) -> bool:
+    """`group["lr"] = ...`: a decision about the step."""
+    key = target.slice
+    return isinstance(key, ast.Constant) and key.value in ("lr", "weight_decay", "momentum", "betas")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Protocol
 
 from ampfix.lint.clips import owner_of
@@ -18,6 +20,7 @@ from ampfix.protocol import EventKind
 
 _DEPTH = 3  # of helpers that hand on what helpers return
 _KINDS = {Change.READ: EventKind.READ_GRAD, Change.EDIT: EventKind.EDIT_GRAD, Change.ZERO: EventKind.ZERO_GRAD}
+_SPEAKS = re.compile(r"grad|norm", re.IGNORECASE)  # what a helper of another file that returns their values is called
 OWN_CLIP = "<own clip>"
 """The subject of a READ_GRAD that a hand-written clip compares with its threshold."""
 
@@ -56,7 +59,7 @@ class GradientReader:
         function = scope.node
         if function not in self._known:
             self._known[function] = None  # a function that calls itself
-            if depth <= _DEPTH and _concerned(function, self._calls_gradients(scope, depth)):
+            if depth <= _DEPTH and _concerned(function, scope, self._calls_gradients(scope, depth)):
                 self._known[function] = gradients_in(function, self._calls_gradients(scope, depth))
         return self._known[function]
 
@@ -71,13 +74,28 @@ class GradientReader:
         return returns
 
 
-def _concerned(function: ast.AST, returns: Callable[[ast.Call], bool]) -> bool:
+def _concerned(function: ast.AST, scope: Scope, returns: Callable[[ast.Call], bool]) -> bool:
+    """Whether a function reaches for gradients, or calls one that does."""
     nodes = walk(function)
     if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in nodes):
         return True
-    return any(isinstance(node, ast.Call) and _speaks_of_gradients(node) and returns(node) for node in nodes)
+    local = _reaching(list(scope.chain())[-1].node)
+    return any(
+        isinstance(node, ast.Call) and ((name := _called(node)) in local or _SPEAKS.search(name)) and returns(node)
+        for node in nodes
+    )
 
 
-def _speaks_of_gradients(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    return any(word in name.lower() for word in ("grad", "norm", "unscale", "clip", "overflow", "finite"))
+@lru_cache(maxsize=8)
+def _reaching(root: ast.AST) -> frozenset[str]:
+    """The functions of a file that reach for gradients."""
+    definitions = (node for node in walk(root) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return frozenset(
+        definition.name
+        for definition in definitions
+        if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk(definition))
+    )
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

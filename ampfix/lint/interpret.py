@@ -14,6 +14,7 @@ from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
 from ampfix.lint.paths import Past, Path, assign, split
 from ampfix.lint.prune import every_node
+from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
     Assign,
     Block,
@@ -51,6 +52,7 @@ _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
+_WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
 _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
@@ -82,7 +84,8 @@ class _Interpreter:
         self._order = list(flatten(routine.body))
         self._index = {id(do): index for index, do in enumerate(self._order)}
         self._names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
-        self._atoms = Atoms(routine.body)
+        self._body = self._turns()
+        self._atoms = Atoms(self._body)
         self._states: dict[State, State] = {}
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
         self._events: dict[tuple[int, object], Event] = {}
@@ -93,8 +96,19 @@ class _Interpreter:
         state = ENTRY
         for name in self._names or (_UNNAMED,):
             state = state.with_optimizer(name)
-        self._block(self._routine.body, [Path(self._interned(state))])
+        self._block(self._body, [Path(self._interned(state))])
         return Interpretation(tuple(self._found.values()), self._unscales)
+
+    def _turns(self) -> Block:
+        """The routine's body: as a loop where it is one whole step, which is called again and again."""
+        body, events = self._routine.body, self._routine.events
+        kinds = {do.event.kind for do in events}
+        around = [do.site.loops for do in events if do.event.kind is EventKind.BACKWARD]
+        if not kinds >= _WHOLE_STEP or any(around) or not isinstance(self._routine.node, FUNCTIONS):
+            return body
+        names = [parameter.arg for parameter in parameters(self._routine.node)]
+        kept = ("self", "cls", *self._names, *(do.event.scaler for do in events))
+        return (Loop((Call(body),), (), tuple(name for name in names if name not in kept)),)
 
     # control flow
 

@@ -161,6 +161,8 @@ def train(model, loader, optimizer):
 
     def applies(self, occurrence: Occurrence) -> bool:
         step = self.place(occurrence)
+        if _updated_early(occurrence, step):
+            return False  # that update() is in the wrong place: one bug
         return not any(switched(update, step) for update in _updates(occurrence) if is_optional(update, step))
 
     def proven(self, occurrence: Occurrence) -> bool:
@@ -193,6 +195,18 @@ def train(model, loader, optimizer):
             arguments["drop"] = ";".join(place(update.site.statement) for update in partial)
         message = f"Let `{names[0]}.update()` follow the step"
         return Repair("place_update", Applicability.SAFE, message, last.site.span, arguments)
+
+
+def _updated_early(occurrence: Occurrence, step: Do) -> bool:
+    """Whether update() ran between the backward and the step."""
+    early = False
+    for do in occurrence.before:
+        if do is step:
+            return early
+        if do.event.kind is EventKind.BACKWARD:
+            early = False
+        early |= do.event.kind is EventKind.UPDATE and do.event.scaler == step.event.scaler
+    return early
 
 
 def _updates(occurrence: Occurrence) -> list[Do]:

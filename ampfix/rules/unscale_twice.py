@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import latest, only_settings, own_tests, place, switched
+from ampfix.rules._path import latest, only_settings, own_tests, place, switched, tests_of
 
 
 class UnscaleTwice(ProtocolRule):
@@ -189,6 +189,8 @@ def train(model, loader, optimizer):
         if earlier is None or earlier.event.kind is not EventKind.UNSCALE:
             return Repair("remove_statement", Applicability.SAFE, message, do.site.span)
         if earlier.site.function != do.site.function:
+            if set(tests_of(earlier)) <= set(tests_of(do)):
+                return Repair("remove_statement", Applicability.SAFE, message, do.site.span)
             return f"{earlier.site.function} (line {earlier.site.span.start.line}) unscales these gradients as well"
         arguments = {"first": place(earlier.site.statement)}
         backward = latest(occurrence.before, EventKind.BACKWARD)
