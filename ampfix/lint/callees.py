@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields, Given
 from ampfix.lint.frames import Frame, Namer
-from ampfix.lint.resolve import Resolver, is_super
+from ampfix.lint.resolve import Resolver, default_of, is_super
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.program import Binding, Form
 
@@ -100,7 +100,7 @@ class Callees:
         if callee.self_node is not None and self_name is not None and formal[:1] == [self_name]:
             owner = self._namer.canonical(callee.self_node, frame)
             bindings[formal.pop(0)] = owner if owner is not None else f"{prefix}{self_name}"
-        arguments = dict(self._arguments(callee, formal, node, frame))
+        arguments = {**dict(self._defaults(scope, node)), **dict(self._arguments(callee, formal, node, frame))}
         for name, (argument, caller) in arguments.items():
             path = self._namer.canonical(argument, caller)
             if path is not None:
@@ -116,6 +116,16 @@ class Callees:
             loops=frame.loops,
             fields=callee.fields or {},
         )
+
+    def _defaults(self, scope: Scope, node: ast.Call) -> Iterator[tuple[str, Argument]]:
+        """Constants that parameters hold where the call, in full view, does not set them."""
+        unclear = any(isinstance(argument, ast.Starred) for argument in node.args)
+        if unclear or any(keyword.arg is None for keyword in node.keywords) or not isinstance(scope.node, FUNCTIONS):
+            return
+        for parameter in parameters(scope.node):
+            default = default_of(parameter, scope.node)
+            if isinstance(default, ast.Constant):
+                yield parameter.arg, (default, Frame(scope.parent or scope))
 
     def _arguments(
         self, callee: Callee, formal: list[str], node: ast.Call, frame: Frame

@@ -11,7 +11,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
-from ampfix.program.tree import walk
+from ampfix.program.tree import unparsed, walk
 
 if TYPE_CHECKING:
     from ampfix.lint.fields import Fields
@@ -28,7 +28,7 @@ class Frame:
     bindings: local root name -> canonical path. arguments: parameter -> what the caller passed. prefix: marks other
     locals. fields: attribute of self -> what its constructor was given for it. bodies: what calling a parameter runs,
     where that is the function a decorator wraps; YIELD: the body of the `with` that a generator stands for. left: what
-    happens when an ExitStack in progress ends.
+    happens when an ExitStack in progress ends. paths: canonical names found so far, for these bindings and this scope.
     """
 
     scope: Scope
@@ -44,6 +44,7 @@ class Frame:
     fields: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
     bodies: Mapping[str, Block] = field(default_factory=dict)
     left: Mapping[str, list[Block]] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
 
     def passed(self, node: ast.expr) -> tuple[ast.expr, Frame] | None:
         """What a parameter, or an attribute that the constructor set from one, was given: the expression, its frame."""
@@ -72,7 +73,12 @@ class Namer:
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
         """The path of a name as the outermost function would write it; None where the expression has no path."""
         path = dotted(node)
-        return None if path is None else self._path(path, frame, 0)
+        if path is None:
+            return None
+        known = frame.paths.get(path)
+        if known is None:
+            known = frame.paths[path] = self._path(path, frame, 0)
+        return known
 
     def _path(self, path: str, frame: Frame, depth: int) -> str:
         cut = next((i for i, character in enumerate(path) if character in ".["), len(path))
@@ -138,8 +144,9 @@ class Namer:
         return self._condition(test, frame, 0)
 
     def _condition(self, test: ast.expr, frame: Frame, depth: int) -> Condition:
-        if isinstance(test, ast.Constant):
-            return Always(bool(test.value))
+        constant = test if isinstance(test, ast.Constant) else self._constant(test, frame)
+        if constant is not None:
+            return Always(bool(constant.value))
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             return negate(self._condition(test.operand, frame, depth))
         if isinstance(test, ast.BoolOp):
@@ -156,6 +163,10 @@ class Namer:
         operator, right = test.ops[0], test.comparators[0]
         if isinstance(right, ast.Constant) and isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             positive = isinstance(operator, (ast.Is, ast.Eq))
+            constant = self._constant(test.left, frame)
+            if constant is not None:
+                same = constant.value is right.value or constant.value == right.value
+                return Always(same == positive)
             if right.value is None:
                 presence = self._condition(test.left, frame, depth)
                 return negate(presence) if positive else presence
@@ -166,6 +177,15 @@ class Namer:
             if isinstance(operator, negated):
                 return Not(self.atom(ast.Compare(test.left, [plain()], test.comparators), frame))
         return self.atom(test, frame)
+
+    def _constant(self, node: ast.expr, frame: Frame) -> ast.Constant | None:
+        """The constant that a call gave a parameter which nothing changes."""
+        if not isinstance(node, ast.Name) or node.id not in frame.arguments:
+            return None
+        value, caller = frame.arguments[node.id]
+        if len(frame.scope.names.get(node.id, ())) != 1:
+            return None
+        return value if isinstance(value, ast.Constant) else self._constant(value, caller)
 
     def _unfold(self, test: ast.expr, frame: Frame, depth: int) -> Condition | None:
         """A flag stands for the expression it was set to; an optional scaler for the test it was built under."""
@@ -200,9 +220,9 @@ class Namer:
         if scope is frame.scope or not isinstance(scope, Scope):
             return self._condition(test, frame, depth)
         if not scope.is_function:
-            return self._condition(test, replace(frame, scope=scope, bindings={}), depth)
+            return self._condition(test, replace(frame, scope=scope, bindings={}, paths={}), depth)
         if scope in list(frame.scope.chain()):
-            return self._condition(test, replace(frame, scope=scope), depth)
+            return self._condition(test, replace(frame, scope=scope, paths={}), depth)
         owner = scope.owner_class()
         if owner is None or owner is not frame.scope.owner_class():
             return None
@@ -211,7 +231,7 @@ class Namer:
             for definition in definitions:
                 if isinstance(definition.value, ast.Name) and definition.scope is scope:
                     kept[definition.value.id] = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
-        rewritten = _Substitute(kept).visit(ast.parse(ast.unparse(test), mode="eval").body)
+        rewritten = _Substitute(kept).visit(ast.parse(unparsed(test), mode="eval").body)
         local = {node.id for node in walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
         if local - {scope.self_name()}:
             return None
@@ -219,8 +239,19 @@ class Namer:
 
     def atom(self, test: ast.expr, frame: Frame) -> Atom:
         names: set[str] = set()
-        rewritten = _Canonical(self, frame, names).visit(ast.parse(ast.unparse(test), mode="eval").body)
-        return Atom(ast.unparse(rewritten), frozenset(names))
+        return Atom(ast.unparse(self._renamed(test, frame, names)), frozenset(names))
+
+    def _renamed(self, node: Any, frame: Frame, names: set[str]) -> Any:
+        """A copy of an expression with every name in it canonical; notes these names."""
+        if isinstance(node, list):
+            return [self._renamed(item, frame, names) for item in node]
+        if not isinstance(node, ast.AST) or isinstance(node, (ast.expr_context, ast.Constant)):
+            return node
+        path = self.canonical(node, frame) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        if path is not None:
+            names.add(path)
+            return ast.Name(path, ast.Load())
+        return type(node)(**{name: self._renamed(getattr(node, name, None), frame, names) for name in node._fields})
 
 
 class _Names(Mapping[str, str]):
@@ -243,25 +274,6 @@ class _Names(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._names())
-
-
-class _Canonical(ast.NodeTransformer):
-    def __init__(self, namer: Namer, frame: Frame, names: set[str]) -> None:
-        self._namer, self._frame, self._names = namer, frame, names
-
-    def _rename(self, node: ast.expr) -> ast.expr:
-        path = self._namer.canonical(node, self._frame)
-        if path is None:
-            self.generic_visit(node)
-            return node
-        self._names.add(path)
-        return ast.Name(path)
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self._rename(node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        return self._rename(node)
 
 
 class _Substitute(ast.NodeTransformer):

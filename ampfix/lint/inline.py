@@ -104,7 +104,7 @@ class Inliner:
             outer = Frame(self._resolver.scope_of(function), depth=frame.depth + 1, call=frame.call, loops=frame.loops)
             outer = replace(outer, bodies={function.args.args[0].arg: body})
             self._open.append(function)
-            around = self._lower(inner, replace(outer, scope=self._resolver.scope_of(inner), closure=outer))
+            around = self._lower(inner, replace(outer, scope=self._resolver.scope_of(inner), closure=outer, paths={}))
             self._open.pop()
             if any(node is body[0] for node in _inside(around)):
                 return around

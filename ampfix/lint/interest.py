@@ -18,6 +18,7 @@ from ampfix.lint.symbols import CLIPS
 _EVENTS = frozenset({"backward", "unscale_", "step", "update", "zero_grad", "scale", "autocast", "custom_fwd", "grad"})
 _CLIPS = frozenset(symbol.rpartition(".")[2] for symbol in CLIPS)
 _WATCHED = _EVENTS | _CLIPS
+_BY_NAME = _WATCHED - {"step", "update", "scale"}  # of these only calls that look right count
 # Without one of these no state that a rule looks at arises: nothing is scaled and no gradient appears.
 _ESSENTIAL = frozenset({"backward", "unscale_", "scale"})
 _FINISHING = frozenset({"step", "update"})
@@ -85,7 +86,7 @@ def _spread(mentions: Mentions, imported: Mapping[str, frozenset[str]]) -> _Mark
     renamed = {alias: last for alias, last in _renamed(mentions.imports) if last in _WATCHED}
     marks: _Marks = {}
     for node, words in mentions.used.items():
-        own = (words & _WATCHED) | {renamed[word] for word in words & renamed.keys()}
+        own = (words & _BY_NAME) | mentions.called[node] | {renamed[word] for word in words & renamed.keys()}
         own.update(mark for word in words & imported.keys() for mark in imported[word])
         if own:
             marks[node] = frozenset(own)

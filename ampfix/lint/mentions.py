@@ -9,6 +9,9 @@ from functools import cached_property
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.program.tree import TreeIndex, walk
 
+# Methods whose names mean other things too: dict.update takes an argument, scaler.update none.
+_ARGUMENTS = {"update": (0,), "step": (0, 1), "scale": (1,)}
+
 
 class Mentions:
     """One file's names, seen without looking at what they are bound to."""
@@ -25,6 +28,21 @@ class Mentions:
             nodes = [*self._index.owned[scope], *(node for decorator in decorators for node in walk(decorator))]
             used = found[scope] = {node.id for node in nodes if isinstance(node, ast.Name)}
             used.update(node.attr for node in nodes if isinstance(node, ast.Attribute))
+        return found
+
+    @cached_property
+    def called(self) -> dict[ast.AST, set[str]]:
+        """Scope -> methods it calls with as many arguments as scalers, optimizers and schedulers take."""
+        found: dict[ast.AST, set[str]] = {}
+        for scope in self._scopes.scope_of:
+            calls = (node for node in self._index.owned[scope] if isinstance(node, ast.Call))
+            found[scope] = {
+                node.func.attr
+                for node in calls
+                if isinstance(node.func, ast.Attribute)
+                and node.func.attr in _ARGUMENTS
+                and len(node.args) in _ARGUMENTS[node.func.attr]
+            }
         return found
 
     @cached_property

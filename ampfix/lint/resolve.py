@@ -179,7 +179,7 @@ class Resolver:
 
     def _parameter(self, node: ast.arg, scope: Scope) -> Iterator[Binding]:
         yield Binding(Form.PARAMETER, node.arg, node, scope)
-        default = _default_of(node, scope.node)
+        default = default_of(node, scope.node)
         if default is not None and scope.parent is not None:
             yield from (b for b in self.resolve(default, scope.parent) if b.form is not Form.UNKNOWN)
 
@@ -324,7 +324,8 @@ def is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
-def _default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
+def default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
+    """What a parameter holds where a call does not set it."""
     if not isinstance(function, FUNCTIONS):
         return None
     arguments = function.args

@@ -51,11 +51,10 @@ class Site:
     """Where an event happens and how that place is reached.
 
     span: the expression. statement: the statement around it. tests: source text of the tests around it inside its
-    function, outermost first ("not (...)" on the else side). loops: the lines of the loops around it, across calls; below
-    zero in other files.
-    names: canonical name -> how this function writes it. caller: the call that led here. proven: no name was guessed.
-    path: the file it lies in. origin: of an event in another file, its own place; the site is then the call that leads
-    there from the checked file.
+    function, outermost first ("not (...)" on the else side). loops: the lines of the loops around it, across calls;
+    below zero in other files. names: canonical name -> how this function writes it. caller: the call that led here.
+    proven: no name was guessed. path: the file it lies in. origin: of an event in another file, its own place; the
+    site is then the call that leads there from the checked file.
     """
 
     span: Span

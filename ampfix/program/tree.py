@@ -40,6 +40,14 @@ def walk(node: ast.AST) -> Sequence[ast.AST]:
     return found
 
 
+def unparsed(node: ast.AST) -> str:
+    """The node's source in canonical form, worked out once."""
+    known: str | None = getattr(node, "ampfix_text", None)
+    if known is None:
+        known = node.ampfix_text = ast.unparse(node)  # type: ignore[attr-defined]
+    return known
+
+
 class TreeIndex:
     """One pass over a module: every node in order, its parent, its scope.
 
