@@ -32,7 +32,7 @@ def layers(source: Source) -> Iterator[Layer]:
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         kind = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        if kind not in _PARAMETERS or not call.args + call.keywords:  # type: ignore[operator]
+        if kind not in _PARAMETERS or not call.args + call.keywords:
             continue
         if any(b.form is not Form.SYMBOL or b.symbol != f"torch.nn.{kind}" for b in source.resolve(call.func)):
             continue

@@ -47,7 +47,12 @@ class Bf16UncheckedHardware(Rule):
 
     code, name, severity = "AMP302", "bf16-unchecked-hardware", Severity.WARNING
     fix = Applicability.UNSAFE
-    mentions = (("is_bf16_supported",), ("bfloat16", "backward"))
+    mentions = (
+        ("is_bf16_supported",),
+        ("bfloat16", ".backward(", "autocast"),
+        (".bfloat16()", ".backward("),
+        ("(torch.bfloat16)", ".backward("),
+    )
 
     VALID = (
         """\

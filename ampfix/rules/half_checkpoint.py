@@ -11,7 +11,7 @@ from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._checkpoints import saved
-from ampfix.rules._halfmodels import trained
+from ampfix.rules._halfmodels import HALF_SPELLINGS, trained
 from ampfix.rules._shapes import function_of, inside, loops, method, owner_of, path, placed, statement_of
 
 
@@ -47,11 +47,7 @@ class HalfCheckpoint(Rule):
 
     code, name, severity = "AMP306", "half-checkpoint", Severity.ERROR
     fix = Applicability.UNSAFE
-    mentions = (
-        ("save", "state_dict", ".half()"),
-        ("save", "state_dict", "float16"),
-        ("save", "state_dict", "bfloat16"),
-    )
+    mentions = tuple(("save(", "state_dict", half) for half in HALF_SPELLINGS)
 
     VALID = (
         """\

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import cast_models, is_module_class, trained
+from ampfix.rules._halfmodels import HALF_SPELLINGS, cast_models, is_module_class, trained
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
 
 
@@ -47,8 +47,8 @@ class HalfInputCast(Rule):
 
     code, name, severity = "AMP305", "half-input-cast", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = tuple((cast, work) for cast in ("half()", "float16", "torch.half", "bfloat16") for work in ("autocast",))
-    mentions += tuple((cast, "optim", "backward") for cast in ("half()", "float16", "torch.half", "bfloat16"))
+    mentions = tuple(("autocast", half) for half in HALF_SPELLINGS)
+    mentions += tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
 
     VALID = (
         """\

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, Source
+from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import CastModel, Trained, assigned, cast_models, trained
+from ampfix.rules._halfmodels import HALF_SPELLINGS, CastModel, Trained, assigned, cast_models, trained
 from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
 
 
@@ -59,12 +59,7 @@ class HalfModel(Rule):
 
     code, name, severity = "AMP301", "half-model", Severity.ERROR
     fix = Applicability.UNSAFE
-    mentions = (
-        ("optim", "backward", ".half()"),
-        ("optim", "backward", "bfloat16"),
-        ("optim", "backward", "float16"),
-        ("optim", "backward", "torch.half"),
-    )
+    mentions = tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
 
     VALID = (
         """\
@@ -171,6 +166,21 @@ class Trainer:
             None,
             (6,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(net, loader):
+    for weight in net.parameters():
+        weight.data = weight.data.half()
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
+    for x, y in loader:
+        net(x.half(), y).backward()
+        optimizer.step()
+""",
+            None,
+            (5,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -180,6 +190,23 @@ class Trainer:
             optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
             if optimizer is not None and _is_trained_as_half(model, optimizer, source):
                 yield self._finding(model, optimizer, source)
+
+        casts = list(_data_casts(source))
+        if casts and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
+            is_trained = any(one.symbol.startswith("torch.optim.") for one in trained(source))
+            yield from (self._in_place(cast, source, is_trained=is_trained) for cast in casts)
+
+    def _in_place(self, cast: HalfCast, source: Source, *, is_trained: bool) -> Finding:
+        """`weight.data = weight.data.half()`: the parameter that an optimizer holds becomes half."""
+        finding = self.finding(
+            source,
+            source.span(cast.node),
+            f"parameters become {cast.dtype} here and are trained: {_WHY[cast.dtype]}",
+            proven=is_trained,
+            symbol=source.segment(cast.operand),
+            repair="keep the parameters in float32 and run the forward under autocast",
+        )
+        return replace(finding, severity=Severity.WARNING) if is_trained else finding
 
     def _finding(self, model: CastModel, optimizer: Trained, source: Source) -> Finding:
         dtype = model.cast.dtype
@@ -202,6 +229,23 @@ _WHY = {
     "float16": "updates below 1/2048 of a weight are rounded away, and Adam's eps of 1e-8 is zero in float16",
     "bfloat16": "updates below 1/256 of a weight are rounded away",
 }
+
+
+def _data_casts(source: Source) -> Iterator[HalfCast]:
+    """Casts of a parameter's data, kept in the parameter itself."""
+    for cast in source.half_casts:
+        assign = next(source.ancestors(cast.node), None)
+        target = path(assign.targets[0]) if isinstance(assign, ast.Assign) else ""
+        is_data = target.endswith(".data") and not target.endswith(".grad.data") and path(cast.operand) == target
+        if is_data and not _is_frozen_loop(cast.node, source):
+            yield cast
+
+
+def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
+    """Whether the loop around freezes what it casts, or walks over a copy."""
+    loop = next(iter(loops(node, source)), None)
+    text = source.segment(loop) if loop is not None else ""
+    return "requires_grad" in text or any(word in text.split(":")[0].lower() for word in ("ema", "teacher", "copy"))
 
 
 def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | str:

@@ -10,6 +10,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._halfmodels import HALF_SPELLINGS
 from ampfix.rules._shapes import function_of, loops, method, owner_of, path
 
 
@@ -48,7 +49,7 @@ class LowPrecisionAccumulator(Rule):
 
     code, name, severity = "AMP309", "low-precision-accumulator", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (("torch", ".half"), ("torch", "float16"))
+    mentions = tuple((word, half) for half in HALF_SPELLINGS for word in (".add_(", "lerp_", ".backward(", "autocast"))
 
     VALID = (
         """\
@@ -86,7 +87,8 @@ def evaluate(model, loader):
     total = torch.zeros((), device="cuda", dtype=torch.float16)
     seen = torch.tensor(0.0).to(torch.bfloat16)
     for x in loader:
-        total += model(x).mean()
+        with torch.autocast("cuda"):
+            total += model(x).mean()
         seen = seen + len(x)
     return total / seen
 """,
@@ -97,7 +99,8 @@ def evaluate(model, loader):
     total = torch.zeros((), device="cuda", dtype=torch.float32)
     seen = torch.tensor(0.0)
     for x in loader:
-        total += model(x).mean()
+        with torch.autocast("cuda"):
+            total += model(x).mean()
         seen = seen + len(x)
     return total / seen
 """,

@@ -9,6 +9,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import (
+    calls,
     function_of,
     inside,
     is_on_gpu,
@@ -26,8 +27,9 @@ class TimingWithoutSync(Rule):
 
     ## What it does
     Finds differences of `time.time()`, `perf_counter()` and the like around a forward under autocast or a backward,
-    where nothing in between waits for the GPU. `item()`, `cpu()`, a scaler's `step` and `synchronize()` wait. Clocks
-    around a whole pass over a data loader are left alone: there the rest in the queue does not matter.
+    where nothing in between waits for the GPU. `item()`, `cpu()` and `synchronize()` wait; a scaler's `step` waits
+    for the backward, so that a clock behind it gets a note. Clocks around a whole pass over a data loader are left
+    alone: there the rest in the queue does not matter.
 
     ## Why is this bad
     CUDA calls return when the work is queued. The clock then measures the launches, which take the same time in
@@ -85,7 +87,7 @@ def step(model, x, y, optimizer, scaler):
     scaler.scale(loss).backward()
     scaler.step(optimizer)
     scaler.update()
-    return time.time() - start
+    return loss.item(), time.time() - start
 """,
         """\
 import time
@@ -181,11 +183,12 @@ def train(model, loader, optimizer):
             start, end = _read(node.right, node, source), _read(node.left, node, source)
             if start is not None and end is not None and _queues_work(start, end, source):
                 first = source.span(start).start
+                scaled = _scaler_waits(start, end, source)
                 yield self.finding(
                     source,
                     source.span(end),
-                    "the clock is read while the GPU still works: CUDA calls return when the work is queued, so this "
-                    "measures the launches",
+                    "the clock is read while the GPU still works: " + (_REST if scaled else _ALL),
+                    proven=not scaled,
                     symbol=source.segment(node),
                     repair=Repair(
                         "synchronize_timing",
@@ -197,6 +200,8 @@ def train(model, loader, optimizer):
                 )
 
 
+_ALL = "CUDA calls return when the work is queued, so this measures the launches"
+_REST = "the scaler's step waited for the backward, and the optimizer's update is still queued"
 _CLOCKS = frozenset(
     f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
 ) | {"timeit.default_timer"}
@@ -291,6 +296,15 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
     return not any(_place(node) > _place(last) and not _is_harmless(node) and node not in work for node in between)
 
 
+def _scaler_waits(start: ast.Call, end: ast.Call, source: Source) -> bool:
+    """Whether a scaler's step stands between: it reads from the device whether gradients overflowed."""
+    return any(_place(start) < _place(call) < _place(end) and call.args for call in _steps(start, source))
+
+
+def _steps(node: ast.AST, source: Source) -> Iterator[ast.Call]:
+    return calls(function_of(node, source), "step")
+
+
 def _place(node: ast.AST) -> tuple[int, int]:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
@@ -306,8 +320,6 @@ def _is_work(call: ast.Call, source: Source) -> bool:
 
 def _waits(call: ast.Call) -> bool:
     receiver, name = method(call)
-    if name == "step" and call.args:
-        return True  # a scaler's: it reads whether gradients overflowed
     if name == "to":
         return any(isinstance(argument, ast.Constant) and argument.value == "cpu" for argument in call.args)
     is_number = isinstance(call.func, ast.Name) and call.func.id in ("float", "int", "bool", "print")

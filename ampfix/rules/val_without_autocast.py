@@ -230,7 +230,37 @@ class _Trained:
         if name != self.name:
             return False
         owner = owner_of(call, name, source)
-        return owner is self.owner or (isinstance(owner, FUNCTIONS) and name in _parameters(owner))
+        if owner is self.owner:
+            return True
+        if name not in _parameters(owner) or name not in _parameters(self.owner):
+            return False
+        together = _called_together(owner, self.owner, name, source)
+        return together if together is not None else _is_only_training(self.owner, source)
+
+
+def _called_together(first: ast.AST, second: ast.AST, name: str, source: Source) -> bool | None:
+    """Whether the two functions are handed the same thing under this parameter; None where this file calls neither."""
+    handed = [set(_handed(function, name, source)) for function in (first, second)]
+    return None if not handed[0] and not handed[1] else bool(handed[0] & handed[1])
+
+
+def _handed(function: ast.AST, name: str, source: Source) -> Iterator[str]:
+    """What calls in this file pass for a parameter, as written."""
+    arguments = getattr(function, "args", None)
+    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
+    for call in source.nodes((ast.Call,)):
+        if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
+            continue
+        place = positions.index(name) if name in positions else len(call.args)
+        yield from (path(keyword.value) for keyword in call.keywords if keyword.arg == name)
+        if place < len(call.args):
+            yield path(call.args[place])
+
+
+def _is_only_training(function: ast.AST, source: Source) -> bool:
+    """Whether no other function of the file runs a backward."""
+    trainers = {function_of(call, source) for call in source.nodes((ast.Call,)) if method(call)[1] == "backward"}
+    return trainers == {function}
 
 
 def _trained(source: Source) -> Iterator[_Trained]:
