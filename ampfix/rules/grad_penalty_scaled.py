@@ -12,7 +12,7 @@ from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, NodeRule
 
-_INVERSE = re.compile(r"get_scale|inv\w*_scale|_scale\b")
+_INVERSE = re.compile(r"get_scale|inv\w*_scale|\._scale\b")
 
 
 class GradPenaltyScaled(NodeRule):
