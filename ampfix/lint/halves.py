@@ -15,7 +15,7 @@ from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope
 from ampfix.lint.symbols import AUTOCASTS
-from ampfix.lint.tensorframes import Frame, join
+from ampfix.lint.tensorframes import Frame, is_near, join
 from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Autocast, Binding, Context, Dtype, Form, Role, Value
@@ -62,7 +62,8 @@ class HalfWalker:
 
     def _decorated(self, node: ast.AST, scope: Scope) -> Context | None:
         outside = scope.parent or scope
-        contexts = [self._region(item, outside, node) for item in getattr(node, "decorator_list", ())]
+        decorators = [item for item in getattr(node, "decorator_list", ()) if is_near(item, outside)]
+        contexts = [self._region(item, outside, node) for item in decorators]
         return next((context for context in contexts if context is not None), None)
 
     def _region(self, expression: ast.expr, scope: Scope, entered: ast.AST) -> Context | None:

@@ -12,7 +12,7 @@ from ampfix.lint.dtypes import Outcome, outcome
 from ampfix.lint.numbers import defaults
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
-from ampfix.lint.tensorframes import Frame, around, join
+from ampfix.lint.tensorframes import Frame, around, is_near, join
 from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
 
@@ -109,7 +109,7 @@ class CallEvaluator(ABC):
             return self._made(
                 "custom_function", node, operands, arguments, frame, keywords, known=Outcome(Dtype.UNKNOWN)
             )
-        for binding in self._resolver.resolve(node.func, frame.scope):
+        for binding in self._callees(node.func, [*operands, *keywords.values()], frame):
             known = self._bound(binding, node, operands, parts, keywords, frame)
             if known is not None:
                 return known
@@ -120,6 +120,13 @@ class CallEvaluator(ABC):
             return self._input(node, frame, is_number=True)
         return self._network(name, node, operands, frame)
 
+    def _callees(self, callee: ast.expr, operands: list[Value], frame: Frame) -> tuple[Binding, ...]:
+        """What a call may run. Imports of the project are followed, which costs parsing, only where halves can be."""
+        concerned = frame.context.state in (Autocast.ON, Autocast.ISLAND) or any(
+            operand.is_half for operand in operands
+        )
+        return self._resolver.resolve(callee, frame.scope) if concerned or is_near(callee, frame.scope) else ()
+
     def _custom_function(self, callee: ast.expr, frame: Frame) -> ast.expr | None:
         """The class of an autograd Function whose `apply` the callee is, by itself or under another name."""
         if isinstance(callee, ast.Name):
@@ -127,7 +134,7 @@ class CallEvaluator(ABC):
             callee = held[0] if len(held) == 1 and held[0] is not None else callee
         if not isinstance(callee, ast.Attribute) or callee.attr != "apply":
             return None
-        for binding in self._resolver.resolve(callee.value, frame.scope):
+        for binding in self._callees(callee.value, [], frame):
             bases = self._resolver.external_bases(binding.node) if binding.form is Form.CLASS else []
             if any(base.startswith("torch.autograd") and base.endswith("Function") for base in bases):
                 return callee.value

@@ -48,6 +48,22 @@ class Frame:
         return self._frozen
 
 
+def is_near(node: ast.expr, scope: Scope) -> bool:
+    """Whether resolving a name leads no further than torch and the functions and classes of the file itself."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if not isinstance(node, ast.Name):
+        return False
+    if node.id == scope.self_name():
+        return True
+    definitions = scope.lookup(node.id)
+    return bool(definitions) and all(
+        definition.symbol.startswith("torch")
+        or (definition.node is not None and not isinstance(definition.node, ast.arg))
+        for definition in definitions
+    )
+
+
 def around(scope: Scope, frame: Frame) -> Frame | None:
     """The frame whose names a function of this scope sees besides its own."""
     chain = list(scope.chain())

@@ -15,6 +15,9 @@ from ampfix.lint.usage import dotted
 from ampfix.program import Dtype, Value
 
 
+_DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
+
+
 class Evaluator(CallEvaluator):
     """Evaluates expressions in frames, and records every operation on tensors."""
 
@@ -59,7 +62,7 @@ class Evaluator(CallEvaluator):
         return self._input(node, frame, is_number=NUMBER_NAME.search(node.id) is not None)
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
-        symbols = self._resolver.symbols(node, frame.scope)
+        symbols = self._resolver.symbols(node, frame.scope) if node.attr in _DTYPE_NAMES else []
         dtypes = {DTYPES[symbol] for symbol in symbols if symbol in DTYPES}
         if len(dtypes) == 1:
             return Value("dtype", Dtype(dtypes.pop()), node)
