@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields, Given
 from ampfix.lint.frames import Frame, Namer
-from ampfix.lint.resolve import Resolver, default_of, is_super
+from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.signatures import default_of, is_super
 from ampfix.program import Binding, Form
 
 _CALLED = ("__call__", "forward")

@@ -53,6 +53,7 @@ _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
+_STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
@@ -154,7 +155,7 @@ class _Interpreter:
         result: _Flow = {_NORMAL: []}
         done: list[Path] = []
         targets = self._atoms.concerned(node.targets)
-        for _ in range(1 if self._walks_optimizers(node) else _TURNS):
+        for _ in range(1 if self._walks_optimizers(node) or _tries_again(node) else _TURNS):
             turn = self._block(node.body, [path.keeping(~targets) for path in paths])
             paths = _distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
             result[_NORMAL] += turn.pop(JumpKind.BREAK, [])
@@ -202,6 +203,7 @@ class _Interpreter:
             for name in state.names():
                 if not node.optimizers or name.partition("[")[0] in node.optimizers or name in node.optimizers:
                     state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
+            state = replace(state, unchecked=frozenset())
         elif isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
             state = state.with_optimizer(node.name, **vars(OptimizerState()))
         return path.going_on(self._interned(state), doubt=path.doubt, past=path.past)
@@ -280,6 +282,12 @@ class _Interpreter:
             return False
         earlier = self._order[: self._position(do)]
         return any(e.event.kind is EventKind.UNSCALE and broken.optimizer in e.event.optimizers for e in earlier)
+
+
+def _tries_again(node: Loop) -> bool:
+    """Whether the loop repeats a step that failed: another turn begins where this one came to nothing."""
+    tried = (inner for inner in every_node(node.body) if isinstance(inner, Protected) and inner.handlers)
+    return node.endless and any(do.event.kind in _STEPS for attempt in tried for do in flatten(attempt.body))
 
 
 def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:

@@ -29,6 +29,7 @@ from ampfix.program import (
     JumpKind,
     Loop,
     Node,
+    Opaque,
     Protected,
 )
 from ampfix.program.tree import children, unparsed, walk
@@ -288,7 +289,7 @@ class Lowering:
             nodes.extend(self._expression(node.func, frame))
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             nodes.extend(self._expression(argument, frame))
-        opened = self._opened_by_hand(node, frame)
+        opened = (Opaque(),) if _runs_a_closure(node) else self._opened_by_hand(node, frame)
         events = opened if opened is not None else self._reader.read(node, frame)
         nodes.extend(events if events is not None else self._inliner.follow(node, frame))
         return tuple(nodes)
@@ -308,3 +309,12 @@ class Lowering:
                 left.append(region.exit)
                 return region.enter
         return None
+
+
+def _runs_a_closure(node: ast.Call) -> bool:
+    """`optimizer.step(closure=...)` runs backward, and as often as it likes."""
+    is_step = isinstance(node.func, ast.Attribute) and node.func.attr == "step"
+    return is_step and any(
+        keyword.arg == "closure" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
+        for keyword in node.keywords
+    )

@@ -13,9 +13,9 @@ from dataclasses import replace
 from ampfix.lint.classes import linearised
 from ampfix.lint.project import Neighbours
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
+from ampfix.lint.signatures import default_of, is_super, returned_values
 from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
-from ampfix.program.tree import children
 
 UNKNOWN = Binding(Form.UNKNOWN)
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
@@ -196,7 +196,7 @@ class Resolver:
     def returned(self, function: ast.AST) -> list[ast.expr]:
         """What a function returns."""
         if function not in self._returns:
-            self._returns[function] = list(_returned(function))
+            self._returns[function] = list(returned_values(function))
         return self._returns[function]
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Iterator[Binding]:
@@ -317,35 +317,3 @@ class Resolver:
             elif function.form is Form.FUNCTION:
                 for returned in self.returned(function.node):
                     yield from self.resolve(returned, function.scope)
-
-
-def is_super(node: ast.expr) -> bool:
-    """Whether an expression is a call of the built-in `super`."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-
-
-def default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
-    """What a parameter holds where a call does not set it."""
-    if not isinstance(function, FUNCTIONS):
-        return None
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    pairs = [
-        *zip(reversed(positional), reversed(arguments.defaults), strict=False),
-        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-    ]
-    return next((default for candidate, default in pairs if candidate is parameter), None)
-
-
-def _returned(function: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(function, ast.Lambda):
-        yield function.body
-        return
-    pending: list[ast.AST] = list(getattr(function, "body", []))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            continue
-        if isinstance(node, ast.Return) and node.value is not None:
-            yield node.value
-        pending.extend(children(node))
