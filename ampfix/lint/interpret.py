@@ -176,7 +176,9 @@ class _Interpreter:
 
     def _protected(self, node: Protected, paths: list[Path]) -> _Flow:
         flow = self._block(node.body, paths)
-        raised = _distinct([*paths, *flow.pop(JumpKind.RAISE, [])]) if node.handlers else []
+        # How far the body came before it failed is not known.
+        failed = [self._simple(Opaque(), path) for path in paths] if node.handlers else []
+        raised = _distinct([*failed, *flow.pop(JumpKind.RAISE, [])]) if node.handlers else []
         _merge(flow, self._continued(node.orelse, flow))
         for handler in node.handlers:
             _merge(flow, self._block(handler, raised))

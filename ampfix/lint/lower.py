@@ -289,10 +289,16 @@ class Lowering:
             nodes.extend(self._expression(node.func, frame))
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             nodes.extend(self._expression(argument, frame))
-        opened = (Opaque(),) if _runs_a_closure(node) else self._opened_by_hand(node, frame)
+        opened = self._run_closure(node, frame) if _runs_a_closure(node) else self._opened_by_hand(node, frame)
         events = opened if opened is not None else self._reader.read(node, frame)
         nodes.extend(events if events is not None else self._inliner.follow(node, frame))
         return tuple(nodes)
+
+    def _run_closure(self, node: ast.Call, frame: Frame) -> Block:
+        """`optimizer.step(closure=...)`, also through a scaler: of whose gradients nothing is known afterwards."""
+        assert isinstance(node.func, ast.Attribute)
+        path = self._namer.canonical(node.args[0] if node.args else node.func.value, frame)
+        return (Opaque((path,) if path is not None else ()),)
 
     def _opened_by_hand(self, node: ast.Call, frame: Frame) -> Block | None:
         """`stack.enter_context(region)`, `region.__enter__()` and `region.__exit__(...)`."""

@@ -53,7 +53,10 @@ def every_node(block: Block) -> Iterator[Node]:
 
 def concerns_elements(loop: Loop) -> bool:
     """Whether the loop goes over optimizers."""
-    named = {name for node in every_node(loop.body) if isinstance(node, Do) for name in node.event.optimizers}
+    named: set[str] = set()
+    for node in every_node(loop.body):
+        named.update(node.event.optimizers if isinstance(node, Do) else ())
+        named.update(node.optimizers if isinstance(node, Opaque) else ())
     return any(name in loop.targets or name.startswith(tuple(f"{t}." for t in loop.targets)) for name in named)
 
 
