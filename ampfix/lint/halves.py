@@ -76,7 +76,8 @@ class HalfWalker:
 
     def _context(self, binding: Binding, scope: Scope, expression: ast.expr, entered: ast.AST) -> Context:
         setting = self._regions.setting(binding, NamingFrame(scope))
-        if setting.enabled == Always(False):
+        flag = _enabled(binding)
+        if setting.enabled == Always(False) or (isinstance(flag, ast.Constant) and flag.value is False):
             return Context(Autocast.ISLAND, region=expression, entered=entered)
         dtype = Dtype(setting.dtype) if setting.dtype is not None else Dtype.HALF
         optional = self._off_by_default(binding, scope)
@@ -85,10 +86,8 @@ class HalfWalker:
 
     def _off_by_default(self, binding: Binding, scope: Scope) -> bool:
         """Whether `enabled` is a parameter whose default is False."""
-        if not isinstance(binding.node, ast.Call):
-            return False
-        flags = [k.value for k in binding.node.keywords if k.arg == "enabled"]
-        for definition in scope.lookup(flags[0].id) if flags and isinstance(flags[0], ast.Name) else ():
+        flag = _enabled(binding)
+        for definition in scope.lookup(flag.id) if isinstance(flag, ast.Name) else ():
             if isinstance(definition.node, ast.arg) and definition.scope is not None:
                 default = dict(defaults(definition.scope.node)).get(definition.node.arg)
                 return isinstance(default, ast.Constant) and default.value is False
@@ -201,6 +200,12 @@ class HalfWalker:
         ends = self._statements(statement.body, frame)
         frame.context = outside
         return ends
+
+
+def _enabled(binding: Binding) -> ast.expr | None:
+    """What an autocast call is handed as enabled=."""
+    keywords = binding.node.keywords if isinstance(binding.node, ast.Call) else []
+    return next((keyword.value for keyword in keywords if keyword.arg == "enabled"), None)
 
 
 def _nothing(value: Value) -> Value:

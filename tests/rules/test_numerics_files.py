@@ -1,0 +1,46 @@
+"""Half tensors followed into other files of a project: reported where the checked file calls them, repaired nowhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from ampfix.findings import Finding
+from ampfix.lint import Settings
+from ampfix.lint.engine import check_text
+from ampfix.lint.project import Project
+
+PROJECT = Path(__file__).parents[1] / "data" / "numerics" / "losses_and_layers"
+_EXPECT = re.compile(r"# expect: (\w+)")
+
+
+def checked(folder: Path, name: str, project: Project) -> tuple[Finding, ...]:
+    text = (folder / name).read_text(encoding="utf-8")
+    return check_text(text, str(folder / name), Settings(select=("AMP4",)), project).findings
+
+
+def test_operations_of_other_files_show_at_the_call_that_reaches_them(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(PROJECT, tmp_path / "project"))
+    for order in (("layers.py", "losses.py", "train.py"), ("train.py", "losses.py", "layers.py")):
+        project = Project()
+        for name in order:
+            lines = (folder / name).read_text(encoding="utf-8").splitlines()
+            expected = [(n, m[1]) for n, line in enumerate(lines, 1) if (m := _EXPECT.search(line))]
+            findings = checked(folder, name, project)
+            assert [(finding.span.start.line, finding.code) for finding in findings] == expected
+
+
+def test_they_name_the_place_and_have_no_repair_here(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(PROJECT, tmp_path / "project"))
+    mask, loss = checked(folder, "train.py", Project())
+    assert mask.repair is None
+    assert loss.repair is None
+    assert "layers.py:10" in mask.message
+    assert "losses.py:6" in loss.no_fix_reason
+    assert [Path(point.path).name for finding in (mask, loss) for point in finding.trace] == ["layers.py", "losses.py"]
+
+
+def test_without_the_project_the_file_is_silent() -> None:
+    text = (PROJECT / "train.py").read_text(encoding="utf-8")
+    assert check_text(text, "train.py", Settings(select=("AMP4",))).findings == ()
