@@ -10,6 +10,7 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
+from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
@@ -162,8 +163,8 @@ class CallReader:
             node,
             frame,
             proven=True,
-            subject=self.namer.canonical(receiver, frame) or "",
-            manual_scale=_scaled_by_hand(receiver, frame),
+            subject=self.namer.canonical(loss_name(receiver), frame) or "",
+            manual_scale=scaled_by_hand(receiver, frame),
         )
         if scaled is None:
             return (plain,)
@@ -205,7 +206,9 @@ class CallReader:
             return self._scaler_step(node, receiver, path, frame, proven=guess.proven)
         if guess.role is Role.OPTIMIZER and path is not None:
             self._learn_owners(receiver, path, frame)
-            return (self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,)),)
+            event = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,))
+            # A closure computes new gradients inside the step.
+            return (Opaque((path,)), event, Opaque((path,))) if takes_closure(node, 0) else (event,)
         if guess.role is Role.SCHEDULER:
             return (self._scheduler_step(node, receiver, frame, proven=guess.proven),)
         return None
@@ -218,7 +221,10 @@ class CallReader:
         self._learn_owners(target, optimizer, frame)
         event = self._event(EventKind.SCALER_STEP, node, frame, proven=proven, scaler=scaler, optimizers=(optimizer,))
         raw = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=proven, optimizers=(optimizer,))
-        return self._switched(receiver, frame, (event,), (raw,))
+        switched = self._switched(receiver, frame, (event,), (raw,))
+        if takes_closure(node, 1):
+            return (Opaque((optimizer,)), *switched, Opaque((optimizer,)))
+        return switched
 
     def _scheduler_step(self, node: ast.Call, receiver: ast.expr, frame: Frame, *, proven: bool) -> Do:
         built = self._roles.instance(receiver, frame, Role.SCHEDULER)
@@ -308,19 +314,3 @@ def _under(switch: Condition, on: Block, off: Block) -> Block:
 def _is_own_self(node: ast.expr, frame: Frame) -> bool:
     """Whether the scaler is the object whose method this is: a class that is a scaler keeps a protocol of its own."""
     return isinstance(node, ast.Name) and node.id == frame.scope.self_name()
-
-
-def _scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
-    """`(loss * scale).backward()`, in place or where the variable is set; apex names its variable `scaled_loss`."""
-    values = [loss]
-    if isinstance(loss, ast.Name):
-        values += [definition.value for definition in frame.scope.lookup(loss.id) if definition.value is not None]
-    if "scaled" in (dotted(loss) or ""):
-        return True
-    products = (
-        child
-        for value in values
-        for child in walk(value)
-        if isinstance(child, ast.BinOp) and isinstance(child.op, ast.Mult)
-    )
-    return any(isinstance(loss, ast.BinOp) or "scale" in ast.unparse(product) for product in products)

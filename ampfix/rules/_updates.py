@@ -35,9 +35,7 @@ VIOLATIONS = (Violation.UPDATE_WITHOUT_STEP, Violation.UPDATE_BETWEEN_STEPS, Vio
 def misplaced(occurrence: Occurrence) -> Misplaced | None:
     """How the update() is misplaced; None where that is not sure."""
     violation = occurrence.broken.violation
-    if violation is Violation.UPDATE_BEFORE_STEP:
-        return Misplaced.TOO_EARLY
-    if violation is Violation.UPDATE_BETWEEN_STEPS:
+    if violation in (Violation.UPDATE_BEFORE_STEP, Violation.UPDATE_BETWEEN_STEPS):
         return _between(occurrence)
     return _without_step(occurrence) if violation is Violation.UPDATE_WITHOUT_STEP else None
 
@@ -68,12 +66,13 @@ def put_right(occurrence: Occurrence) -> Repair | str:
 
 
 def _between(occurrence: Occurrence) -> Misplaced | None:
-    """The gradients of a step carry the scale from before an update(). A backward since then may be all they hold."""
+    """The gradients of a step were there before an update(). A backward since then may be all they hold."""
     update = _last_update(occurrence)
     if update is None:
         return None
     behind = since(occurrence.before, EventKind.UPDATE)
-    if any(do.event.kind is EventKind.BACKWARD for do in behind):
+    is_sure = occurrence.broken.violation is Violation.UPDATE_BEFORE_STEP
+    if not is_sure and any(do.event.kind is EventKind.BACKWARD for do in behind):
         return None
     in_front = occurrence.before[: len(occurrence.before) - len(behind) - 1]
     stepped = latest(since(in_front, EventKind.BACKWARD, EventKind.UPDATE), EventKind.SCALER_STEP)
@@ -95,7 +94,8 @@ def _without_step(occurrence: Occurrence) -> Misplaced | None:
     previous = _last_update(occurrence)
     behind = since(occurrence.before, EventKind.UPDATE)
     if previous is not None and not any(do.event.kind is EventKind.BACKWARD for do in behind):
-        return Misplaced.REPEATED
+        # The same one a turn later: nothing ran in between, which may never happen.
+        return Misplaced.REPEATED if previous.site.span != update.site.span else None
     if any(only_settings(own_tests(step, update)) or not own_tests(step, update) for step in steps):
         return None
     return Misplaced.IN_WINDOW

@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import place
+from ampfix.rules._path import STEPS, place
 
 
 class BackwardUnderAutocast(ProtocolRule):
@@ -145,6 +145,10 @@ def train(netD, netG, loader, optD, optG):
             (10,),
         ),
     )
+
+    def applies(self, occurrence: Occurrence) -> bool:
+        """A backward that no scaler and no optimizer has to do with measures memory or time."""
+        return any(do.event.scaler is not None or do.event.kind in STEPS for do in occurrence.routine.events)
 
     def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
         return "backward runs inside the autocast region"

@@ -197,5 +197,6 @@ def _through_scaler_alone(occurrence: Occurrence) -> bool:
     scale, whichever optimizer it is for."""
     steps = events_of(occurrence, EventKind.SCALER_STEP)
     stepped = {name for do in steps for name in do.event.optimizers}
-    plain = events_of(occurrence, EventKind.OPTIMIZER_STEP)
+    spans = {do.site.span for do in steps}  # a disabled scaler steps the optimizer itself, at the same place
+    plain = [do for do in events_of(occurrence, EventKind.OPTIMIZER_STEP) if do.site.span not in spans]
     return not plain and len({do.event.scaler for do in steps}) == 1 and stepped == optimizers(occurrence)

@@ -1,9 +1,10 @@
 """Puts `SCALER.unscale_(OPTIMIZER)` in front of a statement that needs true gradients.
 
 Span: the clip (a statement, or the call inside one).
-Arguments: `scaler`, `optimizer`: source text; optional `condition`: source text under which the scaler is in use;
-optional `existing`: the place ("line:column-line:column") of an `unscale_` that comes too late and moves here, since
-torch allows one for each step; optional `loop`: the line of a loop around the span that runs several times in a step.
+Arguments: `scaler`, `optimizer`: source text, several optimizers separated by ";"; optional `condition`: source text
+under which the scaler is in use; optional `existing`: the place ("line:column-line:column") of an `unscale_` that comes
+too late and moves here, since torch allows one for each step; optional `loop`: the line of a loop around the span that
+runs several times in a step.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from ampfix.findings import Repair
 
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:
-    scaler, optimizer = repair.arguments["scaler"], repair.arguments["optimizer"]
+    scaler, optimizers = repair.arguments["scaler"], repair.arguments["optimizer"].split(";")
     clip = _outside(tree, insertion_point(tree, tree.at(repair.span)), repair.arguments.get("loop", ""))
     condition = repair.arguments.get("condition", "")
     if "existing" in repair.arguments:
         return _move(tree, clip, statement_at(tree, repair.arguments["existing"]), condition)
-    return [Before(clip, under(tree, condition, f"{scaler}.unscale_({optimizer})"))]
+    calls = [f"{scaler}.unscale_({optimizer})" for optimizer in optimizers]
+    if condition:
+        return [Before(clip, under(tree, condition, *calls))]
+    return [Before(clip, call) for call in calls]
 
 
 def _outside(tree: Tree, statement: Statement, loop: str) -> Statement:
