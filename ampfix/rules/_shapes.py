@@ -73,10 +73,30 @@ def function_of(node: ast.AST, source: Source) -> ast.AST:
 
 
 def owner_of(node: ast.AST, name: str, source: Source) -> ast.AST:
-    """Where a name written at `node` belongs: the class for attributes of self, else the function."""
+    """Where a name written at `node` belongs: the class for attributes of self, else the function that binds it."""
     if name.startswith("self."):
         return next((around for around in source.ancestors(node) if isinstance(around, ast.ClassDef)), source.tree)
-    return function_of(node, source)
+    root = name.partition(".")[0]
+    for around in source.ancestors(node):
+        if isinstance(around, FUNCTIONS) and root in bound(around):
+            return around
+    return source.tree
+
+
+def bound(function: ast.AST) -> frozenset[str]:
+    """The names that a function gives a value: parameters, assignments, loops, imports. Worked out once."""
+    known: frozenset[str] | None = getattr(function, "ampfix_bound", None)
+    if known is None:
+        names = {node.id for node in own(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        names |= {node.arg for node in own(function) if isinstance(node, ast.arg)}
+        names |= {
+            alias.asname or alias.name
+            for node in own(function)
+            for alias in getattr(node, "names", ())
+            if isinstance(alias, ast.alias)
+        }
+        known = function.ampfix_bound = frozenset(names)  # type: ignore[attr-defined]
+    return known
 
 
 def inside(node: ast.AST, source: Source) -> Iterator[ast.AST]:

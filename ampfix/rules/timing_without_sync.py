@@ -286,13 +286,17 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
         if isinstance(node, ast.Call) and _place(start) < _place(node) < _place(end) and node is not start
     ]
     work = [node for node in between if _is_work(node, source)]
-    if not work or any(_waits(node) for node in between):
+    if not work:
         return False
     outside = {id(loop) for loop in loops(start, source)} | {id(loop) for loop in loops(end, source)}
     passes = [loop for node in work for loop in loops(node, source) if id(loop) not in outside]
     if any(not _counts(loop) for loop in passes):
         return False
     last = max(work, key=_place)
+    again = {id(loop) for loop in loops(last, source)} - outside
+    for node in between:
+        if _waits(node) and (_place(node) > _place(last) or again & {id(loop) for loop in loops(node, source)}):
+            return False
     return not any(_place(node) > _place(last) and not _is_harmless(node) and node not in work for node in between)
 
 

@@ -288,14 +288,15 @@ def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
     function = function_of(call, source)
     if not is_without_grad(call, source) or regions_around(call, source):
         return False
+    if any(path(c.operand) == path(call.func) and function_of(c.node, source) is function for c in source.half_casts):
+        return False  # it is half itself
     if any(True for _ in calls(loop, "backward", "step")) or _repeats_itself(loop):
         return False
     if any(path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)):
         return False  # on another branch
+    name = getattr(function, "name", None)
     return not any(
-        isinstance(other, ast.Call)
-        and path(other.func).rpartition(".")[2] == getattr(function, "name", "")
-        and regions_around(other, source)
+        isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == name and regions_around(other, source)
         for other in source.nodes((ast.Call,))
     )
 
