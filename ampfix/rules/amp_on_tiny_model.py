@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import cast_models, is_module_class
+from ampfix.rules._halfmodels import cast_models, is_module_class, trained
 from ampfix.rules._layers import layers
 from ampfix.rules._shapes import looks_like_a_model, own, path, placed
 
@@ -51,7 +51,7 @@ class AmpOnTinyModel(Rule):
 
     code, name, severity = "AMP504", "amp-on-tiny-model", Severity.NOTE
     fix = Applicability.DISPLAY
-    mentions = (("autocast", "Linear(", "backward"), ("half()", "Linear(", "backward"))
+    mentions = (("autocast", "Linear(", "backward"), ("half()", "Linear(", "backward"), ("GradScaler", "Linear("))
     unproven = "its harm is time on a GPU, and emulated CUDA has no kernels to launch"
 
     VALID = (
@@ -122,10 +122,11 @@ def train(loader):
 
 
 def _place(source: Source) -> ast.expr | None:
-    """Where half begins: the first region for a GPU, or a model's cast."""
+    """Where half begins: the first region for a GPU, or a model's cast; a scaler where neither is."""
     regions = [region.opening for region in source.regions if region.device != "cpu" and region.enabled is not False]
     casts = [model.cast.node for model in cast_models(source)] if source.half_casts else []
-    return min([*regions, *casts], key=lambda node: node.lineno, default=None)
+    scalers = [built.node for built in source.scalers] if not regions and not casts else []
+    return min([*regions, *casts, *scalers], key=lambda node: node.lineno, default=None)
 
 
 _SIMPLE = frozenset(
@@ -165,6 +166,7 @@ def _is_all_there_is(source: Source) -> bool:
             return False
     models = {path(call.func) for region in source.regions for call in _models(region.node)}
     models |= {model.name for model in cast_models(source)}
+    models |= set() if models else {one.name for one in trained(source)}
     return bool(models) and all(_is_built_here(name, source) for name in models)
 
 

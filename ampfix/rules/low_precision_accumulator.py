@@ -72,10 +72,13 @@ import copy
 import torch
 
 def save(ema, model):
+    for average, weight in zip(ema.parameters(), model.parameters()):
+        average.copy_(weight)
+    ema = copy.deepcopy(ema).half()
+    for average, weight in zip(ema.parameters(), model.parameters()):
+        average.copy_(weight)
     small = copy.deepcopy(ema).half()
     torch.save(small.state_dict(), "ema.pt")
-    for average, weight in zip(ema.parameters(), model.parameters()):
-        average.lerp_(weight, 0.001)
 """,
     )
     INVALID = (
@@ -344,8 +347,10 @@ def _is_averaged(built: _Built, source: Source) -> bool:
         receiver, name = method(node)
         if name == "update_parameters" and path(receiver) == built.name:
             return True
-        if name not in _IN_PLACE or not isinstance(node, ast.Call):
+        if name not in _IN_PLACE or not isinstance(node, ast.Call) or not _follows(node, built, source):
             continue
+        if name == "copy_" and path(receiver) not in {path(child) for a in node.args for child in walk(a)}:
+            continue  # overwritten, not averaged
         while method(receiver)[1] in _IN_PLACE:
             receiver = method(receiver)[0]
         if isinstance(receiver, ast.Attribute) and receiver.attr == "data":
@@ -355,6 +360,14 @@ def _is_averaged(built: _Built, source: Source) -> bool:
         if any(_walks(loop, path(receiver), built, source) for loop in loops(node, source)):
             return True
     return False
+
+
+def _follows(node: ast.AST, built: _Built, source: Source) -> bool:
+    """Whether a node may run behind the making of the copy: in another function, later, or in a loop around both."""
+    if function_of(node, source) is not function_of(built.at, source):
+        return True
+    is_later = getattr(node, "lineno", 0) > getattr(built.at, "lineno", 0)
+    return is_later or bool(set(loops(node, source)) & set(loops(built.at, source)))
 
 
 _IN_PLACE = ("mul_", "lerp_", "add_", "copy_")
