@@ -15,6 +15,9 @@ EXTRAS = {
     "lsprotocol": "lsp",
 }
 
+DEBUG_VARIABLE = "AMPFIX_DEBUG"
+"""Set, a fault of ampfix shows its traceback instead of one line."""
+
 
 def remedy(module: str) -> str:
     """The command that installs a module of an extra."""

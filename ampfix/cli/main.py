@@ -10,7 +10,7 @@ from typing import Any
 
 from ampfix import __version__
 from ampfix.cli._common import CommandError, Exit, Parser, print_error
-from ampfix.extras import EXTRAS, remedy
+from ampfix.extras import DEBUG_VARIABLE, EXTRAS, remedy
 
 # Command -> its line in `ampfix --help`. The module is ampfix.cli.<command>; listing them must import none.
 COMMANDS = {
@@ -22,8 +22,6 @@ COMMANDS = {
     "grade": "run an answer to a scenario and judge it",
     "doctor": "show what this machine can run, and how to get what is missing",
 }
-
-DEBUG_VARIABLE = "AMPFIX_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,11 +6,13 @@ The checker is handed in: this module knows neither rules nor libcst.
 from __future__ import annotations
 
 import ast
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ampfix.codemods import BATCHED, CannotRepair, carry_out
+from ampfix.extras import DEBUG_VARIABLE
 from ampfix.findings import Applicability, Finding, Repair
 
 Check = Callable[[str], Sequence[Finding]]
@@ -132,6 +134,10 @@ def try_repair(
         return str(error)
     except (SyntaxError, ValueError) as error:
         return f"the repaired file would not parse ({error})"
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        return f"the repair failed ({type(error).__name__}: {error}; set {DEBUG_VARIABLE}=1 to see where)"
     left = check(after)
     before_counts, after_counts = Counter(f.code for f in findings), Counter(f.code for f in left)
     tripped = sorted(code for code in after_counts if after_counts[code] > before_counts[code])

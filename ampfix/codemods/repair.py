@@ -10,8 +10,7 @@ from ampfix.codemods.errors import CannotRepair
 from ampfix.codemods.files import encode_as
 from ampfix.codemods.fixpoint import Outcome, Unfixed, fix_text
 from ampfix.findings import Applicability, Finding
-from ampfix.lint.document import Document, check_document, located, open_document
-from ampfix.lint.engine import check_source
+from ampfix.lint.document import Document, PythonFile, check_document, located, open_document
 from ampfix.lint.project import Project
 from ampfix.lint.settings import Settings
 
@@ -46,7 +45,9 @@ def repair(
         return None
 
     def check(text: str) -> list[Finding]:
-        return list(first) if text == document.text else check_source(text, path, settings, project)
+        if text == document.text:
+            return list(first)
+        return list(check_document(PythonFile(text), path, settings, project).findings)
 
     outcome = fix_text(document.text, check, allowed, settings.is_fixable, partial(_accept, document))
     return _told(outcome, document, data, path)

@@ -5,10 +5,12 @@ Analysis and repair see the program; what is shown and written speaks of the fil
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from ampfix.extras import DEBUG_VARIABLE
 from ampfix.findings import Finding, Span
 from ampfix.lint.checked import Checked
 from ampfix.lint.discover import is_notebook
@@ -75,12 +77,18 @@ def open_document(data: bytes, path: str) -> Document:
 
 
 def check_document(document: Document, path: str, settings: Settings, project: Project | None = None) -> Checked:
-    """The findings in a program, at its own places. Raises UnreadableError for what is not Python."""
+    """The findings in a program, at its own places. Raises UnreadableError for what is not Python, or makes us fail."""
     from ampfix.lint.engine import check_text  # reports open documents too, without analysing them
 
     try:
         return check_text(document.text, path, settings, project)
-    except UnreadableError as error:
+    except Exception as error:
+        if not isinstance(error, UnreadableError):
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            # A fault of ours in one file must not cost the findings in all others.
+            said = f"internal error: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)"
+            raise UnreadableError(f"could not be analysed: {' '.join(said.split())}") from error
         cause = error.__context__
         if isinstance(cause, SyntaxError):
             raise UnreadableError(f"is not valid Python: {document.describe(cause)}") from None

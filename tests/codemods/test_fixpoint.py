@@ -139,3 +139,17 @@ def test_a_text_without_findings_does_not_load_libcst() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_a_codemod_that_fails_leaves_its_finding_and_the_others_are_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(tree: object, repair: object) -> list[object]:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr("ampfix.codemods.plans.insert_unscale.plan", plan)
+    outcome = fix_text(LOOP, check_source)
+    assert {left.finding.code for left in outcome.unfixed} == {"AMP101"}
+    assert "the repair failed (KeyError: 'unforeseen'" in outcome.unfixed[0].reason
+    assert "torch.cuda.amp" not in outcome.text
+    monkeypatch.setenv("AMPFIX_DEBUG", "1")
+    with pytest.raises(KeyError):
+        fix_text(LOOP, check_source)

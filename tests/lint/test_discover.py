@@ -114,6 +114,28 @@ def test_a_named_file_is_excluded_only_by_force(tmp_path: Path) -> None:
     assert found(tmp_path, Settings(extend_exclude=old, force_exclude=True), "old/c.py") == []
 
 
+def test_a_fault_of_ours_in_one_file_costs_only_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ampfix.lint import engine
+
+    real = engine.SourceModule
+
+    def failing(text: str, path: str, *rest: object) -> object:
+        if path.endswith("bad.py"):
+            raise KeyError("a\nb")
+        return real(text, path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "SourceModule", failing)
+    for name in ("bad.py", "good.py"):
+        (tmp_path / name).write_text("import torch\ntorch.cuda.amp.GradScaler()\n")
+    report = check_paths([str(tmp_path)])
+    assert [Path(error.path).name for error in report.errors] == ["bad.py"]
+    assert report.errors[0].message.startswith("could not be analysed: internal error: KeyError")
+    assert {Path(finding.path).name for finding in report.findings} == {"good.py"}
+    monkeypatch.setenv("AMPFIX_DEBUG", "1")
+    with pytest.raises(KeyError):
+        check_paths([str(tmp_path)])
+
+
 @given(st.text(alphabet="ab*?[]!/.\\{}()+^$", max_size=12), st.text(alphabet="ab/.", max_size=12))
 def test_any_glob_compiles_or_matches_nothing(glob: str, path: str) -> None:
     pattern = any_of([setting_pattern(glob, Path("/root")), translate(glob)])
