@@ -203,7 +203,7 @@ def score(model, loader):
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
             name = path(call.func)
-            match = next((one for one in trained if name and one.is_called_at(name, call, source)), None)
+            match = next((one for one in trained if one.name == name and _is_same(one, call, trained, source)), None)
             loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
             if match is None or loop is None or loop in reported or not _is_evaluation(call, loop, source):
                 continue
@@ -225,17 +225,16 @@ class _Trained:
     owner: ast.AST
     region: CoveredRegion
 
-    def is_called_at(self, name: str, call: ast.Call, source: Source) -> bool:
-        """Whether a call there means this model: the same name where it belongs, or a parameter of that name."""
-        if name != self.name:
-            return False
-        owner = owner_of(call, name, source)
-        if owner is self.owner:
-            return True
-        if name not in _parameters(owner) or name not in _parameters(self.owner):
-            return False
-        together = _called_together(owner, self.owner, name, source)
-        return together if together is not None else _is_only_training(self.owner, source)
+
+def _is_same(model: _Trained, call: ast.Call, trained: list[_Trained], source: Source) -> bool:
+    """Whether a call of the model's name means this model: the same variable, or a parameter handed the same thing."""
+    owner = owner_of(call, model.name, source)
+    if owner is model.owner:
+        return True
+    if model.name not in _parameters(owner) or model.name not in _parameters(model.owner):
+        return False
+    together = _called_together(owner, model.owner, model.name, source)
+    return together if together is not None else _train_all(trained, model.name, source)
 
 
 def _called_together(first: ast.AST, second: ast.AST, name: str, source: Source) -> bool | None:
@@ -257,10 +256,10 @@ def _handed(function: ast.AST, name: str, source: Source) -> Iterator[str]:
             yield path(call.args[place])
 
 
-def _is_only_training(function: ast.AST, source: Source) -> bool:
-    """Whether no other function of the file runs a backward."""
+def _train_all(trained: list[_Trained], name: str, source: Source) -> bool:
+    """Whether every function of the file that runs a backward calls a model of this name under autocast."""
     trainers = {function_of(call, source) for call in source.nodes((ast.Call,)) if method(call)[1] == "backward"}
-    return trainers == {function}
+    return trainers <= {function_of(one.region.node, source) for one in trained if one.name == name}
 
 
 def _trained(source: Source) -> Iterator[_Trained]:
