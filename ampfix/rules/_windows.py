@@ -26,7 +26,7 @@ class Window:
 
 
 def windows(source: Source) -> Iterator[Window]:
-    """The windows of a file; one for each backward."""
+    """The windows of a file; one for each backward and optimizer."""
     for routine in source.routines:
         events = [do for do in routine.events if do.site.path in ("", source.path)]
         backwards = [do for do in events if do.event.kind is EventKind.BACKWARD]
@@ -34,8 +34,9 @@ def windows(source: Source) -> Iterator[Window]:
         seen: set[object] = set()
         for step in steps:
             found = _window(routine, step, backwards, source)
-            if found is not None and found.backward.site.span not in seen:
-                seen.add(found.backward.site.span)
+            key = None if found is None else (found.backward.site.span, step.event.optimizers)
+            if found is not None and key not in seen:
+                seen.add(key)
                 yield found
 
 

@@ -126,7 +126,8 @@ def train(model, loader, optimizer, accum):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for window in windows.windows(source):
+        of_backward = {window.backward.site.span: window for window in reversed(list(windows.windows(source)))}
+        for window in reversed(of_backward.values()):
             call = windows.node_at(window.backward.site, source)
             loss = loss_of(call) if call is not None else None
             if call is None or loss is None or window.count == "1" or _divided(window.count, loss, source):
