@@ -18,9 +18,12 @@ from ampfix.program import Autocast, Binding, Dtype, Form, Value
 
 MAX_DEPTH = 6  # calls inside calls
 _NETWORK = re.compile(
-    r"(^|_)(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
-    r"conv)(_|\d|$)|net(work)?\d*$",
+    r"(^|[_.])(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
+    r"conv)([_.]|\d|$)|net(work)?\d*($|\.)",
     re.IGNORECASE,
+)
+_NO_FORWARD = re.compile(
+    r"\.(parameters|modules|children|train|eval|to|cuda|zero_grad|\w*_dict|named_\w+|apply|backward)$"
 )
 NUMBER_NAME = re.compile(r"(^|_)(temperature|temp|tau|eps|epsilon|alpha|gamma|beta|lambda|margin|lr)(_|\d|$)")
 NO_TENSOR = re.compile(r"loss|mask|idx|index|state|len|size|shape|count|label|target", re.IGNORECASE)
@@ -276,7 +279,8 @@ class CallEvaluator(ABC):
 
     def _network(self, name: str, node: ast.Call, operands: list[Value], frame: Frame) -> Value:
         """A call of something unknown; in a region, what is named like a network most likely returns half."""
-        if frame.context.state is Autocast.ON and name and _NETWORK.search(name) and not NO_TENSOR.search(name):
+        is_forward = _NETWORK.search(name) and not NO_TENSOR.search(name) and not _NO_FORWARD.search(name)
+        if frame.context.state is Autocast.ON and is_forward:
             return self._made("network", node, operands, [], frame, known=Outcome(frame.context.dtype, False))
         return self._input(node, frame)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from ampfix.findings import Finding, Position, Repair, Span, TracePoint
 from ampfix.program import Autocast, Dtype, Source, Value
+from ampfix.program.tree import walk
 from ampfix.rules._base import Rule
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
@@ -83,13 +84,31 @@ def text_at(source: Source, made: Value, at: Value, part: int = 0) -> str | None
     if part >= len(made.parts) or made.function is not at.function:
         return None
     expression = made.parts[part]
-    is_inside = any(node is made.node for node in ast.walk(at.node))
-    for node in ast.walk(expression):
+    is_inside = any(node is made.node for node in walk(at.node))
+    for node in walk(expression):
         if isinstance(node, ast.Call) and not is_inside and not _is_cheap(node):
             return None  # it would run a second time
         if isinstance(node, ast.Name) and _held(made, node.id) != _held(at, node.id):
             return None
     return source.segment(expression)
+
+
+def picked_text(source: Source, value: Value, base: Value, text: str, at: Value) -> str | None:
+    """What `value` picks of `base`, of `text` instead: with "x" for exp(x), `exp(x).t().diag()` is "x.t().diag()".
+
+    None where it is more than methods that pick, or where their arguments mean something else at `at`.
+    """
+    if value is base:
+        return text
+    is_pick = value.op in PICKS and value.operands and value.parts and not value.symbol
+    if not is_pick or value.function is not at.function:
+        return None
+    inner = picked_text(source, value.operands[0], base, text, at)
+    receiver = set(walk(value.parts[0]))
+    names = {node.id for node in walk(value.node) if isinstance(node, ast.Name) and node not in receiver}
+    if inner is None or any(_held(value, name) != _held(at, name) for name in names):
+        return None
+    return wrapped(inner) + source.segment(value.node)[len(source.segment(value.parts[0])) :]
 
 
 def _is_cheap(call: ast.Call) -> bool:

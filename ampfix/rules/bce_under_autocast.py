@@ -197,11 +197,11 @@ def _repair(loss: Value, source: Source) -> Repair | str:
 
 
 def _entering(loss: Value, made: Value) -> Iterator[ast.expr]:
-    """What to cast: the logits where a sigmoid of its own statement is seen, since its half result may be 0 or 1.
+    """What to cast: the logits where the sigmoid is seen, since its half result may be 0 or 1.
 
     An expression in the call itself is float32 only as long as autocast acts on it, so that it is cast in any case.
     """
-    if made.op == "sigmoid" and made.function is loss.function and made.node is not loss.parts[0]:
+    if made.op == "sigmoid" and made.function is loss.function:
         if made.operands[0].dtype is not Dtype.FLOAT32:
             yield made.parts[0]
     elif loss.operands[0].dtype is not Dtype.FLOAT32 or not isinstance(loss.parts[0], ast.Name):

@@ -20,7 +20,7 @@ class HandAttention(TensorRule):
 
     ## What it does
     Finds `softmax(q @ k.T / sqrt(d)) @ v` in float16, written in one expression or through names, where the scores are
-    scaled behind the product, or masked with a number beyond float16.
+    scaled behind the product. Attention with masks or dropout is left alone: AMP405 knows masks beyond float16.
 
     ## Why is this bad
     The product of queries and keys is half and up to sqrt(d) times larger than what the softmax sees: where it passes
@@ -41,8 +41,8 @@ class HandAttention(TensorRule):
     Where the weights themselves are needed, scale first: `(q / math.sqrt(d)) @ k.transpose(-2, -1)`.
 
     ## Fix safety
-    Unsafe: another kernel, whose results differ in the last digits. The repair is made where the attention weights
-    serve nothing else, unmasked and without dropout.
+    Unsafe: another kernel, whose results differ in the last digits. Where the attention weights serve
+    something else too, they are computed as before.
 
     ## References
     - https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
@@ -70,6 +70,7 @@ def train(loader):
             q, k, v = layer(x), layer(x), layer(x)
             out = attend(q, k, v) + F.scaled_dot_product_attention(q, k, v)
             mixed = torch.softmax(layer(x), dim=-1) @ v
+            masked = ((q @ k.mT) * 8**-0.5).masked_fill(y, float("-inf")).softmax(-1) @ v
         with torch.autocast("cuda", dtype=torch.bfloat16):
             q, k, v = layer(x), layer(x), layer(x)
             out = torch.softmax(q @ k.transpose(-2, -1) / 8.0, dim=-1) @ v
@@ -124,28 +125,12 @@ def train(loader):
 """,
             (15,),
         ),
-        Invalid(
-            """\
-import torch
-
-layer = torch.nn.Linear(8, 8).cuda()
-
-def train(loader, dropout):
-    for x, mask in loader:
-        with torch.autocast("cuda"):
-            q, k, v = layer(x), layer(x), layer(x)
-            weights = ((q @ k.mT) * 8**-0.5).masked_fill(mask, float("-inf")).softmax(-1)
-            out = torch.dropout(weights, 0.1, True) @ v
-""",
-            None,
-            (10,),
-        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             found = _attention(value)
-            if found is not None:
+            if found is not None and found.is_plain:
                 message = (
                     "attention by hand: the scores are float16 before they are scaled, and inf where a query and a key "
                     "multiply to more than 65504; scaled_dot_product_attention scales inside"
@@ -195,8 +180,6 @@ def _is_scaled(product: Value) -> bool:
 
 
 def _repair(found: _Attention, source: Source) -> Repair | str:
-    if not found.is_plain:
-        return "masks and dropout are left to you: pass them as attn_mask= (True where attended) and dropout_p="
     texts = [text_at(source, found.product, found.out, 0), text_at(source, found.product, found.out, 1)]
     value = text_at(source, found.out, found.out, 1)
     scale = _scale(found, source)

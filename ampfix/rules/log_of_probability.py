@@ -18,6 +18,7 @@ from ampfix.rules._halves import (
     in_region,
     is_number,
     names_between,
+    picked_text,
     proven_float16,
     text_at,
     unguarded,
@@ -174,12 +175,12 @@ def train(loader):
 
 @dataclass(frozen=True)
 class _Found:
-    """A logarithm of a probability. made: the sigmoid or softmax; negated: it is of 1 - probability."""
+    """A logarithm of a probability. made: the sigmoid or softmax; picked: what is taken of it; negated: 1 - that."""
 
     log: Value
     made: Value
+    picked: Value
     negated: bool
-    is_direct: bool
     message: str
     is_sure: bool
 
@@ -190,18 +191,17 @@ def _probability(log: Value) -> _Found | None:
     guard = max((number for _, number in guards(log.operands[0])), default=0.0)
     core = unguarded(log.operands[0])
     negated = core.op == "sub" and len(core.operands) == 2 and is_number(core.operands[0], 1.0)
-    made = unguarded(core.operands[1]) if negated else core
-    is_direct = made.op in ("sigmoid", "softmax")
+    made = picked = unguarded(core.operands[1]) if negated else core
     while made.op in PICKS and made.operands:
         made = unguarded(made.operands[0])
     if guard >= _WIDE_GUARD or made.op not in ("sigmoid", "softmax") or not made.operands:
         return None
     if made.op == "sigmoid":
-        return _of_sigmoid(log, made, negated, is_direct)
-    return None if negated else _of_softmax(log, made, is_direct)
+        return _of_sigmoid(log, made, picked, negated)
+    return None if negated else _of_softmax(log, made, picked)
 
 
-def _of_sigmoid(log: Value, made: Value, negated: bool, is_direct: bool) -> _Found | None:
+def _of_sigmoid(log: Value, made: Value, picked: Value, negated: bool) -> _Found | None:
     if not made.is_half or not (negated or made.dtype.may_be_float16):
         return None  # bfloat16 holds sigmoid(x) down to x = -92
     if negated:
@@ -209,23 +209,21 @@ def _of_sigmoid(log: Value, made: Value, negated: bool, is_direct: bool) -> _Fou
     else:
         message = f"log(sigmoid) in {made.dtype.value}: p rounds to 0 below a logit of -17"
     sure = made.sure and (negated or made.dtype is Dtype.FLOAT16)
-    return _Found(log, made, negated, is_direct, f"{message}, so the loss is inf and its gradient NaN", sure)
+    return _Found(log, made, picked, negated, f"{message}, so the loss is inf and its gradient NaN", sure)
 
 
-def _of_softmax(log: Value, made: Value, is_direct: bool) -> _Found | None:
+def _of_softmax(log: Value, made: Value, picked: Value) -> _Found | None:
     if made.dtype.may_be_float16:
         message = f"log(softmax) in {made.dtype.value}: p rounds to 0 where a score lies 17 below the highest"
-        return _Found(log, made, False, is_direct, f"{message}, so the loss is inf", proven_float16(made))
+        return _Found(log, made, picked, False, f"{message}, so the loss is inf", proven_float16(made))
     if made.operands[0].is_half and in_region(made):
         message = "log(softmax) of half scores: float32 under CUDA's autocast, and still -inf at a gap of 104"
-        return _Found(log, made, False, is_direct, f"{message}; log_softmax has no such limit", False)
+        return _Found(log, made, picked, False, f"{message}; log_softmax has no such limit", False)
     return None
 
 
 def _repair(found: _Found, source: Source) -> Repair | str:
     log, made = found.log, found.made
-    if not found.is_direct:
-        return "the logarithm is of part of the probabilities; take log_softmax or logsigmoid of all, then pick"
     scores = text_at(source, made, log)
     if scores is None:
         return "the scores cannot be named here: they are computed elsewhere, or their name has changed since"
@@ -238,10 +236,14 @@ def _repair(found: _Found, source: Source) -> Repair | str:
         if dim is None:
             return "the softmax names no dimension here"
         new = f"<torch.log_softmax>({scores}, dim={dim})"
+    picked = picked_text(source, found.picked, made, new, log)
+    if picked is None:
+        return "the logarithm is of part of the probabilities; take log_softmax or logsigmoid of all, then pick"
+    carried = (names_between(value, log) for value in dict.fromkeys((made, found.picked)))
     return Repair(
         "rewrite_expression",
         Applicability.SAFE,
         "Take the logarithm of the scores directly",
         source.span(log.node),
-        {"source": new, "unused": names_between(made, log)},
+        {"source": picked, "unused": ",".join(filter(None, carried))},
     )

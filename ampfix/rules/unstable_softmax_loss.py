@@ -14,6 +14,7 @@ from ampfix.rules._halves import (
     TensorRule,
     argument_text,
     names_between,
+    picked_text,
     text_at,
     unguarded,
     wrapped,
@@ -178,9 +179,16 @@ def _by_hand(value: Value) -> Value | None:
     """The exponential of half scores that a logarithm or a quotient normalises."""
     if value.op == "log" and value.operands:
         inner = unguarded(value.operands[0])
-        quotient = _quotient(inner)
+        quotient = _quotient(_whole(inner))
         return quotient if quotient is not None else _sum_of_exp(inner)
     return _quotient(value)
+
+
+def _whole(value: Value) -> Value:
+    """What a value is picked from."""
+    while value.op in PICKS and value.operands:
+        value = value.operands[0]
+    return value
 
 
 def _quotient(value: Value) -> Value | None:
@@ -226,26 +234,18 @@ def _below(value: Value, depth: int = 6) -> Iterator[Value]:
 def _repair(value: Value, exponential: Value, source: Source) -> Repair | str:
     """softmax, logsumexp or their difference, where every name involved still holds what it held."""
     inner = unguarded(value.operands[0]) if value.op == "log" else value
-    above, total = (inner.operands[0], unguarded(inner.operands[1])) if inner.op == "div" else (None, inner)
+    whole = _whole(inner)
+    above, total = (whole.operands[0], unguarded(whole.operands[1])) if whole.op == "div" else (None, inner)
     is_plain = total.op == "sum" and total.operands[0] is exponential and not exponential.in_place
     scores = text_at(source, exponential, value) if is_plain else None
     if scores is None:
         return "the loss is spread over several statements; write it with cross_entropy, log_softmax or logsumexp"
     if exponential.dtype.may_be_float16:
         scores = f"{wrapped(scores)}.float()"
-    dim = argument_text(source, total.node, "dim", 1 if total.symbol else 0)
-    keeps = argument_text(source, total.node, "keepdim", 2 if total.symbol else 1) == "True"
-    picked = _picked(above, exponential, scores, value, source) if above is not None else None
-    normaliser = f"<torch.logsumexp>({scores}, dim={dim}{', keepdim=True' if keeps else ''})"
-    if dim is None or (above is not None and picked is None):
+    new = _stable(value, inner, whole, above, total, exponential, scores, source)
+    if new is None:
         return "what is divided, or along which dimension, is not plain; write it with cross_entropy or logsumexp"
-    if value.op == "log":
-        new = normaliser if picked is None else f"({picked} - {normaliser})"
-    elif keeps and above is exponential:
-        new = f"<torch.softmax>({scores}, dim={dim})"
-    else:
-        return "without keepdim=True the quotient is no softmax over that dimension; check what is divided"
-    carried = [exponential, total, *([above] if above is not None and above is not exponential else [])]
+    carried = dict.fromkeys(made for made in (exponential, total, above, whole, inner) if made is not None)
     return Repair(
         "rewrite_expression",
         Applicability.UNSAFE,
@@ -255,12 +255,27 @@ def _repair(value: Value, exponential: Value, source: Source) -> Repair | str:
     )
 
 
-def _picked(above: Value, exponential: Value, scores: str, at: Value, source: Source) -> str | None:
-    """What is divided, of the scores instead of their exponentials: `exp(x).diagonal()` becomes `x.diagonal()`."""
-    if above is exponential:
-        return scores
-    is_pick = above.op in PICKS and above.operands[:1] == (exponential,) and above.function is at.function
-    receiver = above.parts[0] if is_pick and above.parts else None
-    if receiver is None or text_at(source, above, at) is None or above.symbol:
+def _stable(
+    value: Value,
+    inner: Value,
+    whole: Value,
+    above: Value | None,
+    total: Value,
+    exponential: Value,
+    scores: str,
+    source: Source,
+) -> str | None:
+    """The expression to write instead; None where it is not clear which."""
+    dim = argument_text(source, total.node, "dim", 1 if total.symbol else 0)
+    keeps = argument_text(source, total.node, "keepdim", 2 if total.symbol else 1) == "True"
+    if dim is None:
         return None
-    return wrapped(scores) + source.segment(above.node)[len(source.segment(receiver)) :]
+    if above is exponential and keeps:
+        if value.op != "log":
+            return f"<torch.softmax>({scores}, dim={dim})"
+        return picked_text(source, inner, whole, f"<torch.log_softmax>({scores}, dim={dim})", value)
+    normaliser = f"<torch.logsumexp>({scores}, dim={dim}{', keepdim=True' if keeps else ''})"
+    if above is None:
+        return normaliser
+    picked = picked_text(source, above, exponential, scores, value) if value.op == "log" and inner is whole else None
+    return None if picked is None else f"({picked} - {normaliser})"
