@@ -177,6 +177,49 @@ def train(model, loader, optimizer):
 """,
             (13,),
         ),
+        Invalid(
+            """\
+import time
+import torch
+
+class Trainer:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.scaler = net, optimizer, torch.amp.GradScaler("cuda")
+
+    def step(self, x, y):
+        start = time.perf_counter()
+        with torch.autocast("cuda"):
+            loss = self.net(x, y)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return time.perf_counter() - start
+""",
+            """\
+import time
+import torch
+
+class Trainer:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.scaler = net, optimizer, torch.amp.GradScaler("cuda")
+
+    def step(self, x, y):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        with torch.autocast("cuda"):
+            loss = self.net(x, y)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        torch.cuda.synchronize()
+        return time.perf_counter() - start
+""",
+            (17,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -245,6 +288,11 @@ _HARMLESS = frozenset(
         "min",
         "max",
         "clip_grad_norm_",
+        "clip_grad_value_",
+        "unscale_",
+        "parameters",
+        "time",
+        "perf_counter",
     ]
 )
 
