@@ -105,6 +105,15 @@ def assigned_in(node: ast.AST) -> set[str]:
     }
 
 
+def assignments(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The targets of an assignment, each with its own value where both sides are taken apart."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield from ((one, node.value) for one in getattr(target, "elts", [target]))
+
+
 def methods_called(node: ast.AST, *names: str) -> Iterator[ast.Call]:
     """Calls `receiver.name(...)` inside a node."""
     for child in walk(node):

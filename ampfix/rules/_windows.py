@@ -126,8 +126,8 @@ def _function(step: Do, source: Source) -> ast.AST:
 
 def _values(name: str, step: Do, source: Source) -> Iterator[ast.expr]:
     for node in walk(_function(step, source)):
-        if isinstance(node, ast.Assign) and any(places.spelled(target) == name for target in node.targets):
-            yield node.value
+        if isinstance(node, ast.Assign):
+            yield from (value for target, value in places.assignments(node) if places.spelled(target) == name)
 
 
 def _is_counter(node: ast.expr, step: Do, source: Source) -> bool:

@@ -8,7 +8,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Do, Occurrence, Source
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._handmade import scales_by_hand
+from ampfix.rules._handmade import is_scaled, scales_by_hand
 
 
 class Fp16WithoutScaler(ProtocolRule):
@@ -115,8 +115,12 @@ def train(model, loader, optimizer, criterion):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        """A loss scaler written by hand is another rule's business."""
-        return iter(()) if scales_by_hand(source) else super().check(source)
+        """Losses scaled by hand are another rule's business."""
+        if not scales_by_hand(source):
+            for finding in super().check(source):
+                backward = source.call_at(finding.span)
+                if backward is None or not is_scaled(backward, source):
+                    yield finding
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only where the gradients reach an optimizer and no scaler is about."""

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import ast
-import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Role, Source
-from ampfix.program.tree import walk
+from ampfix.program import Form, Role, Source
 from ampfix.rules import _places as places
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
-from ampfix.rules._handmade import edit_of_gradient
-
-_SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
-_SMALLEST = 128.0  # loss scales are powers of two from here on; weights of losses seldom are
-
-
-@dataclass(frozen=True)
-class _Product:
-    """`loss * scale` that runs backward. divided: the statement that takes the scale out of the gradients."""
-
-    backward: ast.Call
-    loss: ast.expr
-    scale: ast.expr
-    function: ast.AST
-    divided: ast.AST | None
+from ampfix.rules._handmade import Product, is_loss_scale, product_of
 
 
 class ManualLossScale(Rule):
@@ -168,13 +150,15 @@ def train(model, loader, optimizer):
         if not _runs_in_float16(source):
             return
         for call in places.all_methods_called(source, "backward"):
-            product = _product(call, source)
+            product = product_of(call, source)
             if product is None:
                 continue
             adapted = _adapted(product, source)
             value = source.number(product.scale)
-            if product.divided is None and (adapted or value is None or not _is_loss_scale(value)):
+            if product.divided is None and (adapted or value is None or not is_loss_scale(value)):
                 continue
+            if value is None and any(b.form is Form.PARAMETER for b in source.resolve(product.scale)):
+                continue  # the caller may adapt it
             scale = places.spelled(product.scale)
             effect = (
                 "no step with an overflow is skipped"
@@ -196,59 +180,7 @@ def _runs_in_float16(source: Source) -> bool:
     return regions or any(cast.dtype == "float16" for cast in source.half_casts)
 
 
-def _is_loss_scale(value: float) -> bool:
-    return value >= _SMALLEST and math.log2(value).is_integer()
-
-
-def _product(backward: ast.Call, source: Source) -> _Product | None:
-    assert isinstance(backward.func, ast.Attribute)
-    function = places.function_of(backward, source) or source.tree
-    if any(_scales(call, source) for call in places.methods_called(function, "scale", "scale_loss")):
-        return None
-    for value in _values(backward.func.value, function):
-        if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult):
-            continue
-        for scale, loss in ((value.right, value.left), (value.left, value.right)):
-            named = isinstance(scale, (ast.Name, ast.Attribute)) and bool(_SCALE_NAME.search(places.spelled(scale)))
-            number = source.number(scale)
-            if named or (number is not None and _is_loss_scale(number)):
-                return _Product(backward, loss, scale, function, _division(places.spelled(scale), function, source))
-    return None
-
-
-def _scales(call: ast.Call, source: Source) -> bool:
-    assert isinstance(call.func, ast.Attribute)
-    return call.func.attr == "scale_loss" or source.held(call.func.value).role is Role.SCALER
-
-
-def _values(loss: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
-    """What runs backward: in place, or what its name is set to; `loss *= s` sets it to `loss * s`."""
-    yield loss
-    name = places.spelled(loss)
-    for node in walk(function):
-        if isinstance(node, ast.Assign) and name in map(places.spelled, node.targets):
-            yield node.value
-        elif isinstance(node, ast.AugAssign) and places.spelled(node.target) == name:
-            yield ast.BinOp(loss, node.op, node.value)
-
-
-def _division(scale: str, function: ast.AST, source: Source) -> ast.AST | None:
-    """The edit of `.grad` that takes the scale out, in the function or anywhere in the file."""
-    last = scale.rpartition(".")[2]
-    for root in (function, source.tree):
-        for node in walk(root):
-            operand = edit_of_gradient(node)
-            if operand is not None and any(name.rpartition(".")[2] == last for name in _spellings(operand)):
-                return node
-    return None
-
-
-def _spellings(operand: ast.expr) -> set[str]:
-    numbers = (child for child in walk(operand) if isinstance(child, (ast.Constant, ast.BinOp)))
-    return places.names_in(operand) | {places.spelled(number) for number in numbers}
-
-
-def _adapted(product: _Product, source: Source) -> bool:
+def _adapted(product: Product, source: Source) -> bool:
     """Whether code changes the scale as it goes."""
     if not isinstance(product.scale, (ast.Name, ast.Attribute)):
         return False
@@ -266,7 +198,7 @@ def _computes(assign: ast.AST, last: str) -> bool:
     return isinstance(assign, ast.Assign) and any(n.rpartition(".")[2] == last for n in places.names_in(assign.value))
 
 
-def _repair(product: _Product, source: Source, *, adapted: bool) -> Repair | str:
+def _repair(product: Product, source: Source, *, adapted: bool) -> Repair | str:
     if adapted:
         return "the scale adapts by code of its own; GradScaler does that, and skips steps that overflow"
     steps = [

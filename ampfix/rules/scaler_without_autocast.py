@@ -57,7 +57,7 @@ _METHODS = frozenset(
 
 
 class Sight(IntEnum):
-    """How much is seen of what the forward runs: FOREIGN code could open a region, an OPEN value may hold anything."""
+    """How much is seen of what the forward runs: FOREIGN code could open a region, an OPEN value was looked up."""
 
     FOREIGN = 0
     OPEN = 1
@@ -69,8 +69,8 @@ class ScalerWithoutAutocast(Rule):
 
     ## What it does
     Finds scaled losses in files without any autocast region and without half tensors, where all code that the forward
-    runs is seen. Imported code, which may open a region itself, keeps this rule silent; a model that is handed in from
-    nobody knows where makes it a note.
+    runs is seen. Imported code and parameters, which may open a region themselves, keep this rule silent; a model that
+    is looked up somewhere makes it a note.
 
     ## Why is this bad
     The forward runs in float32: nothing is faster or smaller, while every step pays for scaling, a check of all
@@ -225,7 +225,7 @@ def _is_forward(call: ast.Call, source: Source) -> bool:
     found = source.resolve(call.func)
     if any(one.form is Form.OBJECT or (one.form is Form.INSTANCE and one.symbol.startswith("torch")) for one in found):
         return True
-    is_value = all(one.form in (Form.PARAMETER, Form.UNKNOWN) for one in found)
+    is_value = all(one.form is Form.UNKNOWN for one in found)
     return is_value and _sight(call, source, 0) is Sight.OPEN
 
 
@@ -253,7 +253,7 @@ def _sight_of(binding: Binding, call: ast.Call, source: Source, depth: int) -> S
         return Sight.WHOLE
     if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
         return Sight.WHOLE
-    return Sight.OPEN
+    return Sight.FOREIGN if binding.form is Form.PARAMETER else Sight.OPEN
 
 
 def _least(nodes: Iterable[ast.AST], source: Source, depth: int) -> Sight:

@@ -16,8 +16,7 @@ def train(model, loader, optimizer, epochs, validate):
         plateau.step(validate(model))
 
 
-def train_by_index(model, loader, optimizer, scheduler, epoch):
-    scaler = torch.amp.GradScaler("cuda")
+def train_by_index(model, loader, optimizer, scheduler, epoch, scaler):
     for index, (x, y) in enumerate(loader):
         scaler.scale(model(x, y)).backward()
         scaler.step(optimizer)
