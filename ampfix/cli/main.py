@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 clean, 1 findings or a failing verdict, 2 error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        # A path or a source line may hold characters that the terminal's encoding lacks.
+        # A path or a source line may hold characters that the terminal's encoding lacks, and a diff its own line ends.
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace", newline="\n")
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
