@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
+from ampfix.lint.memory import collector_paused
 from ampfix.lint.module import SourceModule
 from ampfix.lint.prefilter import concerned, worth_parsing
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
+from ampfix.rules import Rule
 
 
 def check_file(data: bytes, path: str, settings: Settings, project: Project | None = None) -> Checked:
@@ -44,8 +46,8 @@ def check_text(text: str, path: str, settings: Settings, project: Project | None
     if not rules:
         return Checked()
     try:
-        module = SourceModule(text, path, settings.torch_floor, project)
-        found = [finding for rule in rules for finding in rule.check(module)]
+        with collector_paused():
+            found, depends = _analysed(text, path, settings, rules, project)
     except SyntaxError as error:
         raise UnreadableError(f"is not valid Python: line {error.lineno or 1}: {error.msg}") from None
     except (ValueError, UnicodeError) as error:
@@ -53,7 +55,18 @@ def check_text(text: str, path: str, settings: Settings, project: Project | None
     except (RecursionError, MemoryError):
         raise UnreadableError("is nested too deeply to be analysed; exclude the file") from None
     ordered = sorted(unsuppressed(_once(found), text), key=lambda finding: (finding.span, finding.code))
-    return Checked(tuple(ordered), module.consulted)
+    return Checked(tuple(ordered), depends)
+
+
+def _analysed(
+    text: str, path: str, settings: Settings, rules: Iterable[Rule], project: Project | None
+) -> tuple[list[Finding], frozenset[str]]:
+    """What the rules find in a text, and the paths that this depends on."""
+    module = SourceModule(text, path, settings.torch_floor, project)
+    try:
+        return [finding for rule in rules for finding in rule.check(module)], module.consulted
+    finally:
+        module.release()
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -21,6 +21,12 @@ class SourceFile:
         self.index = TreeIndex(self.tree)
         self.scopes = ScopeBuilder(self.index, self)
 
+    def release(self) -> None:
+        """Take apart what refers to itself in a circle, so that it is freed at once."""
+        self.index.clear()
+        self.scopes.clear()
+        self.__dict__.clear()
+
     @cached_property
     def spans(self) -> SpanIndex:
         return SpanIndex(self.text)

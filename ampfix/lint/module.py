@@ -48,7 +48,8 @@ class SourceModule:
 
     def __init__(self, text: str, path: str, torch_floor: str = "", project: Project | None = None) -> None:
         self.text, self.path, self.torch_floor = text, path, torch_floor
-        self._file = SourceFile(text, path)
+        self._project = project
+        self._file = SourceFile(text, path) if project is None else project.opened(text, path)
         self.tree, self._scopes = self._file.tree, self._file.scopes
         self._neighbours = Neighbours(self._file, project)
         self._resolver = Resolver(self._neighbours)
@@ -57,6 +58,14 @@ class SourceModule:
         self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._alone: dict[tuple[str, str], frozenset[object]] = {}
+
+    def release(self) -> None:
+        """Take apart what refers to itself in a circle. Nothing may be asked afterwards."""
+        if self._project is None:
+            self._file.release()
+        else:
+            self._project.settle()
+        self.__dict__.clear()
 
     @property
     def consulted(self) -> frozenset[str]:
@@ -74,10 +83,13 @@ class SourceModule:
         worth = ((node, scope) for node, scope in scopes if node in self._worth.analysed and not scope.is_class)
         return tuple(_without_wrappers(list(self._lowered(worth))))
 
+    @cached_property
+    def _lowering(self) -> Lowering:
+        return Lowering(self._resolver, self._reader, self._regions, self._worth.inlined)
+
     def _lowered(self, functions: Iterable[tuple[ast.AST, Scope]]) -> Iterator[Routine]:
-        lowering = Lowering(self._resolver, self._reader, self._regions, self._worth.inlined)
         for node, scope in functions:
-            body = prune(lowering.routine(node, scope))
+            body = prune(self._lowering.routine(node, scope))
             events = tuple(flatten(body))
             if events:
                 yield Routine(scope.qualname or "<module>", body, events, dict(self._reader.owners), node)

@@ -22,7 +22,7 @@ from ampfix.lint.scopes import Scope
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_BYTES = 1_500_000  # of source text kept parsed; a tree takes about 25 times its text
+_KEPT_BYTES = 300_000  # of source text kept parsed; a tree and its index take about 60 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
@@ -58,6 +58,7 @@ class Project:
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
         self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._kept = 0
+        self._dropped: list[SourceFile] = []
         self._trains: dict[str, bool] = {}
 
     def forget(self, path: str) -> None:
@@ -149,17 +150,37 @@ class Project:
 
     # files
 
+    def opened(self, text: str, path: str) -> SourceFile:
+        """The file to be checked, parsed, and kept for those that import it. Raises SyntaxError."""
+        absolute = os.path.abspath(path)
+        known = self._files.get(absolute)
+        if known is not None and known.text == text and known.path == path:
+            self._files.move_to_end(absolute)
+            return known
+        self._drop(absolute)
+        file = SourceFile(text, path)
+        self._keep(absolute, file)
+        return file
+
+    def settle(self) -> None:
+        """Free what is no longer kept. Nothing that was made from it may be in use."""
+        while self._kept > _KEPT_BYTES and len(self._files) > 1:
+            self._drop(next(iter(self._files)))
+        while self._dropped:
+            self._dropped.pop().release()
+
     def load(self, path: str) -> SourceFile | None:
         """The parsed file; None where it is not worth parsing or cannot be."""
         if path in self._files:
             self._files.move_to_end(path)
             return self._files[path]
         file = self._parse(path)
+        self._keep(path, file)
+        return file
+
+    def _keep(self, path: str, file: SourceFile | None) -> None:
         self._files[path] = file
         self._kept += len(file.text) if file is not None else 0
-        while self._kept > _KEPT_BYTES and len(self._files) > 1:
-            self._drop(next(iter(self._files)))
-        return file
 
     def trains(self, path: str) -> bool:
         """Whether a file is worth parsing for the training code it may hold or pass on."""
@@ -170,7 +191,9 @@ class Project:
 
     def _drop(self, path: str) -> None:
         file = self._files.pop(path, None)
-        self._kept -= len(file.text) if file is not None else 0
+        if file is not None:
+            self._kept -= len(file.text)
+            self._dropped.append(file)
 
     def _parse(self, path: str) -> SourceFile | None:
         data = _read(path)

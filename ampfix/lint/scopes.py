@@ -158,6 +158,14 @@ class ScopeBuilder:
             if reader is not None:
                 reader(node, self.scope_of[index.owners[node]])
 
+    def clear(self) -> None:
+        """Let go of everything the scopes hold."""
+        for scope in self.scope_of.values():
+            scope.names.clear()
+            scope.attributes.clear()
+            scope.file = scope.parent = None
+        self.scope_of.clear()
+
     # names
 
     def _define(self, name: str, definition: Definition, scope: Scope) -> None:

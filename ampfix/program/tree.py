@@ -93,6 +93,11 @@ class TreeIndex:
             if parent is not None and not ends[parent.ampfix_at]:  # type: ignore[attr-defined]
                 ends[parent.ampfix_at] = ends[at]  # type: ignore[attr-defined]
 
+    def clear(self) -> None:
+        """Let go of the tree."""
+        for held in (self.order, self._ends, self.parents, self.owners, self.owned):
+            held.clear()
+
     def inside(self, node: ast.AST) -> list[ast.AST]:
         """The node and all below it."""
         at: int = node.ampfix_at  # type: ignore[attr-defined]

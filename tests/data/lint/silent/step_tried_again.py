@@ -1,4 +1,5 @@
 import torch
+from cluster import agreed
 
 
 class Trainer:
