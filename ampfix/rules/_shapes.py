@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ampfix.program import CoveredRegion, Form, Source
-from ampfix.program.tree import children
+from ampfix.program.tree import TreeIndex, walk
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -28,22 +28,13 @@ def path(node: ast.AST | None) -> str:
 
 
 def own(root: ast.AST) -> Sequence[ast.AST]:
-    """The nodes inside `root` that run with it: the bodies of functions and classes defined there are left out.
-
-    Worked out once for each root.
-    """
-    known: Sequence[ast.AST] | None = getattr(root, "ampfix_own", None)
-    if known is not None:
-        return known
-    found: list[ast.AST] = []
-    pending = list(children(root))
-    while pending:
-        node = pending.pop()
-        found.append(node)
-        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            pending.extend(children(node))
-    root.ampfix_own = found  # type: ignore[attr-defined]
-    return found
+    """The nodes inside `root` that run with it, in source order: the bodies of functions and classes defined there are
+    left out."""
+    tree: TreeIndex = root.ampfix_tree  # type: ignore[attr-defined]
+    if root in tree.owned:
+        return tree.owned[root]
+    owner = tree.owners[root]
+    return [node for node in tree.inside(root)[1:] if tree.owners[node] is owner]
 
 
 def method(node: ast.AST) -> tuple[ast.expr, str]:
@@ -87,14 +78,12 @@ def bound(function: ast.AST) -> frozenset[str]:
     """The names that a function gives a value: parameters, assignments, loops, imports. Worked out once."""
     known: frozenset[str] | None = getattr(function, "ampfix_bound", None)
     if known is None:
-        names = {node.id for node in own(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        names |= {node.arg for node in own(function) if isinstance(node, ast.arg)}
-        names |= {
-            alias.asname or alias.name
-            for node in own(function)
-            for alias in getattr(node, "names", ())
-            if isinstance(alias, ast.alias)
-        }
+        names = {node.arg for node in walk(function.args) if isinstance(node, ast.arg)}  # type: ignore[attr-defined]
+        for node in own(function):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.alias):
+                names.add((node.asname or node.name).partition(".")[0])
         known = function.ampfix_bound = frozenset(names)  # type: ignore[attr-defined]
     return known
 

@@ -200,9 +200,12 @@ def score(model, loader):
         if not trained or _opens_its_own(source):
             return
         reported: set[ast.AST] = set()
+        names = {one.name for one in trained}
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
             name = path(call.func)
+            if name not in names:
+                continue
             match = next((one for one in trained if one.name == name and _is_same(one, call, trained, source)), None)
             loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
             if match is None or loop is None or loop in reported or not _is_evaluation(call, loop, source):
