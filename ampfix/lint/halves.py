@@ -44,7 +44,7 @@ class HalfWalker:
                 continue
             opened = list(self._opened(node, scope))
             if isinstance(node, ast.Module):
-                module = Frame(scope, Context(Autocast.OFF if opened else Autocast.UNKNOWN))
+                module = Frame(scope, Context(Autocast.OFF))  # no caller's region reaches module code
                 if opened or _casts(node):
                     self._statements(node.body, module)
             elif opened or _casts(node) or self._decorated(node, scope):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 from ampfix.findings import Finding, Position, Repair, Span, TracePoint
@@ -22,6 +23,7 @@ PICKS = frozenset(
         "detach", "float",
     }
 )  # fmt: skip
+_MARKED = re.compile(r"<(torch[\w.]*)>")  # a name that the codemod spells
 _GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
 
 
@@ -68,6 +70,14 @@ def _guard(value: Value) -> tuple[Value, float] | None:
         if bound is None and value.op in ("clamp", "clamp_max"):
             return value.operands[0], 0.0
     return None
+
+
+def is_bounded(value: Value) -> bool:
+    """Whether exp of a value fits float16: a probability, or held below 11.09 by a clamp or its own maximum."""
+    if value.op in ("sigmoid", "softmax", "log_softmax", "logsigmoid", "tanh"):
+        return True
+    bound = value.argument("max", 2 if value.op == "clamp" else 1) if value.op in ("clamp", "clamp_max") else None
+    return bound is not None and bound.number is not None and bound.number <= 11.09
 
 
 def rounds_to_one(number: float | None, dtype: Dtype) -> bool:
@@ -128,7 +138,8 @@ def _held(value: Value, root: str) -> dict[str, int]:
 
 def wrapped(text: str) -> str:
     """An expression's text, fit to be followed by a method call."""
-    node = ast.parse(f"({text})", mode="eval").body
+    plain = _MARKED.sub(r"\1", text)
+    node = ast.parse(f"({plain})", mode="eval").body
     return text if isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) else f"({text})"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Source, Value
+from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
     FLOAT16_VANISHES,
@@ -31,7 +31,8 @@ class EpsUnderflow(TensorRule):
 
     ## What it does
     Finds logarithms, roots and divisions whose guard vanishes: a number of at most 2^-25 (2.98e-8) that is added to a
-    float16 tensor or is its lower bound in a clamp, and an upper bound such as 1 - 1e-6 that rounds to 1.
+    float16 tensor or is its lower bound in a clamp, and an upper bound such as 1 - 1e-6 that rounds to 1. Factors that
+    small are found as well: they make zeros of the tensor itself.
 
     ## Why is this bad
     float16's smallest number is 2^-24. `1e-8` rounds to 0, so `x / (x.std() + 1e-8)` divides by zero where the
@@ -59,7 +60,7 @@ class EpsUnderflow(TensorRule):
 
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, *HALF_WORDS, ("torch.float16", "1e-"))
 
     VALID = (
         """\
@@ -75,7 +76,7 @@ def train(loader):
             share = out / (out.sum(-1, keepdim=True) + 1e-12)
             wide = out / (out.std(-1, keepdim=True) + 1e-5)
             safe = out / (out.float().std(-1, keepdim=True) + 1e-8)
-            shifted = out + 1e-8
+            shifted, small = out + 1e-8, out * 1e-6
         with torch.autocast("cuda", dtype=torch.bfloat16):
             out = layer(x)
             fine = out / (out.std(-1, keepdim=True) + 1e-8)  # bfloat16 has float32's range
@@ -95,6 +96,7 @@ def train(loader):
             std = out.std(-1, keepdim=True)
             y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
             z = torch.log(torch.clamp(torch.relu(out), min=1e-10))
+            tiny = out.abs() * 1e-9
 """,
             """\
 import torch
@@ -108,8 +110,9 @@ def train(loader):
             std = out.float().std(-1, keepdim=True)
             y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
             z = torch.log(torch.clamp(torch.relu(out.float()), min=1e-10))
+            tiny = out.float().abs() * 1e-9
 """,
-            (10, 11),
+            (10, 11, 12),
         ),
         Invalid(
             """\
@@ -142,11 +145,11 @@ def forward(x):
 
     def check(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
-            for guarded, message in _vanished(value):
+            for guarded, message in (*_vanished(value), *_flushed(value)):
                 yield self.at(
                     source,
                     guarded,
-                    f"{message} before {value.op}: {_CONSEQUENCES[value.op]}",
+                    message,
                     proven=proven_float16(guarded),
                     repair=partial(_repair, guarded, source),
                 )
@@ -169,7 +172,8 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
         bound = bounded.argument("max", 2) if bounded.op in ("clamp", "clamp_max") else None
         probability = unguarded(bounded).op in _PROBABILITIES and value.op == "log"  # AMP402's
         if bound is not None and bounded.is_half and rounds_to_one(bound.number, bounded.dtype) and not probability:
-            yield bounded, f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
+            lost = f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
+            yield bounded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
         return
     core = unguarded(operand)
     if value.op == "log" and (core.op in _PROBABILITIES or core.op == "sub"):
@@ -177,7 +181,19 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
     found = [(guarded, number) for guarded, number in guards(operand) if guarded.dtype.may_be_float16 and number]
     if found and all(abs(number) <= FLOAT16_VANISHES for _, number in found):
         guarded, number = found[0]
-        yield guarded, f"{number:g} is 0 in float16 and guards nothing"
+        lost = f"{number:g} is 0 in float16 and guards nothing"
+        yield guarded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
+
+
+def _flushed(value: Value) -> Iterator[tuple[Value, str]]:
+    """A product in which a factor leaves nothing of a float16 tensor."""
+    for meeting in meetings(value):
+        factor = abs(meeting.number) if meeting.sign == "*" else 1 / abs(meeting.number) if meeting.number else 0.0
+        if meeting.sign in "*/" and 0 < factor <= FLOAT16_VANISHES and value.dtype.may_be_float16:
+            yield (
+                value,
+                f"a factor of {factor:g} makes 0 of all that is below {FLOAT16_VANISHES / factor:.3g} in float16",
+            )
 
 
 def _is_negative(power: Value) -> bool:
@@ -198,6 +214,7 @@ def _repair(guarded: Value, source: Source) -> Repair | str:
     )
 
 
+_ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 _OPAQUE = frozenset({"input", "network", "linear", "matmul", "tuple", "join", "setitem", "bmm", "einsum", "cast"})
 
 
@@ -206,10 +223,10 @@ def _sources(value: Value, function: ast.AST | None) -> Iterator[ast.expr]:
     for operand, part in zip(value.operands, value.parts, strict=False):
         if not operand.is_half:
             continue
-        is_leaf = operand.op in _OPAQUE or operand.op.startswith("conv") or not operand.parts or operand.in_place
-        if is_leaf or operand.function is not function or operand.context.entered is not value.context.entered:
-            yield part
-        else:
-            yield from _sources(operand, function)
-        if value.op not in ("add", "sub", "mul", "div", "where", "cat", "stack"):
+        is_named_result = operand.op in _ARITHMETIC and isinstance(part, ast.Name)
+        is_leaf = operand.op in _OPAQUE or operand.op.startswith("conv") or operand.in_place or is_named_result
+        is_elsewhere = operand.function is not function or operand.context.entered is not value.context.entered
+        inner = [] if is_leaf or is_elsewhere else list(_sources(operand, function))
+        yield from inner or [part]
+        if value.op not in _ARITHMETIC and value.op not in ("where", "cat", "stack"):
             return

@@ -9,7 +9,7 @@ from functools import partial
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Autocast, Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
-from ampfix.rules._halves import HALF_WORDS, TensorRule, in_region, places, proven_float16
+from ampfix.rules._halves import HALF_WORDS, TensorRule, in_region, is_bounded, places, proven_float16
 
 # What autocast runs in float32 because its results leave float16's range: exp from 11.1 on, squares from 256 on.
 _OVERFLOWS = frozenset({"exp", "expm1", "sinh", "cosh", "prod", "cumprod"})
@@ -56,7 +56,7 @@ class UnstableLossUnderAutocast(TensorRule):
 
     code, name, severity = "AMP407", "unstable-loss-under-autocast", Severity.WARNING
     fix = Applicability.UNSAFE
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, *HALF_WORDS, ("torch.float16", "exp("))
     scenarios = ("contrastive-loss",)
 
     VALID = (
@@ -172,6 +172,8 @@ def train(loader):
         for value in source.tensor_operations:
             if value.op not in _HUNGRY or not value.dtype.may_be_float16 or not value.operands:
                 continue
+            if value.op in ("exp", "expm1") and is_bounded(value.operands[0]):
+                continue
             context = value.context
             if in_region(value) and value.in_place:
                 yield self.at(
@@ -187,7 +189,7 @@ def train(loader):
                 repair = partial(_island, value, source)
                 yield self.at(source, value, message, proven=proven_float16(value), repair=repair)
             elif context.state is Autocast.OFF and value.op in _OVERFLOWS and value.operands[0].is_half:
-                message = f"{value.op} in float16: the tensor comes out of a region half, and no autocast acts here"
+                message = f"{value.op} in float16: the tensor is half here, and no autocast acts"
                 yield self.at(
                     source, value, message, proven=proven_float16(value), repair=partial(_cast, value, source)
                 )

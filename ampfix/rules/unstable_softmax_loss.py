@@ -13,6 +13,7 @@ from ampfix.rules._halves import (
     PICKS,
     TensorRule,
     argument_text,
+    is_bounded,
     names_between,
     picked_text,
     text_at,
@@ -214,7 +215,7 @@ def _exponentials(value: Value, depth: int = 8) -> Iterator[Value]:
         scores = value.operands[0]
         half = scores.dtype.may_be_float16 or value.dtype.may_be_float16
         shifted = scores.op == "sub" and any(_has_maximum(operand) for operand in scores.operands)
-        if half and not shifted:
+        if half and not shifted and not is_bounded(scores):
             yield value
     elif depth and (value.op in _SUMS or value.op in _THROUGH):
         for operand in value.operands:
