@@ -13,6 +13,12 @@ from dataclasses import dataclass
 PYTHON_CELLS = frozenset({"capture", "debug", "heat", "memit", "prun", "scalene", "time", "timeit", "wandb"})
 
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+# Magics that IPython knows without their `%`. Behind one stands an option, a path or nothing, never an operator.
+_AUTOMATIC = re.compile(
+    r"[ \t]*(?:cat|cd|conda|cp|ll|ls|mamba|man|mkdir|mv|pip|pwd|rm|rmdir|uv)"
+    r"(?:[ \t]*$|[ \t]+(?!(?:and|else|for|if|in|is|not|or)\b)(?:[\w./~$\"'{*]|--?\w).*)",
+    re.MULTILINE,
+)
 _MAGIC = re.compile(r"[ \t]*[%!?]|[ \t]*[%\w.*]+[ \t]*\?{1,2}[ \t]*;?[ \t]*$", re.MULTILINE)
 _TARGET = r"[A-Za-z_][\w.]*(?:\[[^\]=\r\n]*\])?"
 _ASSIGNMENT = re.compile(rf"[ \t]*({_TARGET}(?:[ \t]*,[ \t]*{_TARGET})*)[ \t]*=[ \t]*[%!](?!=)")
@@ -96,7 +102,7 @@ def _magic_lines(code: str) -> Iterator[tuple[int, int]]:
 
 
 def _starts_magic(code: str, at: int) -> bool:
-    return _MAGIC.match(code, at) is not None or _ASSIGNMENT.match(code, at) is not None
+    return any(shape.match(code, at) for shape in (_MAGIC, _ASSIGNMENT, _AUTOMATIC))
 
 
 def _end_of_statement(code: str, at: int) -> int:

@@ -182,6 +182,10 @@ def test_other_languages_and_odd_cells_are_passed_over(tmp_path: Path, notebook:
         ("torch.amp?", "pass"),
         ("torch.amp.*??", "pass"),
         ("files = !ls", "files = get_ipython()"),
+        ("cd drive/MyDrive/cassava", "pass"),
+        ("pip install timm", "pass"),
+        ("ls -la", "pass"),
+        ("ls", "pass"),
         ("a, self.b[0] = %sx ls", "a, self.b[0] = get_ipython()"),
     ],
 )
@@ -204,6 +208,10 @@ def test_magics_become_python_and_come_back(line: str, stands: str) -> None:
         "x = 'a?'\n# what?\nf(x)  # why?",
         "assert x != 3",
         "x %= 2",
+        "ls = []\nls[0]\nls.append(1)\nls += [1]",
+        "cat if x else y",
+        "pip(1)\nrm, cp = 1, 2\nmv: int = 3",
+        "rm in x",
     ],
 )
 def test_python_is_left_alone(code: str) -> None:
