@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, Source
+from ampfix.program import Form, Role, Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
-from ampfix.rules._shapes import statement_of
+from ampfix.rules._shapes import calls, loops, method, path, statement_of
 
 
 class Bf16UncheckedHardware(Rule):
@@ -118,14 +118,31 @@ import torch
 def train(model, loader, optimizer):
     model = model.cuda()
     for x, y in loader:
+        optimizer.zero_grad()
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss = model(x, y)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 """,
-            None,
-            (6,),
+            """\
+import torch
+
+def train(model, loader, optimizer):
+    model = model.cuda()
+    amp_dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    scaler = torch.amp.GradScaler("cuda", enabled=amp_dtype == torch.float16)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=amp_dtype):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            (7,),
         ),
     )
 
@@ -158,13 +175,31 @@ def train(model, loader, optimizer):
             source.span(place),
             f"bfloat16 is fixed here and nothing asks whether the GPU has it: {where}",
             proven=old is not None,
-            repair="choose the dtype by is_bf16_supported(including_emulation=False), with a scaler for float16",
+            repair=_repair(place, source),
         )
 
 
 _CHECK = re.compile(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability|get_device_properties")
 _DEVICE = re.compile(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
 _OLD_GPU = re.compile(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
+
+
+def _repair(place: ast.expr, source: Source) -> Repair | str:
+    by_hand = "choose the dtype by is_bf16_supported(including_emulation=False), with a scaler for float16"
+    region = next((region for region in source.regions if region.opening is place), None)
+    if region is None or region.call is not place or source.scalers or "scaler" in source.text.lower():
+        return by_hand
+    steps = {path(method(call)[0]): call for loop in loops(place, source)[-1:] for call in calls(loop, "step")}
+    optimizers = [name for name, call in steps.items() if source.held(method(call)[0]).role is Role.OPTIMIZER and name]
+    if len(optimizers) != 1 or optimizers[0].startswith("self."):
+        return by_hand
+    return Repair(
+        "portable_bfloat16",
+        Applicability.UNSAFE,
+        "Choose float16 with a scaler where the hardware has no bfloat16",
+        source.span(region.call),
+        {"optimizer": optimizers[0]},
+    )
 
 
 def _accepts_emulation(call: ast.Call, source: Source) -> bool:

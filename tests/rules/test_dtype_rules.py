@@ -134,6 +134,28 @@ def test_fixed_bfloat16_is_a_warning_where_the_file_names_older_gpus() -> None:
     assert [finding.severity for finding in findings(on_old, "AMP302")] == [Severity.WARNING]
 
 
+@pytest.mark.parametrize(("profile", "dtype"), [("T4", torch.float16), ("A100", torch.bfloat16)])
+def test_a_repaired_bfloat16_loop_takes_what_the_hardware_has(profile: str, dtype: torch.dtype) -> None:
+    text = """\
+import torch
+model = torch.nn.Linear(4, 1).cuda()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x in torch.randn(4, 8, 4).cuda():
+    optimizer.zero_grad()
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        out = model(x)
+        loss = out.float().pow(2).mean()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+"""
+    after = run(repaired(text, "AMP302"), profile)
+    assert after["out"].dtype is dtype
+    assert after["scaler"].is_enabled() == (dtype is torch.float16)
+    reference = run(text)
+    assert after["model"].weight.detach().tolist() == [pytest.approx(reference["model"].weight[0].tolist(), abs=0.01)]
+
+
 def test_a_repaired_step_runs_in_one_dtype() -> None:
     text = """\
 import torch

@@ -26,26 +26,27 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
     torch = global_name(tree, "torch")
     if torch is None:
         raise CannotRepair("torch is not imported at module level; import it, so that the hardware can be asked")
-    choice = _choice(torch, repair.arguments.get("floor", ""))
+    picked = choice(torch, repair.arguments.get("floor", ""))
     region = _region_call(tree, repair)
     scaler = _scaler_call(tree, region)
     named = _named_dtype(tree, region)
     if named is not None:
         name = tree.code(named.targets[0].target)
-        changes: list[Change] = [replace_by(named.value, choice)]
+        changes: list[Change] = [replace_by(named.value, picked)]
         if scaler is not None and tree.start(scaler) < tree.start(named):
             raise CannotRepair(f"the scaler is built before {name} is known; build it behind that line")
     else:
         anchor = _anchor(tree, region, scaler)
         name = _dtype_name(tree, region, scaler)
-        changes = [Before(anchor, f"{name} = {choice}")]
+        changes = [Before(anchor, f"{name} = {picked}")]
         changes += [_with_dtype(call, name) for call in _half_regions(tree, region)]
     if scaler is not None:
         changes.append(_enabled_for_half(tree, scaler, f"{name} == {torch}.float16"))
     return changes
 
 
-def _choice(torch: str, floor: str) -> str:
+def choice(torch: str, floor: str) -> str:
+    """bfloat16 where the hardware has it, else float16, as an expression."""
     # is_bf16_supported learnt `including_emulation` in torch 2.5
     old = bool(floor) and tuple(map(int, floor.split(".")[:2])) < (2, 5)
     native = (
