@@ -12,14 +12,23 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ampfix.cli._common import Exit, print_error
-from ampfix.cli._options import add_paths, add_rules, add_settings, configuration, settings_errors, stdin_name
+from ampfix.cli._options import (
+    add_effort,
+    add_paths,
+    add_rules,
+    add_settings,
+    cache,
+    configuration,
+    settings_errors,
+    stdin_name,
+)
 from ampfix.codemods.edits import split_lines
 from ampfix.codemods.files import WriteError, encode_as, write_source
 from ampfix.codemods.repair import Repaired, repair
 from ampfix.findings import Applicability
-from ampfix.lint import Settings, UnreadableError
+from ampfix.lint import Settings, UnreadableError, check_paths
 from ampfix.lint.config import Configuration
-from ampfix.lint.discover import discover
+from ampfix.lint.jobs import processors
 from ampfix.lint.project import Project
 from ampfix.lint.read import read_bytes
 from ampfix.lint.run import is_worth_checking
@@ -32,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
     add_paths(parser)
     add_rules(parser)
     add_settings(parser)
+    add_effort(parser)
     parser.add_argument("--diff", action="store_true", help="print the changes as a diff and write nothing")
     parser.add_argument(
         "--unsafe-fixes", action="store_true", help="make repairs too that may change what you want the loop to do"
@@ -62,22 +72,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repair_paths(args: argparse.Namespace, settings: Configuration) -> tuple[list[File], bool]:
-    failed = False
+    report = check_paths(args.paths or ["."], settings, cache(args), args.jobs or processors())
+    for unread in report.errors:
+        print_error(f"{unread.path}: {unread.message}")
+    failed = bool(report.errors)
     files: list[File] = []
     project = Project()
-    for candidate in discover(args.paths or ["."], settings.of):
+    for name in dict.fromkeys(finding.path for finding in report.findings):
+        path = Path(name)
         try:
-            if candidate.error:
-                raise UnreadableError(candidate.error)
-            file = _repaired(str(candidate.path), read_bytes(candidate.path), args, candidate.settings, project)
+            file = _repaired(name, read_bytes(path), args, settings.of(path.parent), project)
             if file is None:
                 continue
             if file.repaired.changed and not args.diff:
-                write_source(candidate.path, file.data, file.repaired.after)
-                project.forget(str(candidate.path))
+                write_source(path, file.data, file.repaired.after)
+                project.forget(name)
             files.append(file)
         except (UnreadableError, WriteError) as error:
-            print_error(f"{candidate.path}: {error}")
+            print_error(f"{name}: {error}")
             failed = True
     return files, failed
 
