@@ -48,6 +48,10 @@ class Lowering:
         callees = Callees(resolver, reader, reader.namer.fields)
         self._inliner = Inliner(resolver, reader, callees, interesting, self._function_body)
 
+    def release(self) -> None:
+        """Let go of the inliner, which refers back here. Nothing may be lowered afterwards."""
+        self.__dict__.clear()
+
     def routine(self, node: ast.AST, scope: Scope) -> Block:
         """The program of one function, seen with the `self` of its scope."""
         self._inliner.start(node)

@@ -65,6 +65,9 @@ class SourceModule:
             self._file.release()
         else:
             self._project.settle()
+        if "_lowering" in self.__dict__:
+            self._lowering.release()
+        self._resolver.release()
         self.__dict__.clear()
 
     @property
@@ -133,12 +136,12 @@ class SourceModule:
 
     @cached_property
     def scalers(self) -> tuple[ScalerBuilt, ...]:
-        reader = LifecycleReader(self._resolver, self.scope_at)
-        return tuple(reader.scalers(self.nodes((ast.Call,)), self.ancestors))
+        reader = LifecycleReader(self._resolver, self.scope_at, self.nodes)
+        return tuple(reader.scalers(self.ancestors))
 
     @cached_property
     def autocasts(self) -> tuple[AutocastOpened, ...]:
-        return tuple(LifecycleReader(self._resolver, self.scope_at).autocasts(self.nodes((ast.Call,))))
+        return tuple(LifecycleReader(self._resolver, self.scope_at, self.nodes).autocasts())
 
     @cached_property
     def _precision(self) -> PrecisionReader:

@@ -7,7 +7,7 @@ by the interpreter, from the guards recorded here.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ampfix.lint.classes import linearised
@@ -18,6 +18,7 @@ from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
 
 UNKNOWN = Binding(Form.UNKNOWN)
+_MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
 _PARTIAL = frozenset({"functools.partial", "functools.partialmethod"})
 # Calls that return (a wrapped form of) their first argument, as far as roles go.
@@ -44,6 +45,11 @@ class Resolver:
         self._busy: set[tuple[int, int]] = set()
         self._cuts = 0
         self._returns: dict[ast.AST, list[ast.expr]] = {}
+
+    def release(self) -> None:
+        """Let go of everything that was found out."""
+        for held in (self._scope_of, self._memo, self._draft, self._views, self._returns, self._known):
+            held.clear()
 
     def scope_of(self, node: ast.AST) -> Scope:
         return self._scope_of[node]
@@ -148,8 +154,10 @@ class Resolver:
         elif isinstance(node, ast.Constant):
             yield Binding(Form.NONE) if node.value is None else UNKNOWN
 
-    def _definitions(self, definitions: Iterable[Definition]) -> Iterator[Binding]:
-        for definition in definitions:
+    def _definitions(self, definitions: Sequence[Definition]) -> Iterator[Binding]:
+        if len(definitions) > _MAX_DEFINITIONS:
+            yield UNKNOWN
+        for definition in definitions[:_MAX_DEFINITIONS]:
             for binding in self._definition(definition):
                 yield self._guarded(binding, definition)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampfix.lint import check_source
+from ampfix.lint import check_source, interpret
+from ampfix.lint.atoms import Atoms
 from ampfix.lint.module import SourceModule
 from ampfix.protocol import Violation
 
@@ -182,3 +183,23 @@ def train(model, loader, optimizer):
 """
     found = SourceModule(text, "loop.py").occurrences
     assert [(o.broken.violation, o.do.site.span.start.line) for o in found] == [(v, 7) for v in expected]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(blocks(depth=2))
+def test_dropping_spent_assumptions_changes_nothing(body: str) -> None:
+    text = f"import torch\ndef train(self, model, loader, loss, scaler, use_amp):\n{textwrap.indent(body, '    ')}\n"
+    try:
+        compile(text, "example.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpret, "_MAX_PATHS", 5000)
+        dropping = violations(text)
+        patch.setattr(Atoms, "live_after", lambda *_: -1)
+        assert violations(text) == dropping
+
+
+def violations(text: str) -> set[object]:
+    found = SourceModule(text, "example.py").occurrences
+    return {(one.broken.violation, one.do.site.span, one.broken.optimizer, one.proven) for one in found}
