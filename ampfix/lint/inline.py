@@ -10,6 +10,7 @@ from dataclasses import replace
 from ampfix.lint.callees import Callee, Callees
 from ampfix.lint.calls import CallReader, is_harmless
 from ampfix.lint.frames import YIELD, Frame
+from ampfix.lint.project import NEVER_LOCAL
 from ampfix.lint.prune import every_node
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.usage import dotted
@@ -51,13 +52,25 @@ class Inliner:
         worth = [callee for callee in callees.values() if callee.function in self._interesting]
         if not worth:
             stub = any(_is_stub(callee.function) for callee in callees.values()) and _is_hook(node.func, frame)
-            return (Opaque(certain=False),) if stub else self._reader.opaque(node, frame)
+            unseen = stub or (not callees and self._hands_over_self(node, frame))
+            return self._reader.opaque(node, frame) or ((Opaque(certain=False),) if unseen else ())
         result: Block = ()
         for index, callee in enumerate(reversed(worth[:_MAX_CANDIDATES])):
             body = self._body(callee, node, frame)
             is_last = index == 0 and len(worth) == len(callees)
             result = body if is_last else (Branch(self._chosen(callee, node, frame), body, result),)
         return result if result else self._reader.opaque(node, frame)
+
+    def _hands_over_self(self, node: ast.Call, frame: Frame) -> bool:
+        """Whether code that cannot be seen gets the object whose optimizers these may be: `hooks.run("step", self)`."""
+        self_name = frame.scope.self_name()
+        given = (*node.args, *(keyword.value for keyword in node.keywords))
+        if self_name is None or not any(isinstance(value, ast.Name) and value.id == self_name for value in given):
+            return False
+        if isinstance(node.func, ast.Name) and not frame.scope.lookup(node.func.id):
+            return False  # a builtin
+        symbols = self._resolver.symbols(node.func, frame.scope)
+        return not any(symbol.partition(".")[0] in NEVER_LOCAL for symbol in symbols)
 
     def _body(self, callee: Callee, node: ast.Call, frame: Frame) -> Block:
         if callee.function in self._open:

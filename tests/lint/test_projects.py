@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampfix.findings import Finding
+from ampfix.findings import Finding, Severity
 from ampfix.lint import Settings
 from ampfix.lint.engine import Checked, check_text
 from ampfix.lint.project import Project
@@ -91,3 +91,8 @@ def test_a_changed_neighbour_is_seen_once_it_is_forgotten(copied: Path) -> None:
     other.write_text(text.replace("return clip_grad_norm_(model.parameters(), limit)", "return limit"), "utf-8")
     project.forget(str(other))
     assert checked(path, project).findings == ()
+
+
+@pytest.mark.parametrize("copied", ["unseen_code"], indirect=True)
+def test_what_unseen_code_may_have_done_makes_a_guess_of_what_follows(copied: Path) -> None:
+    assert [finding.severity for finding in checked(copied / "train.py", Project()).findings] == [Severity.NOTE]

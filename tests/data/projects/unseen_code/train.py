@@ -17,3 +17,11 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+    def hooked(self, batch):
+        self.optimizer.zero_grad()
+        self.scaler.scale(self.model(batch)).backward()
+        self.callbacks.run("after_backward", self)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)  # expect: AMP101
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
