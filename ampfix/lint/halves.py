@@ -6,7 +6,7 @@ Names are followed statement by statement; branches are walked apart and joined;
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ampfix.lint.frames import Frame as NamingFrame
@@ -19,6 +19,7 @@ from ampfix.lint.tensorframes import Frame, is_near, join
 from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Autocast, Binding, Context, Dtype, Form, Role, Value
+from ampfix.program.tree import children
 
 _BUDGET = 20_000  # statements walked for one file, calls included; torch's own largest AMP file needs 900
 _HALF_WORDS = frozenset({"half", "bfloat16", "float16"})
@@ -36,29 +37,37 @@ class HalfWalker:
         self._evaluator = Evaluator(resolver, self._enter)
         self._budget = _BUDGET
 
-    def operations(self, scopes: Iterable[tuple[ast.AST, Scope]]) -> tuple[Value, ...]:
-        """Every operation reached from a function, method or module body where half tensors come about."""
+    def operations(
+        self, scopes: Iterable[tuple[ast.AST, Scope]], owned: Mapping[ast.AST, Sequence[ast.AST]]
+    ) -> tuple[Value, ...]:
+        """Every operation reached from a function, method or module body where half tensors come about.
+
+        owned: the nodes that are evaluated in each function, class and the module.
+        """
         module: Frame | None = None
         for node, scope in scopes:
             if isinstance(node, ast.Lambda) or scope.is_class:
                 continue
-            opened = list(self._opened(node, scope))
+            own = owned.get(node, ())
+            opened = list(self._opened(own, scope))
+            concerned = bool(opened) or any(isinstance(n, ast.Attribute) and n.attr in _HALF_WORDS for n in own)
             if isinstance(node, ast.Module):
                 module = Frame(scope, Context(Autocast.OFF))  # no caller's region reaches module code
-                if opened or _casts(node):
+                if concerned:
                     self._statements(node.body, module)
-            elif opened or _casts(node) or self._decorated(node, scope):
+            elif concerned or self._decorated(node, scope):
                 is_outside = any(context.state is Autocast.ON for context in opened)
                 context = Context(Autocast.OFF if is_outside else Autocast.UNKNOWN)
                 self._enter(node, Frame(scope, context, function=node, active=(node,), outer=module))
         return tuple(self._evaluator.operations)
 
-    def _opened(self, node: ast.AST, scope: Scope) -> Iterator[Context]:
-        for inner in own_statements(node):
-            for item in getattr(inner, "items", ()):
-                context = self._region(item.context_expr, scope, inner)
-                if context is not None:
-                    yield context
+    def _opened(self, own: Sequence[ast.AST], scope: Scope) -> Iterator[Context]:
+        for inner in own:
+            if isinstance(inner, (ast.With, ast.AsyncWith)):
+                for item in inner.items:
+                    context = self._region(item.context_expr, scope, inner)
+                    if context is not None:
+                        yield context
 
     def _decorated(self, node: ast.AST, scope: Scope) -> Context | None:
         outside = scope.parent or scope
@@ -146,7 +155,7 @@ class HalfWalker:
         elif isinstance(statement, ast.Match):
             return self._branches(statement.subject, [case.body for case in statement.cases] + [[]], frame)
         else:
-            for child in ast.iter_child_nodes(statement):
+            for child in children(statement):
                 if isinstance(child, ast.expr):
                     evaluator.value(child, frame)
         return True
@@ -220,29 +229,3 @@ def _merged(ends: list[dict[str, Value]]) -> dict[str, Value]:
             held = merged.get(name)
             merged[name] = value if held is None or held is value else join([held, value], value.node)
     return merged
-
-
-def own_statements(root: ast.AST) -> Iterator[ast.stmt]:
-    """The statements of a function or module, without those of functions and classes inside."""
-    pending: list[ast.AST] = list(getattr(root, "body", []))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            continue
-        if isinstance(node, ast.stmt):
-            yield node
-        if not isinstance(node, ast.expr):
-            pending.extend(ast.iter_child_nodes(node))
-
-
-def _casts(root: ast.AST) -> bool:
-    """Whether a body names a half dtype itself."""
-    pending: list[ast.AST] = list(getattr(root, "body", []))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            continue
-        if isinstance(node, ast.Attribute) and node.attr in _HALF_WORDS:
-            return True
-        pending.extend(ast.iter_child_nodes(node))
-    return False

@@ -131,7 +131,8 @@ class SourceModule:
     @cached_property
     def tensor_operations(self) -> tuple[Value, ...]:
         """Operations on tensors, where autocast regions and half casts reach."""
-        operations = HalfWalker(self._resolver, self._regions).operations(list(self._scopes.scope_of.items()))
+        walker = HalfWalker(self._resolver, self._regions)
+        operations = walker.operations(list(self._scopes.scope_of.items()), self._file.index.owned)
         return tuple(value for value in operations if (value.site or value.node) in self._parents)
 
     @cached_property

@@ -13,7 +13,7 @@ from ampfix.lint.tensorcalls import NO_TENSOR, NUMBER_NAME, CallEvaluator
 from ampfix.lint.tensorframes import Frame, join
 from ampfix.lint.usage import dotted
 from ampfix.program import Dtype, Value
-
+from ampfix.program.tree import children
 
 _DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
 
@@ -33,7 +33,7 @@ class Evaluator(CallEvaluator):
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             return handler(self, node, frame)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.value(child, frame)
         return self._input(node, frame)
