@@ -130,32 +130,12 @@ def _place(source: Source) -> ast.expr | None:
 
 
 _SIMPLE = frozenset(
-    [
-        "Linear",
-        "Sequential",
-        "ReLU",
-        "GELU",
-        "SiLU",
-        "Tanh",
-        "Sigmoid",
-        "LeakyReLU",
-        "ELU",
-        "Dropout",
-        "BatchNorm1d",
-        "LayerNorm",
-        "Flatten",
-        "Identity",
-        "Softmax",
-        "LogSoftmax",
-        "Module",
-        "MSELoss",
-        "L1Loss",
-        "CrossEntropyLoss",
-        "BCEWithLogitsLoss",
-        "SmoothL1Loss",
-        "HuberLoss",
-    ]
-)
+    {
+        "Linear", "Sequential", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "LeakyReLU", "ELU", "Dropout", "BatchNorm1d",
+        "LayerNorm", "Flatten", "Identity", "Softmax", "LogSoftmax", "Module", "MSELoss", "L1Loss", "CrossEntropyLoss",
+        "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss",
+    }
+)  # fmt: skip
 
 
 def _is_all_there_is(source: Source) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, Source
+from ampfix.program import Source
 from ampfix.program.tree import walk
+from ampfix.rules._accumulators import Built, built_in_half, tables_in_half
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import HALF_SPELLINGS
 from ampfix.rules._shapes import function_of, loops, method, owner_of, path
@@ -201,7 +201,7 @@ def train(model, loader, optimizer, decay=0.99):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for built in (*_built(source), *_tables(source)):
+        for built in (*built_in_half(source), *tables_in_half(source)):
             is_average = built.is_copy and _is_averaged(built, source)
             if is_average or (not built.is_copy and _is_added_to(built, source)):
                 yield self.finding(
@@ -220,97 +220,12 @@ def train(model, loader, optimizer, decay=0.99):
                 )
 
 
-@dataclass(frozen=True)
-class _Built:
-    """A half tensor or model copy. half: the dtype or cast that makes it half; at: the statement that names it."""
-
-    name: str
-    owner: ast.AST
-    half: ast.expr
-    dtype: str
-    at: ast.AST
-    is_copy: bool
-
-
 def _is_copied(half: ast.expr) -> bool:
     """Whether something other than the cast makes a copy."""
     return any("copy" in path(getattr(node, "func", None)) or method(node)[1] == "clone" for node in ast.walk(half))
 
 
-_FACTORIES = frozenset(
-    {"zeros", "ones", "tensor", "full", "empty", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like"}
-)
-_COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
-_MAKERS = _FACTORIES | {"deepcopy", "AveragedModel"}
-
-
-def _built(source: Source) -> Iterator[_Built]:
-    casts = {cast.node: cast.dtype for cast in source.half_casts}
-    for node in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
-        name, value = _named(node)
-        if not name or not isinstance(value, ast.Call):
-            continue
-        half: ast.expr | None = None
-        dtype = ""
-        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not _maker(value, source):
-            if value in casts:
-                half, dtype = value, casts[value]
-            elif value.func.attr in ("float", "double", "detach", "item"):
-                break
-            value = value.func.value
-        made = _maker(value, source) if isinstance(value, ast.Call) else ""
-        if made in _FACTORIES and half is None and isinstance(value, ast.Call):
-            half, dtype = next(
-                (
-                    (k.value, found)
-                    for k in value.keywords
-                    if k.arg == "dtype" and (found := source.half_dtype(k.value))
-                ),
-                (None, ""),
-            )
-        if half is not None and made:
-            yield _Built(name, owner_of(node, name, source), half, dtype, node, made in _COPIES)
-
-
-def _tables(source: Source) -> Iterator[_Built]:
-    """`{name: p.clone().half() for name, p in ...}` and the list of the same: an average kept beside the model."""
-    casts = {cast.node: cast.dtype for cast in source.half_casts}
-    for assign in source.nodes((ast.Assign,)):
-        assert isinstance(assign, ast.Assign)
-        made, name = assign.value, path(assign.targets[0])
-        value = made.value if isinstance(made, ast.DictComp) else made.elt if isinstance(made, ast.ListComp) else None
-        if name and isinstance(value, ast.Call) and value in casts:
-            yield _Built(name, owner_of(assign, name, source), value, casts[value], assign, is_copy=True)
-
-
-def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
-    """The name a node gives a value, and the value: an assignment or a registered buffer."""
-    if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        return path(node.targets[0]), node.value
-    if isinstance(node, ast.AnnAssign):
-        return path(node.target), node.value
-    receiver, name = method(node)
-    if name == "register_buffer" and isinstance(node, ast.Call) and len(node.args) > 1:
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and isinstance(first.value, str) and path(receiver):
-            return f"{path(receiver)}.{first.value}", node.args[1]
-    return "", None
-
-
-def _maker(call: ast.Call, source: Source) -> str:
-    """What makes the value: the name of torch's factory, or the qualified name of what copies a model."""
-    if path(call.func).rpartition(".")[2] not in _MAKERS and path(call.func) not in source.import_aliases:
-        return ""
-    for binding in source.resolve(call.func):
-        if binding.form is Form.SYMBOL:
-            if binding.symbol in _COPIES:
-                return binding.symbol
-            if binding.symbol.rpartition(".")[0] == "torch" and binding.symbol.rpartition(".")[2] in _FACTORIES:
-                return binding.symbol.rpartition(".")[2]
-    return ""
-
-
-def _is_added_to(built: _Built, source: Source) -> bool:
+def _is_added_to(built: Built, source: Source) -> bool:
     for node in source.nodes((ast.AugAssign, ast.Assign, ast.Call)):
         if _adds_to(node, built.name) and _repeats(node, built, source):
             return True
@@ -331,7 +246,7 @@ def _adds_to(node: ast.AST, name: str) -> bool:
     return path(receiver) == name
 
 
-def _repeats(node: ast.AST, built: _Built, source: Source) -> bool:
+def _repeats(node: ast.AST, built: Built, source: Source) -> bool:
     """Whether the sum goes on after it was built: in a loop that does not build it anew, or in another method."""
     if owner_of(node, built.name, source) is not built.owner:
         return False
@@ -341,7 +256,7 @@ def _repeats(node: ast.AST, built: _Built, source: Source) -> bool:
     return built.name.startswith("self.") and function_of(node, source) is not function_of(built.at, source)
 
 
-def _is_averaged(built: _Built, source: Source) -> bool:
+def _is_averaged(built: Built, source: Source) -> bool:
     """Whether a loop over the copy's parameters changes them in place, or `update_parameters` does."""
     for node in source.nodes((ast.Call,)):
         receiver, name = method(node)
@@ -362,7 +277,7 @@ def _is_averaged(built: _Built, source: Source) -> bool:
     return False
 
 
-def _follows(node: ast.AST, built: _Built, source: Source) -> bool:
+def _follows(node: ast.AST, built: Built, source: Source) -> bool:
     """Whether a node may run behind the making of the copy: in another function, later, or in a loop around both."""
     if function_of(node, source) is not function_of(built.at, source):
         return True
@@ -373,7 +288,7 @@ def _follows(node: ast.AST, built: _Built, source: Source) -> bool:
 _IN_PLACE = ("mul_", "lerp_", "add_", "copy_")
 
 
-def _walks(loop: ast.AST, element: str, built: _Built, source: Source) -> bool:
+def _walks(loop: ast.AST, element: str, built: Built, source: Source) -> bool:
     """Whether a loop over the copy gives the elements this name."""
     if not isinstance(loop, (ast.For, ast.AsyncFor)) or not element:
         return False

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, Source
+from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._clocks import clock_reads, place, read
 from ampfix.rules._shapes import (
     calls,
     function_of,
@@ -223,13 +224,13 @@ class Trainer:
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if not any(True for _ in _clock_reads(source)) or not is_on_gpu(source):
+        if not any(True for _ in clock_reads(source)) or not is_on_gpu(source):
             return
         for node in source.nodes((ast.BinOp,)):
             assert isinstance(node, ast.BinOp)
             if not isinstance(node.op, ast.Sub):
                 continue
-            start, end = _read(node.right, node, source), _read(node.left, node, source)
+            start, end = read(node.right, node, source), read(node.left, node, source)
             if start is not None and end is not None and _queues_work(start, end, source):
                 first = source.span(start).start
                 scaled = _scaler_waits(start, end, source)
@@ -251,82 +252,18 @@ class Trainer:
 
 _ALL = "CUDA calls return when the work is queued, so this measures the launches"
 _REST = "the scaler's step waited for the backward, and the optimizer's update is still queued"
-_CLOCKS = frozenset(
-    f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
-) | {"timeit.default_timer"}
-_CLOCK_NAMES = frozenset(clock.rpartition(".")[2] for clock in _CLOCKS)
 _WAITS = frozenset(
-    [
-        "item",
-        "cpu",
-        "tolist",
-        "numpy",
-        "synchronize",
-        "elapsed_time",
-        "get_scale",
-        "wait",
-        "barrier",
-        "all_reduce",
-        "reduce",
-        "record",
-        "equal",
-        "allclose",
-        "nonzero",
-    ]
-)
+    {
+        "item", "cpu", "tolist", "numpy", "synchronize", "elapsed_time", "get_scale", "wait", "barrier", "all_reduce",
+        "reduce", "record", "equal", "allclose", "nonzero",
+    }
+)  # fmt: skip
 _HARMLESS = frozenset(
-    [
-        "step",
-        "zero_grad",
-        "update",
-        "append",
-        "backward",
-        "range",
-        "len",
-        "enumerate",
-        "zip",
-        "min",
-        "max",
-        "clip_grad_norm_",
-        "clip_grad_value_",
-        "unscale_",
-        "parameters",
-        "time",
-        "perf_counter",
-    ]
-)
-
-
-def _read(node: ast.expr, at: ast.AST, source: Source) -> ast.Call | None:
-    """The clock read behind an expression: itself, or what its name was last set to in front of `at`."""
-    if isinstance(node, ast.Call):
-        return node if _is_clock(node, source) else None
-    name, function = path(node), function_of(at, source)
-    if not name:
-        return None
-    before = [
-        assign
-        for assign in source.nodes((ast.Assign,))
-        if isinstance(assign, ast.Assign)
-        and path(assign.targets[0]) == name
-        and function_of(assign, source) is function
-        and assign.lineno < getattr(at, "lineno", 0)
-    ]
-    value = max(before, key=lambda assign: assign.lineno).value if before else None
-    return _read(value, at, source) if isinstance(value, ast.Call) else None
-
-
-def _is_clock(call: ast.Call, source: Source) -> bool:
-    name = path(call.func)
-    if call.args or not (name.rpartition(".")[2] in _CLOCK_NAMES or name in source.import_aliases):
-        return False
-    return any(b.form is Form.SYMBOL and b.symbol in _CLOCKS for b in source.resolve(call.func))
-
-
-def _clock_reads(source: Source) -> Iterator[ast.Call]:
-    for call in source.nodes((ast.Call,)):
-        if isinstance(call, ast.Call) and _is_clock(call, source):
-            yield call
+    {
+        "step", "zero_grad", "update", "append", "backward", "range", "len", "enumerate", "zip", "min", "max",
+        "clip_grad_norm_", "clip_grad_value_", "unscale_", "parameters", "time", "perf_counter",
+    }
+)  # fmt: skip
 
 
 def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
@@ -337,7 +274,7 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
     between = [
         node
         for node in own(function)
-        if isinstance(node, ast.Call) and _place(start) < _place(node) < _place(end) and node is not start
+        if isinstance(node, ast.Call) and place(start) < place(node) < place(end) and node is not start
     ]
     work = [node for node in between if _is_work(node, source) and not _waits(node)]
     if not work:
@@ -346,25 +283,21 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
     passes = [loop for node in work for loop in loops(node, source) if id(loop) not in outside]
     if any(not _counts(loop) for loop in passes):
         return False
-    last = max(work, key=_place)
+    last = max(work, key=place)
     again = {id(loop) for loop in loops(last, source)} - outside
     for node in between:
-        if _waits(node) and (_place(node) > _place(last) or again & {id(loop) for loop in loops(node, source)}):
+        if _waits(node) and (place(node) > place(last) or again & {id(loop) for loop in loops(node, source)}):
             return False
-    return not any(_place(node) > _place(last) and not _is_harmless(node) and node not in work for node in between)
+    return not any(place(node) > place(last) and not _is_harmless(node) and node not in work for node in between)
 
 
 def _scaler_waits(start: ast.Call, end: ast.Call, source: Source) -> bool:
     """Whether a scaler's step stands between: it reads from the device whether gradients overflowed."""
-    return any(_place(start) < _place(call) < _place(end) and call.args for call in _steps(start, source))
+    return any(place(start) < place(call) < place(end) and call.args for call in _steps(start, source))
 
 
 def _steps(node: ast.AST, source: Source) -> Iterator[ast.Call]:
     return calls(function_of(node, source), "step")
-
-
-def _place(node: ast.AST) -> tuple[int, int]:
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
 def _is_work(call: ast.Call, source: Source) -> bool:

@@ -10,6 +10,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._parameters import called_together, parameters
 from ampfix.rules._shapes import (
     FUNCTIONS,
     LOOPS,
@@ -234,29 +235,10 @@ def _is_same(model: _Trained, call: ast.Call, trained: list[_Trained], source: S
     owner = owner_of(call, model.name, source)
     if owner is model.owner:
         return True
-    if model.name not in _parameters(owner) or model.name not in _parameters(model.owner):
+    if model.name not in parameters(owner) or model.name not in parameters(model.owner):
         return False
-    together = _called_together(owner, model.owner, model.name, source)
+    together = called_together(owner, model.owner, model.name, source)
     return together if together is not None else _train_all(trained, model.name, source)
-
-
-def _called_together(first: ast.AST, second: ast.AST, name: str, source: Source) -> bool | None:
-    """Whether the two functions are handed the same thing under this parameter; None where this file calls neither."""
-    handed = [set(_handed(function, name, source)) for function in (first, second)]
-    return None if not handed[0] and not handed[1] else bool(handed[0] & handed[1])
-
-
-def _handed(function: ast.AST, name: str, source: Source) -> Iterator[str]:
-    """What calls in this file pass for a parameter, as written."""
-    arguments = getattr(function, "args", None)
-    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
-    for call in source.nodes((ast.Call,)):
-        if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
-            continue
-        place = positions.index(name) if name in positions else len(call.args)
-        yield from (path(keyword.value) for keyword in call.keywords if keyword.arg == name)
-        if place < len(call.args):
-            yield path(call.args[place])
 
 
 def _train_all(trained: list[_Trained], name: str, source: Source) -> bool:
@@ -340,12 +322,7 @@ def _is_known(root: str, function: ast.AST, match: _Trained, source: Source) -> 
         return True
     if root == "self":
         return owner_of(match.region.node, "self.x", source) is owner_of(function, "self.x", source)
-    return isinstance(function, FUNCTIONS) and root in _parameters(function)
-
-
-def _parameters(function: ast.AST) -> set[str]:
-    arguments = getattr(function, "args", None)
-    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
+    return isinstance(function, FUNCTIONS) and root in parameters(function)
 
 
 def _last(first: ast.stmt, match: _Trained, source: Source) -> ast.stmt:

@@ -152,8 +152,10 @@ for x in torch.randn(4, 8, 4).cuda():
     after = run(repaired(text, "AMP302"), profile)
     assert after["out"].dtype is dtype
     assert after["scaler"].is_enabled() == (dtype is torch.float16)
-    reference = run(text)
-    assert after["model"].weight.detach().tolist() == [pytest.approx(reference["model"].weight[0].tolist(), abs=0.01)]
+    moved = after["model"].weight.detach()
+    assert torch.isfinite(moved).all()
+    if dtype is torch.bfloat16:  # as if nothing had been changed
+        assert torch.equal(moved, run(text)["model"].weight.detach())
 
 
 def test_a_repaired_step_runs_in_one_dtype() -> None:
