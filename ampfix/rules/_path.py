@@ -12,6 +12,7 @@ from ampfix.protocol import EventKind
 from ampfix.rules._base import local_name
 
 _VARYING = re.compile(r"step|accum|update|sync|boundary|last|finite|overflow|skip|nan|inf\b|valid|ok\b", re.IGNORECASE)
+_MODULUS = re.compile(r"%\s*([\w.]+)")
 STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 
 
@@ -108,6 +109,12 @@ def only_settings(tests: Iterable[str]) -> bool:
 def switched(one: Do, other: Do) -> bool:
     """Whether two events run under settings of their own, so that nobody may ever have both or either alone."""
     return excluded(one, other) or (only_settings(own_tests(one, other)) and only_settings(own_tests(other, one)))
+
+
+def same_window(one: Do, other: Do) -> bool:
+    """Whether the tests that tell two events apart count the same window: `i % n == n - 1` and `(i + 1) % n == 0`."""
+    mine, others = (set(_MODULUS.findall(" ".join(tests))) for tests in (own_tests(one, other), own_tests(other, one)))
+    return bool(mine & others) and not excluded(one, other)
 
 
 def is_optional(one: Do, other: Do) -> bool:

@@ -16,6 +16,7 @@ from ampfix.rules._path import (
     own_tests,
     place,
     reachable,
+    same_window,
     since,
     steps_behind,
 )
@@ -97,6 +98,8 @@ def _without_step(occurrence: Occurrence) -> Misplaced | None:
         # The same one a turn later: nothing ran in between, which may never happen.
         return Misplaced.REPEATED if previous.site.span != update.site.span else None
     if any(only_settings(own_tests(step, update)) or not own_tests(step, update) for step in steps):
+        return None
+    if any(same_window(step, update) for step in steps):
         return None
     return Misplaced.IN_WINDOW
 

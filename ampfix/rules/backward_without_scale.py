@@ -7,10 +7,11 @@ from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
 from ampfix.rules._path import (
-    condition,
     contributors,
     events_of,
     excluded,
+    frame_in,
+    is_setting,
     optimizers,
     own_tests,
     reachable,
@@ -172,8 +173,17 @@ def train(model, loader, optimizer, weight):
         names = reachable(plain.site, plain, scaler)
         if scaler is None or names is None:
             return "the scaler cannot be named where the loss runs backward"
-        arguments = {"scaler": names[0], "condition": condition(plain.site, use)}
+        arguments = {"scaler": names[0], "condition": _switch(plain, use)}
         return Repair("scale_loss", Applicability.SAFE, f"Scale the loss by `{names[0]}`", plain.site.span, arguments)
+
+
+def _switch(plain: Do, use: Do) -> str:
+    """The settings under which the scaler is in use. Other tests around the step count the window, and every backward of
+    that must be scaled."""
+    there = frame_in(use, plain.site.function)
+    tests = [test for test in (there.tests if there is not None else ()) if test not in plain.site.tests]
+    tests = [test for test in tests if is_setting(test)]
+    return " and ".join(f"({test})" if len(tests) > 1 else test for test in tests)
 
 
 def _plain(occurrence: Occurrence) -> Do | None:

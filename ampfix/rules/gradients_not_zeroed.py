@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import contributors, excluded, latest, optimizers, reachable
+from ampfix.rules._path import contributors, events_of, excluded, latest, optimizers, reachable
 
 
 class GradientsNotZeroed(ProtocolRule):
@@ -90,6 +90,8 @@ def train(model, loader, optimizer):
 
     def applies(self, occurrence: Occurrence) -> bool:
         found = contributors(occurrence)
+        if _zeroed_in_loop(occurrence):
+            return False  # now and then, and not on this path: which may be one that is never taken
         agree = len({do.event.scaler for do in found}) == 1 and occurrence.do.event.scaler is not None
         return agree and len(optimizers(occurrence)) == 1 and not any(excluded(a, b) for a in found for b in found)
 
@@ -104,6 +106,15 @@ def train(model, loader, optimizer):
             return "zero the gradients behind the step"
         text = f"{names[0]}.zero_grad()"
         return Repair("insert_statement", Applicability.UNSAFE, f"Call `{text}`", end.site.span, {"text": text})
+
+
+def _zeroed_in_loop(occurrence: Occurrence) -> bool:
+    """Whether the loop of the backward zeroes these gradients anywhere."""
+    optimizer, loops = occurrence.broken.optimizer, occurrence.do.site.loops
+    return any(
+        len(zero.site.loops) >= len(loops) and (not zero.event.optimizers or optimizer in zero.event.optimizers)
+        for zero in events_of(occurrence, EventKind.ZERO_GRAD)
+    )
 
 
 def _end_of_step(occurrence: Occurrence) -> Do | None:

@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import events_of, is_optional, latest, place, reachable, switched
+from ampfix.rules._path import events_of, is_optional, latest, place, reachable, same_window, switched
 
 
 class MissingUpdate(ProtocolRule):
@@ -163,7 +163,10 @@ def train(model, loader, optimizer):
         step = self.place(occurrence)
         if _updated_early(occurrence, step):
             return False  # that update() is in the wrong place: one bug
-        return not any(switched(update, step) for update in _updates(occurrence) if is_optional(update, step))
+        updates = _updates(occurrence)
+        if any(same_window(update, step) for update in updates):
+            return False
+        return not any(switched(update, step) for update in updates if is_optional(update, step))
 
     def proven(self, occurrence: Occurrence) -> bool:
         step = self.place(occurrence)

@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import latest, place, reachable
+from ampfix.rules._path import events_of, latest, place, reachable, same_window
 
 
 class SkipWithoutUpdate(ProtocolRule):
@@ -138,6 +138,11 @@ def train(model, loader, optimizer):
             (7,),
         ),
     )
+
+    def applies(self, occurrence: Occurrence) -> bool:
+        unscale = self.place(occurrence)
+        steps = events_of(occurrence, EventKind.SCALER_STEP)
+        return not any(same_window(unscale, step) for step in steps)
 
     def place(self, occurrence: Occurrence) -> Do:
         unscale = latest(occurrence.before, EventKind.UNSCALE, optimizer=occurrence.broken.optimizer)

@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import certain, latest, place
+from ampfix.rules._path import certain, events_of, latest, place, same_window
 
 
 class UnscaleEveryMicrobatch(ProtocolRule):
@@ -137,7 +137,8 @@ def train(model, loader, optimizer, accum, max_norm):
     )
 
     def applies(self, occurrence: Occurrence) -> bool:
-        return certain(occurrence)
+        unscale = self.place(occurrence)
+        return certain(occurrence) and not any(same_window(unscale, step) for step in _steps(occurrence))
 
     def place(self, occurrence: Occurrence) -> Do:
         unscale = latest(occurrence.before, EventKind.UNSCALE, optimizer=occurrence.broken.optimizer)
@@ -149,15 +150,16 @@ def train(model, loader, optimizer, accum, max_norm):
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
         unscale = self.place(occurrence)
-        steps = [
-            do
-            for do in occurrence.routine.events
-            if do.event.kind is EventKind.SCALER_STEP and occurrence.broken.optimizer in do.event.optimizers
-        ]
-        here = [step for step in steps if step.site.function == unscale.site.function]
+        here = [step for step in _steps(occurrence) if step.site.function == unscale.site.function]
         if len(here) != 1:
             return "where the optimizer steps on these gradients is not known here"
         arguments = {"step": place(here[0].site.statement)}
         return Repair(
             "unscale_with_step", Applicability.SAFE, "Unscale where the optimizer steps", unscale.site.span, arguments
         )
+
+
+def _steps(occurrence: Occurrence) -> list[Do]:
+    """Where the optimizer steps through a scaler."""
+    steps = events_of(occurrence, EventKind.SCALER_STEP)
+    return [step for step in steps if occurrence.broken.optimizer in step.event.optimizers]
