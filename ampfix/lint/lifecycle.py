@@ -17,34 +17,50 @@ _SCALER_PARAMETERS = ("init_scale", "growth_factor", "backoff_factor", "growth_i
 _SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor", "growth_interval", "enabled")
 # Where each class takes (dtype, enabled) positionally; the general ones have the device before them.
 _AUTOCAST_POSITIONS = {True: (1, 2), False: (1, 0)}
+_SCALER_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in SCALERS)
+_AUTOCAST_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in AUTOCASTS)
 UNKNOWN = "unknown"
 
 
+Nodes = Callable[[tuple[type[ast.AST], ...]], Iterable[ast.AST]]
+
+
 class LifecycleReader:
-    """Answers for one module. `scope_at` gives the scope a node is evaluated in."""
+    """Answers for one module.
 
-    def __init__(self, resolver: Resolver, scope_at: Callable[[ast.AST], Scope]) -> None:
-        self._resolver, self._scope_at = resolver, scope_at
+    scope_at: the scope a node is evaluated in. nodes: every node of some types.
+    """
 
-    def scalers(
-        self, calls: Iterable[ast.AST], parents: Callable[[ast.AST], Iterator[ast.AST]]
-    ) -> Iterator[ScalerBuilt]:
+    def __init__(self, resolver: Resolver, scope_at: Callable[[ast.AST], Scope], nodes: Nodes) -> None:
+        self._resolver, self._scope_at, self._nodes = resolver, scope_at, nodes
+
+    def scalers(self, parents: Callable[[ast.AST], Iterator[ast.AST]]) -> Iterator[ScalerBuilt]:
         """Every direct call of a scaler class."""
-        for call in calls:
-            assert isinstance(call, ast.Call)
+        for call in self._calls(_SCALER_NAMES):
             symbol = self._symbol(call, SCALERS)
             if symbol:
                 target = _target(parents(call))
                 name = "" if target is None else dotted(target) or ""
                 yield ScalerBuilt(call, symbol, _arguments(call, symbol), name, self._is_optional(target))
 
-    def autocasts(self, calls: Iterable[ast.AST]) -> Iterator[AutocastOpened]:
+    def autocasts(self) -> Iterator[AutocastOpened]:
         """Every direct call of an autocast class."""
-        for call in calls:
-            assert isinstance(call, ast.Call)
+        for call in self._calls(_AUTOCAST_NAMES):
             symbol = self._symbol(call, AUTOCASTS)
             if symbol:
                 yield self._autocast(call, AUTOCASTS[symbol])
+
+    def _calls(self, names: frozenset[str]) -> Iterator[ast.Call]:
+        """Calls that may be of one of these names, also under another: resolving every call of a file is slow."""
+        called = set(names)
+        for node in self._nodes((ast.ImportFrom, ast.Assign)):
+            if isinstance(node, ast.ImportFrom):
+                called |= {alias.asname for alias in node.names if alias.asname and alias.name in names}
+            elif isinstance(node, ast.Assign) and _last_name(node.value) in called:
+                called |= {_last_name(target) for target in node.targets}
+        for node in self._nodes((ast.Call,)):
+            if isinstance(node, ast.Call) and _last_name(node.func) in called:
+                yield node
 
     def _symbol(self, call: ast.Call, table: Iterable[str]) -> str:
         if not isinstance(call.func, (ast.Name, ast.Attribute)):
@@ -91,6 +107,10 @@ class LifecycleReader:
             definitions = scope.lookup(holder.id)
             holder = definitions[0].value if len(definitions) == 1 else None
         return list(holder.values) if isinstance(holder, ast.Dict) else None
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _arguments(call: ast.Call, symbol: str) -> Mapping[str, ast.expr] | None:
