@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,15 +53,24 @@ def check_one(data: bytes, path: str, settings: Settings, project: Project) -> C
 def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """An outcome for each job, in their order. The same whatever the number of processes."""
     if processes < 2 or len(jobs) < 2 or sum(job.size for job in jobs) < WORTH_BYTES:
-        project = Project()
-        yield from (check_job(job, project) for job in jobs)
+        yield from _check_alone(jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
-    chunks = list(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
-    with ProcessPoolExecutor(min(processes, len(chunks)), _context()) as pool:
-        for outcomes in pool.map(_check_chunk, chunks):
-            yield from outcomes
+    left = deque(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
+    try:
+        with ProcessPoolExecutor(min(processes, len(left)), _context()) as pool:
+            for outcomes in pool.map(_check_chunk, tuple(left)):
+                left.popleft()
+                yield from outcomes
+    except BrokenExecutor:  # a worker was killed, most often for want of memory; one process needs less
+        yield from _check_alone([job for chunk in left for job in chunk])
+
+
+def _check_alone(jobs: Sequence[Job]) -> Iterator[Outcome]:
+    project = Project()
+    for job in jobs:
+        yield check_job(job, project)
 
 
 def _context() -> BaseContext:

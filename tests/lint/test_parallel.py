@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import pickle
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -35,10 +38,28 @@ def test_the_report_is_the_same(many: Path, processes: int) -> None:
 
 
 def test_it_is_the_same_where_processes_cannot_fork(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import multiprocessing
-
     monkeypatch.setattr(parallel, "_context", lambda: multiprocessing.get_context("spawn"))
     assert check_paths(["."], processes=2) == check_paths(["."])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="hands a patched function to workers by fork")
+def test_a_worker_that_dies_costs_nothing_but_time(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, own = parallel._check_chunk, os.getpid()
+
+    def dying(jobs: list[parallel.Job]) -> list[parallel.Outcome]:
+        if os.getpid() != own and any("m17" in job.path for job in jobs):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(jobs)
+
+    alone = check_paths(["."])
+    dying.__module__, dying.__qualname__ = parallel.__name__, "_check_chunk"
+    monkeypatch.setattr(parallel, "_check_chunk", dying)
+    monkeypatch.setattr(parallel, "_context", lambda: multiprocessing.get_context("fork"))
+    taken_over: list[parallel.Job] = []
+    carry_on = parallel._check_alone
+    monkeypatch.setattr(parallel, "_check_alone", lambda jobs: taken_over.extend(jobs) or carry_on(jobs))
+    assert check_paths(["."], processes=2) == alone
+    assert any("m17" in job.path for job in taken_over)
 
 
 def test_little_work_starts_no_process(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
