@@ -23,7 +23,7 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
     target = tree.code(assign.targets[0].target)
     function = tree.function(assign)
     if isinstance(function, cst.FunctionDef) and calls_in_loops(tree, function) and "." not in target:
-        _refuse_dependence(tree, assign.value, function)
+        _refuse_dependence(tree, assign, function)
         return [Remove(assign), *hand_over(tree, function, target, tree.code(assign.value))]
     if "loop_line" not in repair.arguments:
         raise CannotRepair(f"{target} outlives the function that builds it; build it where its object is set up")
@@ -33,7 +33,7 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
         raise CannotRepair("the loop is no longer where it was")
     moved = _moved(tree, assign, loop)
     _refuse_dependence(tree, moved, loop)
-    return [Remove(moved), Before(loop, tree.with_comments(moved))]
+    return [Remove(moved), Before(loop, _source(tree, moved))]
 
 
 def _moved(tree: Tree, assign: cst.Assign, loop: cst.BaseCompoundStatement) -> Statement:
@@ -50,17 +50,19 @@ def _moved(tree: Tree, assign: cst.Assign, loop: cst.BaseCompoundStatement) -> S
     return statement
 
 
+def _source(tree: Tree, moved: Statement) -> str:
+    """The statement with the comments above it."""
+    if not isinstance(moved, cst.If):
+        return tree.with_comments(moved)
+    above = [line.comment.value for line in moved.leading_lines if line.comment]
+    return "\n".join((*above, tree.code(moved.with_changes(leading_lines=())).rstrip("\n")))
+
+
 def _refuse_dependence(tree: Tree, moved: cst.CSTNode, scope: cst.CSTNode) -> None:
     """What moves may read no name that belongs to the place it leaves."""
-    own = moved.targets[0].target if isinstance(moved, cst.Assign) else None
-    local = {
-        tree.code(node)
-        for root in tree.walk(scope)
-        for node in _bound(root)
-        if own is None or tree.code(node) != tree.code(own)
-    }
-    read = moved.value if isinstance(moved, cst.Assign) else moved
-    for node in tree.walk(read):
+    own = set(tree.walk(moved))
+    local = {tree.code(node) for root in tree.walk(scope) if root not in own for node in _bound(root)}
+    for node in tree.walk(moved.value if isinstance(moved, cst.Assign) else moved):
         if isinstance(node, (cst.Name, cst.Attribute)) and dotted(node) and tree.code(node) in local:
             raise CannotRepair(f"the scaler's construction reads {tree.code(node)}, which is not known in front of it")
 

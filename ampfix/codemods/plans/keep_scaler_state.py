@@ -73,7 +73,8 @@ def _with_entry(holder: cst.Dict, call: cst.CSTNode, tree: Tree, key: str, state
     def build(node: cst.CSTNode) -> cst.CSTNode:
         updated = cst.ensure_type(node, cst.Dict)
         new = cst.DictElement(cst.parse_expression(key), cst.parse_expression(state))
-        return updated.with_changes(elements=_inserted(list(updated.elements), index, new))
+        opening = updated.lbrace.whitespace_after
+        return updated.with_changes(elements=_inserted(list(updated.elements), index, new, opening))
 
     return Replace(holder, build, f"{key}: {state}")
 
@@ -88,7 +89,7 @@ def _with_argument(holder: cst.Call, call: cst.CSTNode, tree: Tree, key: str, st
     def build(node: cst.CSTNode) -> cst.CSTNode:
         updated = cst.ensure_type(node, cst.Call)
         new = cst.Arg(cst.parse_expression(state), keyword=cst.Name(key), equal=_PLAIN)
-        return updated.with_changes(args=_inserted(list(updated.args), index, new))
+        return updated.with_changes(args=_inserted(list(updated.args), index, new, updated.whitespace_before_args))
 
     return Replace(holder, build, f"{key}={state}")
 
@@ -97,12 +98,18 @@ def _holds(tree: Tree, element: cst.CSTNode, call: cst.CSTNode) -> bool:
     return any(ancestor is element for ancestor in tree.ancestors(call))
 
 
-def _inserted(elements: list, index: int, new: cst.Arg | cst.DictElement) -> list:  # type: ignore[type-arg]
-    """`new` behind element `index`, laid out as its neighbours are."""
+def _inserted(
+    elements: list,  # type: ignore[type-arg]
+    index: int,
+    new: cst.Arg | cst.DictElement,
+    opening: cst.BaseParenthesizableWhitespace,
+) -> list:  # type: ignore[type-arg]
+    """`new` behind element `index`, laid out as its neighbours are; `opening` is the space in front of the first."""
     last = index == len(elements) - 1
-    between = elements[index - 1].comma if last and index else elements[index].comma
-    if isinstance(between, cst.MaybeSentinel):
-        between = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    between = elements[index - 1].comma if last and index else None if last else elements[index].comma
+    if not isinstance(between, cst.Comma):
+        lines = isinstance(opening, cst.ParenthesizedWhitespace)
+        between = cst.Comma(whitespace_after=opening if lines else cst.SimpleWhitespace(" "))
     old = elements[index]
     changes: dict[str, object] = {"comma": old.comma}
     if isinstance(new, cst.Arg):

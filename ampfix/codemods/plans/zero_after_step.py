@@ -23,7 +23,7 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
         raise CannotRepair("nothing else stands beside zero_grad() there; move it behind the step by hand")
     last = _last(tree, loop, zero, int(repair.arguments["step_line"]))
     call = tree.code(zero.value)
-    changes: list[Change] = [Remove(zero), Before(loop, call)]
+    changes: list[Change] = [Remove(zero), Before(loop, tree.with_comments(zero))]
     if not any(isinstance(one, cst.Expr) and tree.code(one.value) == call for one in tree.block(last)):
         changes.append(After(last, call))
     return changes
