@@ -178,8 +178,8 @@ def train(model, loader, optimizer, weight):
 
 
 def _switch(plain: Do, use: Do) -> str:
-    """The settings under which the scaler is in use. Other tests around the step count the window, and every backward of
-    that must be scaled."""
+    """The settings under which the scaler is in use. Other tests around the step count the window, and every backward
+    of that must be scaled."""
     there = frame_in(use, plain.site.function)
     tests = [test for test in (there.tests if there is not None else ()) if test not in plain.site.tests]
     tests = [test for test in tests if is_setting(test)]

@@ -133,6 +133,52 @@ LOOPS = {
         scaler.update()
         scheduler.step()  # scheduler_on_skipped_step
     """,
+    "correct, spoilt gradients thrown away": """
+        scaler.scale(loss).backward()
+        model(x).float().mean().backward()
+        optimizer.zero_grad()
+        scaler.scale(model(x).float().mean()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    """,
+    "updated twice": """
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scaler.update()  # update_without_step
+    """,
+    "updated every other step": """
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)  # missing_update
+        if step % 2:
+            scaler.update()
+    """,
+    "given up on one path": """
+        scaler.scale(loss).backward()  # skip_without_update
+        scaler.unscale_(optimizer)
+        if step != 1:
+            scaler.step(optimizer)
+            scaler.update()
+    """,
+    "zeroed before the step": """
+        scaler.scale(loss).backward()
+        optimizer.zero_grad()
+        scaler.step(optimizer)  # step_without_gradients
+        scaler.update()
+    """,
+    "raw step, then the scaler's": """
+        scaler.scale(loss).backward()
+        optimizer.step()  # raw_step_on_scaled
+        scaler.step(optimizer)  # double_step
+        scaler.update()
+    """,
+    "backward in the region": """
+        with torch.autocast("cuda", dtype=torch.float16):
+            second = model(x).float().mean()
+            scaler.scale(loss + second).backward()  # backward_in_autocast
+        scaler.step(optimizer)
+        scaler.update()
+    """,
     "window reopened": """
         scaler.scale(loss / 2).backward()
         scaler.unscale_(optimizer)
