@@ -50,6 +50,7 @@ class SyncInHotLoop(Rule):
 
     code, name, severity = "AMP502", "sync-in-hot-loop", Severity.NOTE
     fix = Applicability.UNSAFE
+    unproven = "its harm is time on a GPU, and emulated CUDA has no queue to empty"
     mentions = (("autocast", "backward"), ("GradScaler", "backward"))
 
     VALID = (

@@ -63,6 +63,7 @@ class ValWithoutAutocast(Rule):
 
     code, name, severity = "AMP304", "val-without-autocast", Severity.NOTE
     fix = Applicability.UNSAFE
+    unproven = "the loop trains the same weights; what differs is how they are measured"
     mentions = (("autocast", "backward", "no_grad"), ("autocast", "backward", "inference_mode"))
 
     VALID = (
