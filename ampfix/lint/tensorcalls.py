@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ampfix.lint import ops
-from ampfix.lint.dtypes import Outcome, outcome
+from ampfix.lint.dtypes import Outcome
 from ampfix.lint.numbers import defaults
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.tensorframes import Frame, around, is_near, join
+from ampfix.lint.tensorrecords import OperationRecorder
 from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
 
@@ -45,62 +45,12 @@ _CONTAINERS = (ast.Tuple, ast.List, ast.Set)
 Enter = Callable[[ast.AST, Frame], None]
 
 
-class CallEvaluator(ABC):
+class CallEvaluator(OperationRecorder):
     """Evaluates calls in frames. `enter` walks the body of a function in a frame and fills `returned`."""
 
     def __init__(self, resolver: Resolver, enter: Enter) -> None:
-        self._resolver, self._enter = resolver, enter
-        self.operations: list[Value] = []
-
-    @abstractmethod
-    def value(self, node: ast.expr | None, frame: Frame) -> Value:
-        """What an expression holds."""
-
-    def _input(self, node: ast.expr, frame: Frame, *, is_number: bool = False) -> Value:
-        dtype = Dtype.NUMBER if is_number else Dtype.UNKNOWN
-        return Value("input", dtype, node, context=frame.context, function=frame.function, scalar=is_number)
-
-    def _made(
-        self,
-        op: str,
-        node: ast.expr,
-        operands: list[Value],
-        parts: list[ast.expr],
-        frame: Frame,
-        keywords: dict[str, Value] | None = None,
-        *,
-        in_place: bool = False,
-        known: Outcome | None = None,
-        symbol: str = "",
-    ) -> Value:
-        keywords = keywords or {}
-        found = known or outcome(
-            op,
-            operands,
-            frame.context,
-            in_place=in_place,
-            requested=keywords.get("dtype"),
-            reduces_all=len(operands) < 2 and "dim" not in keywords and "axis" not in keywords,
-        )
-        made = Value(
-            op,
-            found.dtype,
-            node,
-            tuple(operands),
-            tuple(parts),
-            keywords,
-            in_place=in_place,
-            sure=found.sure,
-            scalar=found.scalar,
-            context=frame.context,
-            names=frame.snapshot(),
-            function=frame.function,
-            symbol=symbol,
-            site=frame.call,
-            origin=_origin(node, frame) if frame.call is not None else "",
-        )
-        self.operations.append(made)
-        return made
+        super().__init__(resolver)
+        self._enter = enter
 
     def _call(self, node: ast.Call, frame: Frame) -> Value:
         operands = [self.value(argument, frame) for argument in node.args]
@@ -341,8 +291,3 @@ class CallEvaluator(ABC):
         if not inner.returned:
             return self._input(node, frame)
         return inner.returned[0] if len(inner.returned) == 1 else join(inner.returned, node)
-
-
-def _origin(node: ast.AST, frame: Frame) -> str:
-    path = frame.scope.file.path if frame.scope.file is not None else ""
-    return f"{path}:{getattr(node, 'lineno', 1)}"
