@@ -144,9 +144,10 @@ class Tree:
     @cached_property
     def quote(self) -> str:
         """The quote that most short strings of the file have."""
-        strings = [node for node in self._positions if isinstance(node, cst.SimpleString) and len(node.quote) == 1]
-        single = sum(node.quote == "'" for node in strings)
-        return "'" if single * 2 > len(strings) else '"'
+        quotes = [node.quote for node in self._positions if isinstance(node, cst.SimpleString)]
+        quotes += [node.end for node in self._positions if isinstance(node, cst.FormattedString)]
+        short = [quote for quote in quotes if len(quote) == 1]
+        return "'" if short.count("'") * 2 > len(short) else '"'
 
     def functions_of(self, definition: cst.ClassDef) -> Iterator[cst.FunctionDef]:
         for statement in definition.body.body:

@@ -38,7 +38,7 @@ def plan(tree: Tree, repair: Repair) -> list[Change]:
 
 
 def _without_apex(tree: Tree, found: _apex.Setup, losses: Sequence[_apex.Scaling]) -> list[Change]:
-    changes: list[Change] = [Remove(found.removed), *_imports(tree, found.removed)]
+    changes: list[Change] = [*_removed(tree, found.removed), *_imports(tree, found.removed)]
     model = _local_model(tree, found, losses[0])
     for one in losses:
         changes += _plain(tree, one)
@@ -48,6 +48,25 @@ def _without_apex(tree: Tree, found: _apex.Setup, losses: Sequence[_apex.Scaling
             changes.append(replace_by(node, f"{model}.parameters()"))
     _refuse_the_rest(tree, found)
     return changes
+
+
+def _removed(tree: Tree, statement: Statement) -> list[Change]:
+    """The statement goes; comments above it move to what follows."""
+    line = tree.parent(statement) if isinstance(statement, cst.BaseSmallStatement) else statement
+    above = [empty for empty in getattr(line, "leading_lines", ()) if empty.comment is not None]
+    if not above:
+        return [Remove(statement)]
+    block = tree.parent(line) if line is not None else None
+    lines = list(getattr(block, "body", ()))
+    behind = lines[lines.index(line) + 1 :]
+    place, part = (behind[0], "leading_lines") if behind else (block, "footer")
+    if place is None or not hasattr(place, part):
+        raise CannotRepair("a comment above amp.initialize would be lost; move it first")
+
+    def build(node: cst.CSTNode) -> cst.CSTNode:
+        return node.with_changes(**{part: (*above, *getattr(node, part))})
+
+    return [Remove(statement), Replace(place, build, "comments")]
 
 
 def _imports(tree: Tree, removed: Statement) -> list[Change]:
