@@ -64,6 +64,19 @@ def cast_models(source: Source) -> Iterator[CastModel]:
                 yield _cast_model(cast, target, source)
 
 
+def loaded_models(source: Source) -> Iterator[CastModel]:
+    """`net = Net.from_pretrained(name, torch_dtype=torch.float16)`."""
+    for assign in source.nodes((ast.Assign,)):
+        assert isinstance(assign, ast.Assign)
+        call, target = placed(assign.value), path(assign.targets[0])
+        if not isinstance(call, ast.Call) or method(call)[1] != "from_pretrained" or not target:
+            continue
+        named = (k.value for k in call.keywords if k.arg in ("torch_dtype", "dtype"))
+        dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
+        if dtype is not None and call is assign.value:
+            yield _cast_model(HalfCast(call, call.func, dtype), target, source)
+
+
 def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
     around = list(inside(cast.node, source))
     certain = not any(isinstance(node, _CONDITIONAL) for node in around)

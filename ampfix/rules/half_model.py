@@ -11,7 +11,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import HALF_SPELLINGS, CastModel, Trained, assigned, cast_models, trained
+from ampfix.rules._halfmodels import HALF_SPELLINGS, CastModel, Trained, assigned, cast_models, loaded_models, trained
 from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
 
 
@@ -19,9 +19,10 @@ class HalfModel(Rule):
     """The weights that an optimizer trains are half.
 
     ## What it does
-    Finds a model that is cast to float16 or bfloat16 as a whole (`half()`, `bfloat16()`, `to(dtype)`) and whose
-    parameters one of torch's own optimizers then updates. Copies, models that become float32 again, frozen models,
-    casts behind the training and optimizers that keep master weights of their own are left alone.
+    Finds a model that is cast to float16 or bfloat16 as a whole (`half()`, `bfloat16()`, `to(dtype)`,
+    `from_pretrained(torch_dtype=...)`) and whose parameters one of torch's own optimizers then updates. Copies,
+    models that become float32 again, frozen models, casts behind the training and optimizers that keep master
+    weights of their own are left alone.
 
     ## Why is this bad
     An update smaller than half a unit in the last place of its weight is rounded away: 1/2048 of the weight in float16,
@@ -100,7 +101,17 @@ def train(model, loader):
 """,
         """\
 import torch
+from peft import get_peft_model
 from torch import nn
+from transformers import AutoModel
+
+def adapt(name, loader):
+    model = AutoModel.from_pretrained(name, torch_dtype=torch.bfloat16)
+    model = get_peft_model(model, config)
+    optimizer = torch.optim.AdamW(model.parameters())
+    for x, y in loader:
+        model(x, y).backward()
+        optimizer.step()
 
 def finetune(base, loader):
     base.to(torch.bfloat16)
@@ -181,10 +192,25 @@ def train(net, loader):
             None,
             (5,),
         ),
+        Invalid(
+            """\
+import torch
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("small", torch_dtype=torch.float16)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+for batch in loader:
+    optimizer.zero_grad()
+    model(**batch).loss.backward()
+    optimizer.step()
+""",
+            None,
+            (4,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        models = list(cast_models(source))
+        models = [*cast_models(source), *loaded_models(source)]
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:
             optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
@@ -249,6 +275,8 @@ def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
 
 
 def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | str:
+    if method(model.cast.node)[1] == "from_pretrained":
+        return "load the weights in float32, without the dtype, and run the forward under autocast"
     if not model.certain:
         return "a test decides on the cast; put autocast and a scaler under the same test"
     if not optimizer.target:
