@@ -18,6 +18,7 @@ from typing import Any
 from ampfix import __version__, atomic
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span, TracePoint
 from ampfix.lint.checked import Checked
+from ampfix.lint.passed import SUFFIX, Passed
 from ampfix.lint.settings import Settings
 
 FOLDER = ".ampfix_cache"
@@ -29,7 +30,9 @@ class Cache:
     """Findings by file. Entries not asked for in a month are dropped when the file is written."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / f"{_fingerprint()}.json"
+        name = _fingerprint()
+        self._file = folder / f"{name}.json"
+        self.passed = Passed(folder / f"{name}{SUFFIX}", KEPT_DAYS)
         self._entries: dict[str, Any] = _load(self._file)
         self._digests: dict[str, str] = {}
         self._today = int(time.time() // _DAY)
@@ -64,16 +67,22 @@ class Cache:
 
     def write(self) -> None:
         """Put the entries on disk. A folder that cannot be written is no error: the next run is only slower."""
+        if self._changed or self.passed.changed:
+            self._make_folder()
+        self.passed.write()
         if not self._changed:
             return
         kept = {slot: entry for slot, entry in self._entries.items() if self._today - entry["seen"] <= KEPT_DAYS}
         with contextlib.suppress(OSError):
-            folder = self._file.parent
+            _remove_old(self._file.parent)
+            atomic.write(self._file, json.dumps(kept, separators=(",", ":")).encode())
+
+    def _make_folder(self) -> None:
+        folder = self._file.parent
+        with contextlib.suppress(OSError):
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-            _remove_old(folder)
-            atomic.write(self._file, json.dumps(kept, separators=(",", ":")).encode())
 
     def _state(self, paths: Iterable[str]) -> str:
         """A digest of the contents, or the absence, of files."""
@@ -111,7 +120,7 @@ def _remove_old(folder: Path) -> None:
     """Those of other versions, and drafts that an interrupted run left."""
     limit = time.time() - KEPT_DAYS * _DAY
     for file in folder.iterdir():
-        if file.suffix in (".json", ".tmp") and file.stat().st_mtime < limit:
+        if file.suffix in (".json", ".tmp", SUFFIX) and file.stat().st_mtime < limit:
             file.unlink()
 
 

@@ -45,6 +45,10 @@ def check_paths(
     jobs: dict[int, Job] = {}
     for candidate in discover(paths, configuration.of):
         path, settings = str(candidate.path), candidate.settings
+        rules = settings.rules_for(path)
+        if cache and not candidate.error and cache.passed.knows(path, rules):
+            results.append((path, settings, []))
+            continue
         try:
             if candidate.error:
                 raise UnreadableError(candidate.error)
@@ -59,6 +63,8 @@ def check_paths(
                 jobs[len(results)] = Job(path, settings, len(data))
             else:
                 known = list(earlier.findings)
+        elif cache:
+            cache.passed.note(path, rules)
         results.append((path, settings, known))
     if jobs:
         from ampfix.lint.parallel import check_jobs  # with all of the analysis: half of the time it takes to start
