@@ -30,6 +30,8 @@ class Evaluator(CallEvaluator):
         path = dotted(node)
         if path is not None and (held := frame.lookup(path)) is not None:
             return held
+        if isinstance(node, ast.JoinedStr):
+            return self._input(node, frame)  # a text; before Python 3.12 what is in it has no position of its own
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             return handler(self, node, frame)

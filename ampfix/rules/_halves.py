@@ -139,7 +139,10 @@ def _held(value: Value, root: str) -> dict[str, int]:
 def wrapped(text: str) -> str:
     """An expression's text, fit to be followed by a method call."""
     plain = _MARKED.sub(r"\1", text)
-    node = ast.parse(f"({plain})", mode="eval").body
+    try:
+        node = ast.parse(f"({plain})", mode="eval").body
+    except SyntaxError:  # a part that means something in its place alone
+        return f"({text})"
     return text if isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) else f"({text})"
 
 

@@ -201,7 +201,7 @@ def _entering(loss: Value, made: Value) -> Iterator[ast.expr]:
 
     An expression in the call itself is float32 only as long as autocast acts on it, so that it is cast in any case.
     """
-    if made.op == "sigmoid" and made.function is loss.function:
+    if made.op == "sigmoid" and made.parts and made.function is loss.function:
         if made.operands[0].dtype is not Dtype.FLOAT32:
             yield made.parts[0]
     elif loss.operands[0].dtype is not Dtype.FLOAT32 or not isinstance(loss.parts[0], ast.Name):

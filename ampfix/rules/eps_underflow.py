@@ -167,7 +167,7 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
     if value.op == "pow" and not _is_negative(value):
         return
     operand = value.operands[position]
-    if operand.op == "sub" and is_number(operand.operands[0], 1.0) and len(operand.operands) == 2:
+    if operand.op == "sub" and len(operand.operands) == 2 and is_number(operand.operands[0], 1.0):
         bounded = operand.operands[1]
         bound = bounded.argument("max", 2) if bounded.op in ("clamp", "clamp_max") else None
         probability = unguarded(bounded).op in _PROBABILITIES and value.op == "log"  # AMP402's

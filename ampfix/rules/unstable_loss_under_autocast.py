@@ -205,7 +205,7 @@ def _outside(value: Value, source: Source) -> Repair | str:
     call = value.node
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or len(value.parts) < 1:
         return "an augmented assignment keeps the tensor's dtype; write it out: x = x ** 2"
-    if "out" in value.keywords or call.func.value is not value.parts[0]:
+    if "out" in value.keywords or value.parts[:1] != (call.func.value,):
         return "the result goes into a tensor made beforehand; take the returned one instead"
     receiver = call.func.value
     text = source.segment(receiver)
@@ -265,5 +265,5 @@ def _cast(value: Value, source: Source) -> Repair:
         Applicability.UNSAFE,
         "Compute it in float32",
         source.span(value.node),
-        {"places": places(source, [value.parts[0]])},
+        {"places": places(source, list(value.parts[:1]))},
     )

@@ -211,7 +211,7 @@ def _sum_of_exp(value: Value) -> Value | None:
 
 def _exponentials(value: Value, depth: int = 8) -> Iterator[Value]:
     """Exponentials of half scores that have not been shifted by their maximum."""
-    if value.op == "exp":
+    if value.op == "exp" and value.operands:
         scores = value.operands[0]
         half = scores.dtype.may_be_float16 or value.dtype.may_be_float16
         shifted = scores.op == "sub" and any(_has_maximum(operand) for operand in scores.operands)
@@ -237,7 +237,7 @@ def _repair(value: Value, exponential: Value, source: Source) -> Repair | str:
     inner = unguarded(value.operands[0]) if value.op == "log" else value
     whole = _whole(inner)
     above, total = (whole.operands[0], unguarded(whole.operands[1])) if whole.op == "div" else (None, inner)
-    is_plain = total.op == "sum" and total.operands[0] is exponential and not exponential.in_place
+    is_plain = total.op == "sum" and total.operands[:1] == (exponential,) and not exponential.in_place
     scores = text_at(source, exponential, value) if is_plain else None
     if scores is None:
         return "the loss is spread over several statements; write it with cross_entropy, log_softmax or logsumexp"

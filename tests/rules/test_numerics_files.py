@@ -44,3 +44,49 @@ def test_they_name_the_place_and_have_no_repair_here(tmp_path: Path) -> None:
 def test_without_the_project_the_file_is_silent() -> None:
     text = (PROJECT / "train.py").read_text(encoding="utf-8")
     assert check_text(text, "train.py", Settings(select=("AMP4",))).findings == ()
+
+
+ODD = """\
+import torch
+from torch.cuda.amp import autocast
+class Up(torch.nn.Module):
+    def __init__(self):
+        super().__init__(); self.crit = torch.nn.BCELoss(reduction='none')
+        self.net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Sigmoid())
+    def training_step(self, batch):
+        x, y = batch
+        pred = self.net(x)
+        return self.crit(pred, y).sum()
+    @autocast()
+    def fit(self, loader):
+        for b in loader:
+            loss = self.training_step(b)
+            yield loss
+async def go(m, loader):
+    async with foo() as z:
+        pass
+    with autocast(), torch.no_grad():
+        p = [m(x)[0].sigmoid() for x in loader]
+        q = torch.stack(p).log()
+        match q:
+            case None: w = 1
+            case _: w = q.exp_()
+        a, *rest = m(loader)
+        lam = (lambda t: t * t)(a)
+        for i, (u, v) in enumerate(zip(p, q)):
+            u[i] += 1e-8
+            del v
+        try:
+            w = w.masked_fill(u > 0, value=-1e10)
+        except Exception:
+            raise
+        else:
+            w = w if i else -w
+    print(f'{w.exp():.3f}')
+"""
+
+
+def test_unusual_code_is_followed_as_far_as_it_goes() -> None:
+    findings = check_text(ODD, "odd.py", Settings(select=("AMP4",))).findings
+    assert [(finding.span.start.line, finding.code) for finding in findings] == [(10, "AMP403")]
+    assert all(finding.repair is not None or finding.no_fix_reason for finding in findings)
