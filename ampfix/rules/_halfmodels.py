@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import inside, method, owner_of, path, placed
+from ampfix.rules._shapes import inside, loops, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
 
@@ -73,7 +73,8 @@ def loaded_models(source: Source) -> Iterator[CastModel]:
             continue
         named = (k.value for k in call.keywords if k.arg in ("torch_dtype", "dtype"))
         dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
-        if dtype is not None and call is assign.value:
+        is_quantized = any(k.arg in ("quantization_config", "load_in_4bit", "load_in_8bit") for k in call.keywords)
+        if dtype is not None and call is assign.value and not is_quantized:
             yield _cast_model(HalfCast(call, call.func, dtype), target, source)
 
 
@@ -159,3 +160,33 @@ def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
         for target in targets:
             if path(target) == name and node.value is not None and owner_of(node, name, source) is owner:
                 yield node.value
+
+
+def data_casts(source: Source) -> Iterator[HalfCast]:
+    """Casts of a parameter's data, kept in the parameter itself."""
+    for cast in source.half_casts:
+        assign = next(source.ancestors(cast.node), None)
+        target = path(assign.targets[0]) if isinstance(assign, ast.Assign) else ""
+        is_data = target.endswith(".data") and not target.endswith(".grad.data") and path(cast.operand) == target
+        if is_data and not _is_frozen_loop(cast.node, source):
+            yield cast
+
+
+def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
+    """Whether the loop around freezes what it casts, or walks over a copy."""
+    loop = next(iter(loops(node, source)), None)
+    text = source.segment(loop) if loop is not None else ""
+    return "requires_grad" in text or any(word in text.split(":")[0].lower() for word in ("ema", "teacher", "copy"))
+
+
+_WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
+
+
+def is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
+    """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
+    value = placed(value)
+    if not isinstance(value, ast.Call):
+        return False
+    takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
+    symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
+    return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))

@@ -11,7 +11,17 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import HALF_SPELLINGS, CastModel, Trained, assigned, cast_models, loaded_models, trained
+from ampfix.rules._halfmodels import (
+    HALF_SPELLINGS,
+    CastModel,
+    Trained,
+    assigned,
+    cast_models,
+    data_casts,
+    is_foreign,
+    loaded_models,
+    trained,
+)
 from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
 
 
@@ -217,7 +227,7 @@ for batch in loader:
             if optimizer is not None and _is_trained_as_half(model, optimizer, source):
                 yield self._finding(model, optimizer, source)
 
-        casts = list(_data_casts(source))
+        casts = list(data_casts(source))
         if casts and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
             is_trained = any(one.symbol.startswith("torch.optim.") for one in trained(source))
             yield from (self._in_place(cast, source, is_trained=is_trained) for cast in casts)
@@ -257,23 +267,6 @@ _WHY = {
 }
 
 
-def _data_casts(source: Source) -> Iterator[HalfCast]:
-    """Casts of a parameter's data, kept in the parameter itself."""
-    for cast in source.half_casts:
-        assign = next(source.ancestors(cast.node), None)
-        target = path(assign.targets[0]) if isinstance(assign, ast.Assign) else ""
-        is_data = target.endswith(".data") and not target.endswith(".grad.data") and path(cast.operand) == target
-        if is_data and not _is_frozen_loop(cast.node, source):
-            yield cast
-
-
-def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
-    """Whether the loop around freezes what it casts, or walks over a copy."""
-    loop = next(iter(loops(node, source)), None)
-    text = source.segment(loop) if loop is not None else ""
-    return "requires_grad" in text or any(word in text.split(":")[0].lower() for word in ("ema", "teacher", "copy"))
-
-
 def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | str:
     if method(model.cast.node)[1] == "from_pretrained":
         return "load the weights in float32, without the dtype, and run the forward under autocast"
@@ -307,7 +300,7 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
         _MASTER.search(source.text) is not None
         or _is_rewrapped(optimizer, source)
         or _is_frozen_or_float(model, source)
-        or any(_is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
+        or any(is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
     )
 
 
@@ -349,16 +342,3 @@ def _is_frozen_or_float(model: CastModel, source: Source) -> bool:
         if name == "to" and "float32" in ast.unparse(node):
             return True
     return False
-
-
-_WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
-
-
-def _is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
-    """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
-    value = placed(value)
-    if not isinstance(value, ast.Call):
-        return False
-    takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
-    symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
-    return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
