@@ -78,6 +78,10 @@ class CallReader:
             return (self._event(EventKind.CLIP, node, frame, proven=True),)
         return found
 
+    def role(self, node: ast.expr, frame: Frame) -> Role:
+        """What an expression is to a training step."""
+        return self._roles.of(node, frame).role
+
     def augmented(self, node: ast.AugAssign, frame: Frame) -> Block:
         """`p.grad *= coefficient` as an own clip."""
         return (self._event(EventKind.CLIP, node, frame, proven=True),) if is_own_clip(node, frame.scope.node) else ()

@@ -13,8 +13,24 @@ from ampfix.lint.frames import YIELD, Frame
 from ampfix.lint.project import NEVER_LOCAL
 from ampfix.lint.prune import every_node
 from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import Scope
 from ampfix.lint.usage import dotted
-from ampfix.program import Atom, Block, Branch, Call, Condition, Form, Opaque, Protected
+from ampfix.program import (
+    Atom,
+    Block,
+    Branch,
+    Call,
+    Condition,
+    Do,
+    Form,
+    Fresh,
+    Jump,
+    JumpKind,
+    Node,
+    Opaque,
+    Protected,
+    Role,
+)
 
 _MAX_DEPTH = 5  # calls inside calls
 _MAX_INLINED = 120  # calls inlined into one routine
@@ -38,6 +54,9 @@ class Inliner:
         self._interesting, self._lower = interesting, lower
         self._inlined = 0
         self._open: list[ast.AST] = []
+        # Functions that came to nothing when they were handed nothing of interest.
+        self._idle: set[tuple[ast.AST, Scope | None]] = set()
+        self._circles = 0  # calls that lead back to a function in progress, so far
 
     def start(self, function: ast.AST) -> None:
         """Begin a routine."""
@@ -64,8 +83,7 @@ class Inliner:
     def _hands_over_self(self, node: ast.Call, frame: Frame) -> bool:
         """Whether code that cannot be seen gets the object whose optimizers these may be: `hooks.run("step", self)`."""
         self_name = frame.scope.self_name()
-        given = (*node.args, *(keyword.value for keyword in node.keywords))
-        if self_name is None or not any(isinstance(value, ast.Name) and value.id == self_name for value in given):
+        if self_name is None or not any(isinstance(v, ast.Name) and v.id == self_name for v in _given(node)):
             return False
         if isinstance(node.func, ast.Name) and not frame.scope.lookup(node.func.id):
             return False  # a builtin
@@ -74,11 +92,21 @@ class Inliner:
 
     def _body(self, callee: Callee, node: ast.Call, frame: Frame) -> Block:
         if callee.function in self._open:
+            self._circles += 1
             return ()
         if frame.depth >= _MAX_DEPTH or self._inlined >= _MAX_INLINED:
             return (Opaque(),)
+        plain = not any(self._reader.role(value, frame) is not Role.OTHER for value in _given(node) if dotted(value))
+        key = (callee.function, callee.receiver)
+        if plain and key in self._idle:
+            return ()
+        circles = self._circles
         body = self._lowered(callee, node, frame)
-        return (Call(body),) if body else ()
+        if any(_acts(inner) for inner in every_node(body)):
+            return (Call(body),)
+        if plain and circles == self._circles:
+            self._idle.add(key)
+        return ()
 
     def _lowered(self, callee: Callee, node: ast.Call, frame: Frame, yielded: Block | None = None) -> Block:
         self._inlined += 1
@@ -154,6 +182,16 @@ class Inliner:
         decorators: list[ast.expr] = getattr(function, "decorator_list", [])
         scope = self._resolver.scope_of(function)
         return any(set(self._resolver.symbols(one, scope.parent or scope)) & _MANAGERS for one in decorators)
+
+
+def _acts(node: Node) -> bool:
+    """Whether a node changes any state, or keeps what is behind it from running."""
+    return isinstance(node, (Do, Opaque, Fresh)) or (isinstance(node, Jump) and node.kind is JumpKind.RAISE)
+
+
+def _given(node: ast.Call) -> tuple[ast.expr, ...]:
+    """A call's arguments."""
+    return (*node.args, *(keyword.value for keyword in node.keywords))
 
 
 def _inside(block: Block) -> list[object]:
