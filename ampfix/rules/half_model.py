@@ -98,6 +98,7 @@ def train(model, teacher, loader):
         optimizer.step()
 """,
         """\
+import mylib
 import torch
 from mylib.optim import FP16Optimizer
 
@@ -108,6 +109,14 @@ def train(model, loader):
     for x, y in loader:
         optimizer.backward(model(x.half(), y))
         optimizer.step()
+
+def train_with_engine(model, loader):
+    model.bfloat16()
+    client = torch.optim.AdamW(model.parameters())
+    engine, *_ = mylib.initialize(model=model, optimizer=client)
+    for x, y in loader:
+        engine.backward(engine(x, y))
+        engine.step()
 """,
         """\
 import torch
@@ -310,7 +319,7 @@ def _holds(loop: ast.AST, nodes: list[ast.Call]) -> bool:
 
 
 def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
-    """`optimizer = FP16Optimizer(optimizer)` and `model, optimizer = prepare(model, optimizer)`."""
+    """`optimizer = FP16Optimizer(optimizer)`, and `engine = initialize(model=model, optimizer=optimizer)`."""
     owner = function_of(optimizer.call, source)
     for node in source.nodes((ast.Call,)):
         assert isinstance(node, ast.Call)
@@ -321,9 +330,9 @@ def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
         if method(node)[1] in ("step", "unscale_") or any("lr_scheduler" in symbol for symbol in symbols):
             continue
         parent = next(source.ancestors(node), None)
-        if isinstance(parent, ast.Assign) and optimizer.target in {
-            path(child) for target in parent.targets for child in walk(target)
-        }:
+        targets = parent.targets if isinstance(parent, ast.Assign) else []
+        named = {path(child) for target in targets for child in walk(target)}
+        if optimizer.target in named or (targets and optimizer.name in handed):
             return True
     return False
 
