@@ -7,6 +7,7 @@ the surplus is dropped: a bug may be missed, none is invented.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -54,6 +55,15 @@ _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
+_INDEXED = re.compile(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
+_AT_ONCE = frozenset(
+    {
+        Violation.CLIP_WHILE_SCALED,
+        Violation.READ_WHILE_SCALED,
+        Violation.EDIT_WHILE_SCALED,
+        Violation.RAW_STEP_ON_SCALED,
+    }
+)
 _NORMAL = None
 _Flow = dict["JumpKind | None", "list[Path]"]
 
@@ -238,16 +248,17 @@ class _Interpreter:
             if scaler is not None:
                 return self._events.setdefault((id(do), scaler), replace(event, scaler=scaler))
         elif event.kind in _ON_GRADIENTS and not event.optimizers:
-            optimizers = self._clipped(do.subject, path.state)
+            optimizers = self._clipped(do, path.state)
             return self._events.setdefault((id(do), optimizers), replace(event, optimizers=optimizers))
         return event
 
-    def _clipped(self, owner: str, state: State) -> tuple[str, ...]:
+    def _clipped(self, do: Do, state: State) -> tuple[str, ...]:
+        owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
         owned = tuple(name for name, owners in self._routine.owners.items() if owner and owner in owners)
         if owned:
-            return tuple(name for name in owned if name in state.names())
-        unscaled = tuple(name for name in state.names() if state.of(name).stage is Stage.UNSCALED)
-        return unscaled or state.names()
+            return tuple(name for name in alive if name in owned)
+        unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
+        return unscaled or tuple(alive)
 
     def _report(self, broken: Broken, do: Do, path: Path) -> None:
         if broken.violation in _SPOILT_EARLIER:
@@ -280,10 +291,19 @@ class _Interpreter:
 
     def _chosen_elements(self, broken: Broken, do: Do) -> bool:
         """Whether a loop over several optimizers unscaled some before this: which ones is not known."""
-        if not (broken.optimizer or "").endswith("]"):
+        name = broken.optimizer or ""
+        if _INDEXED.search(name) and broken.violation not in _AT_ONCE:
+            return True
+        if not name.endswith("]"):
             return False
         earlier = self._order[: self._position(do)]
         return any(e.event.kind is EventKind.UNSCALE and broken.optimizer in e.event.optimizers for e in earlier)
+
+
+def _is_alive(name: str, do: Do) -> bool:
+    """Whether an optimizer still exists at an event: one that a call made for itself ends with the call."""
+    root = re.split(r"[.\[]", name, maxsplit=1)[0]
+    return ":" not in root or any(root in site.names for site in do.site.frames())
 
 
 def _tries_again(node: Loop) -> bool:

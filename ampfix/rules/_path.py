@@ -89,9 +89,14 @@ def excluded(one: Do, other: Do) -> bool:
     return any(f"not ({test})" in others for test in tests) or any(f"not ({test})" in tests for test in others)
 
 
+def varies(test: str) -> bool:
+    """Whether a test is known to turn out otherwise from batch to batch: it counts, or looks for overflows."""
+    return "%" in test or _VARYING.search(test) is not None
+
+
 def is_setting(test: str) -> bool:
     """Whether a test asks for a setting (`use_amp`, `scaler is not None`), which stays as it is during a run."""
-    if test.startswith("match ") or _VARYING.search(test):
+    if test.startswith("match ") or varies(test):
         return False
     allowed = (
         ast.Name, ast.Attribute, ast.Constant, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.Not, ast.expr_context,

@@ -19,6 +19,7 @@ from ampfix.rules._path import (
     same_window,
     since,
     steps_behind,
+    varies,
 )
 
 
@@ -99,7 +100,7 @@ def _without_step(occurrence: Occurrence) -> Misplaced | None:
         return Misplaced.REPEATED if previous.site.span != update.site.span else None
     if any(only_settings(own_tests(step, update)) or not own_tests(step, update) for step in steps):
         return None
-    if any(same_window(step, update) for step in steps):
+    if any(same_window(step, update) or not any(map(varies, own_tests(step, update))) for step in steps):
         return None
     return Misplaced.IN_WINDOW
 
