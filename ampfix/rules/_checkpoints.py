@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from ampfix.program import Role, Source
@@ -73,14 +73,18 @@ def _family(definition: ast.ClassDef, source: Source) -> set[str]:
     return found
 
 
-def saved(source: Source) -> Iterator[Entry]:
-    """Optimizer states that are put into a checkpoint."""
+def saved(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
+    """Optimizer states that are put into a checkpoint. stepped: what scalers step, by the last part of its name."""
     for call in places.all_methods_called(source, "state_dict"):
-        assert isinstance(call.func, ast.Attribute)
-        if source.held(call.func.value).role is Role.OPTIMIZER and not call.args:
+        if _is_optimizer(call, source, stepped) and not call.args:
             key = _key_of(call, source)
             if key is not None:
                 yield Entry(call, places.receiver(call), key)
+
+
+def _is_optimizer(call: ast.Call, source: Source, stepped: Set[str]) -> bool:
+    assert isinstance(call.func, ast.Attribute)
+    return places.receiver(call).rpartition(".")[2] in stepped or source.held(call.func.value).role is Role.OPTIMIZER
 
 
 def _key_of(call: ast.Call, source: Source) -> str | None:
@@ -95,21 +99,25 @@ def _key_of(call: ast.Call, source: Source) -> str | None:
         return holder.arg or ""
     if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Subscript):
         return _text(holder.targets[0].slice)
-    if isinstance(holder, ast.Call) and holder.args[:1] == [call]:
+    if isinstance(holder, ast.Call) and call in holder.args:
+        states = [one for one in holder.args if isinstance(one, ast.Call) and _is_state(one)]
         saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
-        return "" if saves else None
+        return "" if saves or len(states) > 1 else None
     return None
+
+
+def _is_state(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "state_dict"
 
 
 def _text(node: ast.AST | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def restored(source: Source) -> Iterator[Entry]:
+def restored(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
     """Optimizer states that are read back from a checkpoint."""
     for call in places.all_methods_called(source, "load_state_dict"):
-        assert isinstance(call.func, ast.Attribute)
-        if not call.args or source.held(call.func.value).role is not Role.OPTIMIZER:
+        if not call.args or not _is_optimizer(call, source, stepped):
             continue
         value, owner = call.args[0], places.receiver(call)
         if isinstance(value, ast.Subscript):

@@ -13,7 +13,7 @@ from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 
 _EDITS = ("div_", "mul_")
-_SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
+_SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|er|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
 _SMALLEST = 128.0  # loss scales are powers of two from here on; weights of losses seldom are
 
 

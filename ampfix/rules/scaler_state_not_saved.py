@@ -139,7 +139,8 @@ def train(model, loader, optimizer, path, resume):
         pairs = checkpoints.stepping_pairs(source)
         if not pairs:
             return
-        saved, restored = list(checkpoints.saved(source)), list(checkpoints.restored(source))
+        stepped = {pair.optimizer.rpartition(".")[2] for pair in pairs}
+        saved, restored = list(checkpoints.saved(source, stepped)), list(checkpoints.restored(source, stepped))
         stored = checkpoints.kept(source, "state_dict", saved)
         read = checkpoints.kept(source, "load_state_dict", restored)
         keys = sorted({state.key for state in (*stored, *read) if state.key})
@@ -174,7 +175,7 @@ def train(model, loader, optimizer, path, resume):
         self, source: Source, pair: checkpoints.Pair, entry: checkpoints.Entry, known_keys: list[str]
     ) -> Repair | str:
         if not entry.key:
-            return f"the optimizer's state has a file of its own here; give {pair.scaler} one as well"
+            return f"the optimizer's state is handed on by itself here; hand on that of {pair.scaler} as well"
         handed = {}
         if not checkpoints.in_reach(pair.scaler, entry.call, source):
             if not _can_be_handed_in(pair.scaler, entry, source):

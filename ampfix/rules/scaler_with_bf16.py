@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -12,6 +13,7 @@ from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
 
 _FLOAT16 = ("torch.float16", "torch.half")
+_BFLOAT16 = re.compile(r"^['\"]?(torch\.)?(bf16|bfloat16)['\"]?$")
 
 
 class ScalerWithBf16(Rule):
@@ -158,9 +160,39 @@ def train(model, loader, optimizer, use_amp):
 """,
             (5,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, cfg):
+    scaler = torch.amp.GradScaler("cuda", enabled=(cfg.dtype == "bfloat16"))
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=getattr(torch, cfg.dtype)):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, cfg):
+    scaler = torch.amp.GradScaler("cuda", enabled=cfg.dtype != "bfloat16")
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=getattr(torch, cfg.dtype)):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
+            (4,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
+        yield from self._inverted(source)
         regions = switches.training_regions(source)
         dtypes = {dtype for region in regions for dtype in region.dtypes}
         if "bfloat16" not in dtypes or "unknown" in dtypes:
@@ -184,6 +216,30 @@ def train(model, loader, optimizer, use_amp):
                 else f"{scaler.target} is on in a bfloat16 run too: its switch does not look at the dtype",
                 symbol=getattr(places.function_of(scaler.node, source), "name", ""),
                 repair=self._repair(source, scaler, regions, certain),
+            )
+
+    def _inverted(self, source: Source) -> Iterator[Finding]:
+        """`enabled=dtype == torch.bfloat16`: on in the runs that need no scaler, and off in the others."""
+        for scaler in source.scalers:
+            enabled = (scaler.arguments or {}).get("enabled")
+            if not isinstance(enabled, ast.Compare) or not isinstance(enabled.ops[0], (ast.Eq, ast.Is)):
+                continue
+            if not _BFLOAT16.search(places.spelled(enabled.comparators[0])) or len(enabled.ops) > 1:
+                continue
+            unequal = "!=" if isinstance(enabled.ops[0], ast.Eq) else "is not"
+            value = f"{source.segment(enabled.left)} {unequal} {source.segment(enabled.comparators[0])}"
+            yield self.finding(
+                source,
+                source.span(scaler.node),
+                f"{scaler.target or 'the scaler'} is on for bfloat16 alone, which needs none, and off for float16",
+                symbol=getattr(places.function_of(scaler.node, source), "name", ""),
+                repair=Repair(
+                    "set_enabled",
+                    Applicability.SAFE,
+                    "Switch the scaler on for float16",
+                    source.span(scaler.node),
+                    {"value": value, "old": source.segment(enabled)},
+                ),
             )
 
     def _repair(
