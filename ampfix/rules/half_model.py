@@ -237,7 +237,8 @@ for batch in loader:
                 yield self._finding(model, optimizer, source)
 
         casts = list(data_casts(source))
-        if casts and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
+        keeps_masters = _MASTER.search(source.text) is not None
+        if casts and not keeps_masters and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
             is_trained = any(one.symbol.startswith("torch.optim.") for one in trained(source))
             yield from (self._in_place(cast, source, is_trained=is_trained) for cast in casts)
 
@@ -303,7 +304,7 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
         return False
     backwards = list(calls(function, "backward"))
     is_after = backwards and all(call.lineno < model.cast.node.lineno for call in backwards)
-    if is_after or any(_holds(loop, backwards) for loop in loops(model.cast.node, source)):
+    if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in backwards):
         return False  # for an export, or a checkpoint in the midst of training
     return not (
         _MASTER.search(source.text) is not None
@@ -311,11 +312,6 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
         or _is_frozen_or_float(model, source)
         or any(is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
     )
-
-
-def _holds(loop: ast.AST, nodes: list[ast.Call]) -> bool:
-    inside = {id(node) for node in walk(loop)}
-    return any(id(node) in inside for node in nodes)
 
 
 def _is_rewrapped(optimizer: Trained, source: Source) -> bool:

@@ -12,14 +12,12 @@ from ampfix.rules._clocks import clock_reads, place, read
 from ampfix.rules._shapes import (
     calls,
     function_of,
-    inside,
     is_on_gpu,
     looks_like_a_model,
     loops,
     method,
     own,
     path,
-    regions_around,
 )
 
 
@@ -277,7 +275,7 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
         for node in own(function)
         if isinstance(node, ast.Call) and place(start) < place(node) < place(end) and node is not start
     ]
-    work = [node for node in between if _is_work(node, source) and not _waits(node)]
+    work = [node for node in between if _is_work(node) and not _waits(node)]
     if not work:
         return False
     outside = {id(loop) for loop in loops(start, source)} | {id(loop) for loop in loops(end, source)}
@@ -301,13 +299,9 @@ def _steps(node: ast.AST, source: Source) -> Iterator[ast.Call]:
     return calls(function_of(node, source), "step")
 
 
-def _is_work(call: ast.Call, source: Source) -> bool:
-    """A backward, a model's forward, or a call under autocast."""
-    if method(call)[1] == "backward" or looks_like_a_model(path(call.func)):
-        return True
-    if not regions_around(call, source) or any(call in ast.walk(r.opening) for r in regions_around(call, source)):
-        return False
-    return any(isinstance(around, ast.With) for around in inside(call, source)) and bool(path(call.func))
+def _is_work(call: ast.Call) -> bool:
+    """A backward, or a model's forward."""
+    return method(call)[1] == "backward" or looks_like_a_model(path(call.func))
 
 
 def _waits(call: ast.Call) -> bool:

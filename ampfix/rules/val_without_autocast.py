@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import CoveredRegion, Source
+from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._parameters import called_together, parameters
 from ampfix.rules._shapes import (
     FUNCTIONS,
     LOOPS,
@@ -26,6 +25,7 @@ from ampfix.rules._shapes import (
     regions_around,
     statement_of,
 )
+from ampfix.rules._trained_models import TrainedModel, meant, parameters, switched_names, trained_models
 
 
 class ValWithoutAutocast(Rule):
@@ -64,7 +64,11 @@ class ValWithoutAutocast(Rule):
     code, name, severity = "AMP304", "val-without-autocast", Severity.NOTE
     fix = Applicability.UNSAFE
     unproven = "the loop trains the same weights; what differs is how they are measured"
-    mentions = (("autocast", "backward", "no_grad"), ("autocast", "backward", "inference_mode"))
+    mentions = (
+        ("autocast", "backward", "no_grad"),
+        ("autocast", "backward", "inference_mode"),
+        ("autocast", "backward", ".eval()"),
+    )
 
     VALID = (
         """\
@@ -198,19 +202,21 @@ def score(model, loader):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        trained = list(_trained(source))
+        trained = list(trained_models(source))
         if not trained or _opens_its_own(source):
             return
         reported: set[ast.AST] = set()
-        names = {one.name for one in trained}
+        names = {one.name for one in trained} | switched_names(source)
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
             name = path(call.func)
-            if name not in names:
+            if not name or not (name in names or looks_like_a_model(name)):
                 continue
-            match = next((one for one in trained if one.name == name and _is_same(one, call, trained, source)), None)
-            loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
-            if match is None or loop is None or loop in reported or not _is_evaluation(call, loop, source):
+            loop = _scope(call, source)
+            if loop is None or loop in reported or not _is_evaluation(call, loop, source):
+                continue
+            match = meant(call, trained, source)
+            if match is None:
                 continue
             reported.add(loop)
             yield self.finding(
@@ -222,44 +228,6 @@ def score(model, loader):
             )
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """A model that is called under a region of a training step."""
-
-    name: str
-    owner: ast.AST
-    region: CoveredRegion
-
-
-def _is_same(model: _Trained, call: ast.Call, trained: list[_Trained], source: Source) -> bool:
-    """Whether a call of the model's name means this model: the same variable, or a parameter handed the same thing."""
-    owner = owner_of(call, model.name, source)
-    if owner is model.owner:
-        return True
-    if model.name not in parameters(owner) or model.name not in parameters(model.owner):
-        return False
-    together = called_together(owner, model.owner, model.name, source)
-    return together if together is not None else _train_all(trained, model.name, source)
-
-
-def _train_all(trained: list[_Trained], name: str, source: Source) -> bool:
-    """Whether every function of the file that runs a backward calls a model of this name under autocast."""
-    trainers = {function_of(call, source) for call in source.nodes((ast.Call,)) if method(call)[1] == "backward"}
-    return trainers <= {function_of(one.region.node, source) for one in trained if one.name == name}
-
-
-def _trained(source: Source) -> Iterator[_Trained]:
-    for region in source.regions:
-        if region.enabled is False or not isinstance(region.node, (ast.With, ast.AsyncWith)):
-            continue
-        function = function_of(region.node, source)
-        if is_without_grad(region.node.body[0], source) or not any(True for _ in calls(function, "backward")):
-            continue
-        for call in own(region.node):
-            if isinstance(call, ast.Call) and (name := path(call.func)) and looks_like_a_model(name):
-                yield _Trained(name, owner_of(call, name, source), region)
-
-
 def _opens_its_own(source: Source) -> bool:
     """Whether a forward of this file runs under a region of its own."""
     for region in source.regions:
@@ -269,9 +237,19 @@ def _opens_its_own(source: Source) -> bool:
     return False
 
 
+_EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
+
+
+def _scope(call: ast.Call, source: Source) -> ast.AST | None:
+    """The loop that evaluates: the innermost one, or a function whose name says that a loop elsewhere calls it."""
+    loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
+    function = function_of(call, source)
+    return loop or (function if _EVALUATES.search(getattr(function, "name", "")) else None)
+
+
 def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
     function = function_of(call, source)
-    if not is_without_grad(call, source) or regions_around(call, source):
+    if regions_around(call, source) or not (is_without_grad(call, source) or _is_switched(call, function)):
         return False
     if any(path(c.operand) == path(call.func) and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
@@ -286,17 +264,29 @@ def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
     )
 
 
+def _is_switched(call: ast.Call, function: ast.AST) -> bool:
+    """Whether a function without a backward has put the model into evaluation in front of the call."""
+    if isinstance(function, ast.Module) or any(True for _ in calls(function, "backward")):
+        return False
+    name = path(call.func)
+    switches = [s for s in calls(function, "train", "eval") if path(method(s)[0]) == name and s.lineno < call.lineno]
+    return bool(switches) and method(max(switches, key=lambda switch: switch.lineno))[1] == "eval"
+
+
 def _repeats_itself(loop: ast.AST) -> bool:
-    """`for _ in range(5)`, as benchmarks warm up."""
-    iterated = getattr(loop, "iter", None)
-    return isinstance(iterated, ast.Call) and path(iterated.func) == "range"
+    """`for _ in range(5)`, as benchmarks warm up: the loop's variable says nothing."""
+    iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
+    is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range"
+    return is_range and not any(
+        isinstance(node, ast.Name) and node.id == target and isinstance(node.ctx, ast.Load) for node in walk(loop)
+    )
 
 
 def _calls_in(loop: ast.AST) -> Iterator[ast.Call]:
     return (node for node in walk(loop) if isinstance(node, ast.Call))
 
 
-def _repair(call: ast.Call, match: _Trained, source: Source) -> Repair | str:
+def _repair(call: ast.Call, match: TrainedModel, source: Source) -> Repair | str:
     opening, function = match.region.opening, function_of(call, source)
     if not isinstance(opening, ast.Call):
         return "the training's region is made elsewhere; open the same one here"
@@ -318,7 +308,7 @@ def _repair(call: ast.Call, match: _Trained, source: Source) -> Repair | str:
     )
 
 
-def _is_known(root: str, function: ast.AST, match: _Trained, source: Source) -> bool:
+def _is_known(root: str, function: ast.AST, match: TrainedModel, source: Source) -> bool:
     if root in source.import_aliases or function is function_of(match.region.node, source):
         return True
     if root == "self":
@@ -326,7 +316,7 @@ def _is_known(root: str, function: ast.AST, match: _Trained, source: Source) -> 
     return isinstance(function, FUNCTIONS) and root in parameters(function)
 
 
-def _last(first: ast.stmt, match: _Trained, source: Source) -> ast.stmt:
+def _last(first: ast.stmt, match: TrainedModel, source: Source) -> ast.stmt:
     """The last statement that belongs in the region: what training computes under it right behind the forward."""
     covered = {path(node.func) for node in own(match.region.node) if isinstance(node, ast.Call)} - {""}
     parent = next(source.ancestors(first))

@@ -269,3 +269,82 @@ update()
     after = run(repaired(text, "AMP309"))
     assert torch.allclose(after["average"]["weight"], after["before"] + 0.5)
     assert torch.allclose(after["model"].weight, after["before"] + 1.0)
+
+
+METHODS_AND_PARAMETERS = """\
+import torch
+
+class Engine:
+    def __init__(self, model, scaler, optimizer):
+        self.model, self.scaler, self.optimizer = model, scaler, optimizer
+
+    def loss(self, x, y):
+        with torch.autocast("cuda"):
+            return self.model(x, y)
+
+    def fit(self, loader):
+        for x, y in loader:
+            self.optimizer.zero_grad()
+            self.scaler.scale(self.loss(x, y)).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        with torch.no_grad():
+            self.validate(loader)
+
+    @torch.no_grad()
+    def validate(self, loader):
+        for x, y in loader:
+            value = self.model(x, y)
+
+def check(net, loader):
+    net.eval()
+    for x, y in loader:
+        value = net(x, y)
+
+def main(student, loader, scaler, optimizer):
+    student.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = student(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    check(student.module, loader)
+"""
+
+
+def test_evaluation_in_methods_and_helpers_is_paired_with_its_training() -> None:
+    lines = METHODS_AND_PARAMETERS.splitlines()
+    found = [lines[finding.span.start.line - 1].strip() for finding in findings(METHODS_AND_PARAMETERS, "AMP304")]
+    assert found == ["value = self.model(x, y)", "value = net(x, y)"]
+    after = repaired(METHODS_AND_PARAMETERS, "AMP304")
+    assert after.count('with torch.autocast("cuda"):') == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("check(student.module, loader)", "check(teacher, loader)"),
+        ("net.eval()", "net.eval()\n    net.train()"),
+        ("    for x, y in loader:\n        value = net(x, y)", "    for _ in range(5):\n        _ = net(x, y)"),
+    ],
+)
+def test_another_model_or_no_evaluation_is_not_paired(old: str, new: str) -> None:
+    text = METHODS_AND_PARAMETERS.replace(old, new)
+    assert text != METHODS_AND_PARAMETERS
+    assert len(findings(text, "AMP304")) == 1
+
+
+def test_parameters_kept_in_float32_beside_half_ones_are_silent() -> None:
+    text = """\
+import torch
+def convert(layer):
+    layer.weight.data = layer.weight.data.half()
+def train(net, loader, {masters}):
+    for x, y in loader:
+        net(x, y).backward()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+"""
+    assert len(findings(text.replace("{masters}", "others"), "AMP301")) == 1
+    assert findings(text.replace("{masters}", "master_params"), "AMP301") == []

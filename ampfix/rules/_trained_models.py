@@ -1,0 +1,107 @@
+"""Models that a file trains under autocast, and which calls elsewhere in the file mean one of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ampfix.program import CoveredRegion, Source
+from ampfix.program.tree import walk
+from ampfix.rules._shapes import (
+    FUNCTIONS,
+    function_of,
+    is_without_grad,
+    looks_like_a_model,
+    method,
+    own,
+    owner_of,
+    path,
+)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that is called under a region of a training step. owner: the function or class its name belongs to."""
+
+    name: str
+    owner: ast.AST
+    region: CoveredRegion
+
+
+def trained_models(source: Source) -> Iterator[TrainedModel]:
+    """What the regions of functions that run a backward call, and those of the functions that these call."""
+    trainers = _trainers(source)
+    helpers = {
+        path(node.func).rpartition(".")[2] for one in trainers for node in own(one) if isinstance(node, ast.Call)
+    }
+    switched = switched_names(source)
+    for region in source.regions:
+        if region.enabled is False or not isinstance(region.node, (ast.With, ast.AsyncWith)):
+            continue
+        function = function_of(region.node, source)
+        trains = function in trainers or getattr(function, "name", "") in helpers
+        if not trains or is_without_grad(region.node.body[0], source):
+            continue
+        for call in own(region.node):
+            name = path(call.func) if isinstance(call, ast.Call) else ""
+            if name and (name in switched or looks_like_a_model(name)):
+                yield TrainedModel(name, owner_of(call, name, source), region)
+
+
+def _trainers(source: Source) -> set[ast.AST]:
+    return {function_of(call, source) for call in source.nodes((ast.Call,)) if method(call)[1] == "backward"}
+
+
+def switched_names(source: Source) -> set[str]:
+    """Names that are switched between training and evaluation, as modules alone are."""
+    calls = (method(call) for call in source.nodes((ast.Call,)))
+    return {path(receiver) for receiver, name in calls if name in ("train", "eval")} - {"", "self"}
+
+
+def meant(call: ast.Call, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
+    """The trained model that a call means: the same variable, or a parameter that is handed the same thing."""
+    name = path(call.func)
+    owner = owner_of(call, name, source)
+    same = next((one for one in trained if one.name == name and one.owner is owner), None)
+    if same is not None or not isinstance(owner, FUNCTIONS) or name not in parameters(owner):
+        return same
+    passed = set(_handed(owner, name, source))
+    if not passed:
+        return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
+    return next((one for one in trained if passed & _variables(one, source)), None)
+
+
+def _variables(model: TrainedModel, source: Source) -> set[tuple[str, ast.AST]]:
+    """The variables that hold a trained model: its own name, and what its function is handed under it."""
+    found = {(model.name, model.owner)}
+    if isinstance(model.owner, FUNCTIONS) and model.name in parameters(model.owner):
+        found |= set(_handed(model.owner, model.name, source))
+    return found
+
+
+def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:
+    """Whether every function of the file that runs a backward calls a model of this name under autocast."""
+    return _trainers(source) <= {function_of(one.region.node, source) for one in trained if one.name == name}
+
+
+def parameters(function: ast.AST) -> set[str]:
+    """The names of a function's parameters."""
+    arguments = getattr(function, "args", None)
+    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
+
+
+def _handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
+    """The variables that calls in this file pass for a parameter, each with where it belongs."""
+    arguments = getattr(function, "args", None)
+    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
+    for call in source.nodes((ast.Call,)):
+        if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
+            continue
+        place = positions.index(name) - (positions[:1] == ["self"]) if name in positions else len(call.args)
+        values = [keyword.value for keyword in call.keywords if keyword.arg == name]
+        values += call.args[place : place + 1]
+        for value in values:
+            variable = path(value).removesuffix(".module")  # what DistributedDataParallel wraps
+            if variable:
+                yield variable, owner_of(call, variable, source)
