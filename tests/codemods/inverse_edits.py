@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tests.codemods.loops import Line, Shape, optimizers, program, scaler
 
@@ -325,67 +325,3 @@ def two_halves(lines: Lines, shape: Shape) -> Lines | None:
     (region,) = _where(lines, "region")
     again = Line(lines[region].depth, lines[region].text.replace("torch.float16", "torch.bfloat16"))
     return [*lines[:loss], again, *lines[loss:]]
-
-
-@dataclass(frozen=True)
-class Bug:
-    """What a rule finds in a loop that an edit has broken.
-
-    adjust: what the loop must be like for it. codes: it may be named by either. same_scale: whether the repaired
-    loop ends with the scale of the correct one.
-    """
-
-    edit: Break
-    codes: tuple[str, ...]
-    adjust: dict[str, object] | None = None
-    same_scale: bool = True
-
-    def pair(self, shape: Shape) -> tuple[Lines, Lines] | None:
-        """The correct loop and the broken one; None where this shape has no place for the bug."""
-        right_shape = replace(shape, **self.adjust) if self.adjust else shape  # type: ignore[arg-type]
-        right = program(right_shape)
-        broken = self.edit(right, right_shape)
-        return None if broken is None or broken == right else (right, broken)
-
-
-DEFAULTS: dict[str, object] = {"init_scale": "", "enabled": ""}
-PLAIN: dict[str, object] = {"scaled": False, "dtype": "torch.bfloat16", "enabled": ""}
-BUGS = (
-    Bug(clip_scaled, ("AMP101",)),
-    Bug(read_scaled, ("AMP102",)),
-    Bug(edit_scaled, ("AMP103",)),
-    Bug(unscale_twice, ("AMP104",)),
-    Bug(unscale_each_micro_batch, ("AMP105",)),
-    Bug(bypass, ("AMP106",)),
-    Bug(both_steps, ("AMP107",)),
-    Bug(plain_backward, ("AMP108",)),
-    Bug(no_update, ("AMP109",)),
-    Bug(update_each_micro_batch, ("AMP110",)),
-    Bug(update_per_optimizer, ("AMP111", "AMP112")),
-    Bug(update_first, ("AMP112",)),
-    Bug(skip_without_update, ("AMP113",)),
-    Bug(unguarded_scheduler, ("AMP114",)),
-    Bug(undivided, ("AMP115",)),
-    Bug(zeroed_in_the_window, ("AMP116",)),
-    Bug(scrubbed, ("AMP117",)),
-    Bug(backward_in_the_region, ("AMP121",)),
-    Bug(
-        no_scaler, ("AMP201",), {**DEFAULTS, "second": False, "log": False, "decay": False, "checkpoint": False}, False
-    ),
-    Bug(scaler_in_the_loop, ("AMP202",)),
-    Bug(state_not_saved, ("AMP203",)),
-    Bug(scaler_for_bfloat16, ("AMP204",), {"dtype": "torch.bfloat16", "enabled": "False", "always": True}),
-    Bug(private_scale, ("AMP206",), {"enabled": ""}),
-    Bug(thrashing, ("AMP207",)),
-    Bug(always_scaled, ("AMP208",), {"enabled": "use_amp"}),
-    Bug(half_weights, ("AMP301",), {**PLAIN, "second": False, "clip": "norm"}),
-    Bug(two_halves, ("AMP303",)),
-    Bug(half_inputs, ("AMP305",)),
-    Bug(half_saved, ("AMP306",)),
-    Bug(region_on_the_cpu, ("AMP307",), {"moved": True}),
-    Bug(half_sum, ("AMP309",)),
-    Bug(old_names, ("AMP601",)),
-    Bug(no_device, ("AMP602",)),
-    Bug(apex, ("AMP603",), {**DEFAULTS, "named_loss": False}, False),
-    Bug(scale_for_a_device, ("AMP605",)),
-)

@@ -16,7 +16,7 @@ from ampfix.codemods.fixpoint import Outcome, fix_text
 from ampfix.emulate import cuda
 from ampfix.findings import Applicability
 from ampfix.lint import check_source
-from tests.codemods.inverse_edits import BUGS, Bug
+from tests.codemods.bugs import BUGS, Bug
 from tests.codemods.loops import DRESSES, Dress, Shape, program, shapes, text
 
 ALL = (Applicability.SAFE, Applicability.UNSAFE)
