@@ -58,6 +58,7 @@ class AccumNotDivided(Rule):
 
     code, name, severity = "AMP115", "accum-not-divided", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("accumulation-not-divided",)
     mentions = AMP_WORDS
 
     VALID = (

@@ -54,6 +54,7 @@ class AccumZeroed(Rule):
 
     code, name, severity = "AMP116", "accum-zeroed", Severity.ERROR
     fix = Applicability.SAFE
+    scenarios = ("accumulation-zeroed",)
     mentions = AMP_WORDS
 
     VALID = (

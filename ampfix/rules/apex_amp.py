@@ -62,6 +62,7 @@ class ApexAmp(Rule):
 
     code, name, severity = "AMP603", "apex-amp", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("apex-amp",)
     mentions = (("apex", "amp.initialize"), ("apex", "scale_loss"))
 
     VALID = (

@@ -52,6 +52,7 @@ class AutocastMisuse(NodeRule):
     code, name, severity = "AMP602", "autocast-misuse", Severity.ERROR
     nodes = (ast.Call, ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)
     fix = Applicability.SAFE
+    scenarios = ("region-switched-off",)
     mentions = (("autocast",),)
 
     VALID = (

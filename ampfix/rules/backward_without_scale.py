@@ -55,6 +55,7 @@ class BackwardWithoutScale(ProtocolRule):
     code, name, severity = "AMP108", "backward-without-scale", Severity.ERROR
     violations = (Violation.STEP_ON_UNSCALED, Violation.MIXED_GRADIENTS, Violation.SCALER_NEVER_SCALED)
     fix = Applicability.SAFE
+    scenarios = ("auxiliary-loss-unscaled",)
 
     VALID = (
         """\

@@ -46,6 +46,7 @@ class BatchnormPoisoning(TensorRule):
 
     code, name, severity = "AMP409", "batchnorm-poisoning", Severity.WARNING
     fix = Applicability.DISPLAY
+    scenarios = ("batchnorm-poisoned",)
 
     VALID = (
         """\

@@ -53,7 +53,7 @@ class BceUnderAutocast(TensorRule):
 
     code, name, severity = "AMP403", "bce-under-autocast", Severity.ERROR
     fix = Applicability.SAFE
-    unproven = "the loop stops with torch's own message at its first step, so that there is nothing to measure"
+    scenarios = ("bce-in-region",)
 
     VALID = (
         """\

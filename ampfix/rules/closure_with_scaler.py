@@ -44,6 +44,7 @@ class ClosureWithScaler(NodeRule):
 
     code, name, severity = "AMP119", "closure-with-scaler", Severity.ERROR
     fix = Applicability.DISPLAY
+    scenarios = ("lbfgs-with-scaler",)
     mentions = (("GradScaler", ".step("), (".scale(", ".step("))
     nodes = (ast.Call,)
 

@@ -79,8 +79,8 @@ class CustomFunction(Rule):
 
     code, name, severity = "AMP408", "custom-function", Severity.WARNING
     fix = Applicability.SAFE
+    scenarios = ("function-without-custom-fwd",)
     mentions = (("autograd.Function",), ("torch.autograd", "Function"))
-    unproven = "the loop stops with torch's own message in its first backward, so that there is nothing to measure"
 
     VALID = (
         """\

@@ -60,6 +60,7 @@ class EpsUnderflow(TensorRule):
 
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
+    scenarios = ("eps-below-half",)
     mentions = (*AMP_WORDS, *HALF_WORDS, ("torch.float16", "1e-"))
 
     VALID = (

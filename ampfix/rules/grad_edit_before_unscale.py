@@ -50,6 +50,7 @@ class GradEditBeforeUnscale(ProtocolRule):
     code, name, severity = "AMP103", "grad-edit-before-unscale", Severity.ERROR
     violations = (Violation.EDIT_WHILE_SCALED,)
     fix = Applicability.SAFE
+    scenarios = ("decay-while-scaled",)
 
     VALID = (
         """\

@@ -49,6 +49,7 @@ class GradPenaltyScaled(NodeRule):
 
     code, name, severity = "AMP118", "grad-penalty-scaled", Severity.ERROR
     fix = Applicability.UNSAFE
+    scenarios = ("penalty-on-scaled-gradients",)
     mentions = ((".scale(", "create_graph"),)
     nodes = (ast.Call,)
 

@@ -51,6 +51,7 @@ class GradScrub(Rule):
 
     code, name, severity = "AMP117", "grad-scrub", Severity.ERROR
     fix = Applicability.UNSAFE
+    scenarios = ("gradients-scrubbed",)
     mentions = tuple((".scale(", "grad", word) for word in ("nan_to_num", "isnan", "isfinite", "isinf"))
 
     VALID = (

@@ -47,6 +47,7 @@ class HalfInputCast(Rule):
 
     code, name, severity = "AMP305", "half-input-cast", Severity.WARNING
     fix = Applicability.SAFE
+    scenarios = ("inputs-cast-to-half",)
     mentions = tuple(("autocast", half) for half in HALF_SPELLINGS)
     mentions += tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
 

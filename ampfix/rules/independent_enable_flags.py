@@ -47,6 +47,7 @@ class IndependentEnableFlags(Rule):
 
     code, name, severity = "AMP208", "independent-enable-flags", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("independent-flags",)
     mentions = (("GradScaler", "enabled", "autocast"), ("GradScaler(", "autocast("))
 
     VALID = (

@@ -53,6 +53,7 @@ class InspectBeforeUnscale(ProtocolRule):
     code, name, severity = "AMP102", "inspect-before-unscale", Severity.WARNING
     violations = (Violation.READ_WHILE_SCALED,)
     fix = Applicability.SAFE
+    scenarios = ("trust-ratio-while-scaled",)
 
     VALID = (
         """\

@@ -68,7 +68,7 @@ class LogOfProbability(TensorRule):
     code, name, severity = "AMP402", "log-of-probability", Severity.WARNING
     fix = Applicability.SAFE
     mentions = (*AMP_WORDS, *HALF_WORDS)
-    scenarios = ("dtype-choice",)
+    scenarios = ("dtype-choice", "log-of-sigmoid")
 
     VALID = (
         """\

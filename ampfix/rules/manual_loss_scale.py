@@ -50,6 +50,7 @@ class ManualLossScale(Rule):
 
     code, name, severity = "AMP205", "manual-loss-scale", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("manual-loss-scale",)
     mentions = (*AMP_WORDS, (".half(", ".backward("))
 
     VALID = (

@@ -46,6 +46,7 @@ class MissingUpdate(ProtocolRule):
     code, name, severity = "AMP109", "missing-update", Severity.ERROR
     violations = (Violation.MISSING_UPDATE,)
     fix = Applicability.SAFE
+    scenarios = ("update-on-one-branch",)
 
     VALID = (
         """\

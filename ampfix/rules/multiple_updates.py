@@ -47,6 +47,7 @@ class MultipleUpdates(ProtocolRule):
     code, name, severity = "AMP111", "multiple-updates", Severity.ERROR
     violations = VIOLATIONS
     fix = Applicability.SAFE
+    scenarios = ("update-in-helper-too",)
 
     VALID = (
         """\

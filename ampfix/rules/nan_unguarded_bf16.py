@@ -10,6 +10,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Do, Routine, Source
 from ampfix.protocol import EventKind
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._halfmodels import cast_models
 
 _GUARDS = re.compile(
     r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler|DistributedDataParallel|FSDP|fully_shard"
@@ -51,7 +52,8 @@ class NanUnguardedBf16(Rule):
 
     code, name, severity = "AMP411", "nan-unguarded-bf16", Severity.NOTE
     fix = Applicability.UNSAFE
-    mentions: ClassVar[tuple[tuple[str, ...], ...]] = (("autocast", "bfloat16"),)
+    scenarios = ("bad-batch-in-bfloat16",)
+    mentions: ClassVar[tuple[tuple[str, ...], ...]] = (("autocast", "bfloat16"), (".backward(", "bfloat16()"))
 
     VALID = (
         """\
@@ -71,6 +73,35 @@ def train(loader, optimizer):
 """,
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(loader):
+    model = torch.nn.Linear(512, 512).cuda().bfloat16()
+    optimizer = torch.optim.Adam(model.parameters())
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+""",
+            """\
+import torch
+
+def train(loader):
+    model = torch.nn.Linear(512, 512).cuda().bfloat16()
+    optimizer = torch.optim.Adam(model.parameters())
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        if not torch.isfinite(loss):
+            continue
+        loss.backward()
+        optimizer.step()
+""",
+            (9,),
+        ),
         Invalid(
             """\
 import torch
@@ -109,8 +140,9 @@ def train(loader, optimizer):
     def check(self, source: Source) -> Iterator[Finding]:
         if _GUARDS.search(source.text):
             return
+        cast = any(model.certain and model.cast.dtype == "bfloat16" for model in cast_models(source))
         for routine in source.routines:
-            backward = _unguarded_backward(routine)
+            backward = _unguarded_backward(routine, is_cast=cast)
             if backward is not None:
                 yield self.finding(
                     source,
@@ -123,10 +155,11 @@ def train(loader, optimizer):
                 )
 
 
-def _unguarded_backward(routine: Routine) -> Do | None:
-    """The backward of a loop that steps an optimizer in a bfloat16 region's wake."""
+def _unguarded_backward(routine: Routine, *, is_cast: bool) -> Do | None:
+    """The backward of a loop that steps an optimizer in a bfloat16 region's wake, or over bfloat16 weights."""
     kinds = {do.event.kind for do in routine.events}
-    bf16 = any(do.event.kind is EventKind.AUTOCAST_ENTER and do.event.dtype == "bfloat16" for do in routine.events)
+    entered = (do.event for do in routine.events if do.event.kind is EventKind.AUTOCAST_ENTER)
+    bf16 = is_cast or any(event.dtype == "bfloat16" for event in entered)
     if not bf16 or EventKind.OPTIMIZER_STEP not in kinds or kinds & {EventKind.CLIP, EventKind.SCALER_STEP}:
         return None
     backwards = [do for do in routine.events if do.event.kind is EventKind.BACKWARD and do.site.loops]

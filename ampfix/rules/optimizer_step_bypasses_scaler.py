@@ -58,6 +58,7 @@ class OptimizerStepBypassesScaler(ProtocolRule):
     code, name, severity = "AMP106", "optimizer-step-bypasses-scaler", Severity.ERROR
     violations = (Violation.RAW_STEP_ON_SCALED,)
     fix = Applicability.SAFE
+    scenarios = ("second-optimizer-bypasses-scaler",)
 
     VALID = (
         """\

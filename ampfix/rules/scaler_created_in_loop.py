@@ -54,6 +54,7 @@ class ScalerCreatedInLoop(Rule):
 
     code, name, severity = "AMP202", "scaler-created-in-loop", Severity.WARNING
     fix = Applicability.SAFE
+    scenarios = ("scaler-per-step",)
     mentions = (("GradScaler",),)
 
     VALID = (

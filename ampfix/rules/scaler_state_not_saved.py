@@ -52,6 +52,7 @@ class ScalerStateNotSaved(Rule):
 
     code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
     fix = Applicability.SAFE
+    scenarios = ("scaler-state-lost-on-resume",)
     mentions = (("state_dict", ".scale("), ("state_dict", "GradScaler"))
 
     VALID = (

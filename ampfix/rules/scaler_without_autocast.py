@@ -98,6 +98,7 @@ class ScalerWithoutAutocast(Rule):
 
     code, name, severity = "AMP210", "scaler-without-autocast", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("scaler-without-autocast",)
     mentions = (("GradScaler", ".scale("),)
 
     VALID = (

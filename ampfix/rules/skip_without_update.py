@@ -52,6 +52,7 @@ class SkipWithoutUpdate(ProtocolRule):
     code, name, severity = "AMP113", "skip-without-update", Severity.ERROR
     violations = (Violation.SKIP_WITHOUT_UPDATE,)
     fix = Applicability.SAFE
+    scenarios = ("overflow-check-without-update",)
 
     VALID = (
         """\

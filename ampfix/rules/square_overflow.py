@@ -45,6 +45,7 @@ class SquareOverflow(TensorRule):
 
     code, name, severity = "AMP406", "square-overflow", Severity.WARNING
     fix = Applicability.UNSAFE
+    scenarios = ("square-in-half",)
     mentions = (*AMP_WORDS, *HALF_WORDS)
 
     VALID = (

@@ -55,6 +55,7 @@ class StaleAutocastCache(Rule):
 
     code, name, severity = "AMP410", "stale-autocast-cache", Severity.ERROR
     fix = Applicability.SAFE
+    scenarios = ("several-steps-in-one-region",)
 
     VALID = (
         """\

@@ -50,6 +50,7 @@ class UnscaleEveryMicrobatch(ProtocolRule):
     code, name, severity = "AMP105", "unscale-every-microbatch", Severity.ERROR
     violations = (Violation.UNSCALE_IN_WINDOW,)
     fix = Applicability.SAFE
+    scenarios = ("unscale-per-micro-batch",)
 
     VALID = (
         """\

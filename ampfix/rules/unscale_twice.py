@@ -48,6 +48,7 @@ class UnscaleTwice(ProtocolRule):
     code, name, severity = "AMP104", "unscale-twice", Severity.ERROR
     violations = (Violation.UNSCALE_TWICE,)
     fix = Applicability.SAFE
+    scenarios = ("unscale-for-log-and-clip",)
 
     VALID = (
         """\

@@ -62,7 +62,7 @@ class UnstableSoftmaxLoss(TensorRule):
     code, name, severity = "AMP401", "unstable-softmax-loss", Severity.WARNING
     fix = Applicability.UNSAFE
     mentions = (*AMP_WORDS, *HALF_WORDS)
-    scenarios = ("contrastive-loss",)
+    scenarios = ("contrastive-loss", "softmax-by-hand")
 
     VALID = (
         """\

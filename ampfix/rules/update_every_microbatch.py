@@ -47,6 +47,7 @@ class UpdateEveryMicrobatch(ProtocolRule):
     code, name, severity = "AMP110", "update-every-microbatch", Severity.ERROR
     violations = VIOLATIONS
     fix = Applicability.SAFE
+    scenarios = ("update-per-micro-batch",)
 
     VALID = (
         """\

@@ -1,0 +1,21 @@
+import torch
+from ampfix_task import task
+
+N_ACCUM = 4
+device = torch.device("cuda")
+
+model = task.modules["model"].to(device)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+scaler = torch.amp.GradScaler("cuda")
+step = 0
+
+for features, reading in task.batches:
+    with torch.amp.autocast("cuda", enabled=False):
+        output = model(features.to(device))
+        loss = torch.nn.functional.mse_loss(output, reading.to(device)) / N_ACCUM
+    scaler.scale(loss).backward()
+    step += 1
+    if step % N_ACCUM == 0:
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()

@@ -1,0 +1,16 @@
+import torch
+import torch.nn.functional as F
+
+
+def train(task):
+    model = task.modules["model"].to(task.device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+
+    scaler = torch.amp.GradScaler("cuda")
+    for sensors, missing in task.batches:
+        with torch.autocast(task.device.type, dtype=torch.float16):
+            loss = F.mse_loss(model(sensors.to(task.device)), missing.to(task.device))
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()

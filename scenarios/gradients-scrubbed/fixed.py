@@ -1,0 +1,18 @@
+import torch
+import torch.nn.functional as F
+from torch import amp
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    scaler = amp.GradScaler("cuda")
+
+    for composition, spectrum in task.batches:
+        composition, spectrum = composition.cuda(), spectrum.cuda()
+        with amp.autocast("cuda"):
+            loss = F.mse_loss(model(composition), spectrum, reduction="sum")
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()

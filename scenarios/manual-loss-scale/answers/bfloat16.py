@@ -1,0 +1,15 @@
+import torch
+from torch.cuda.amp import autocast
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    criterion = torch.nn.MSELoss()
+
+    for spectrum, brightness in task.batches:
+        with autocast(dtype=torch.bfloat16):
+            loss = criterion(model(spectrum.cuda()), brightness.cuda())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()

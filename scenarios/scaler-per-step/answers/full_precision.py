@@ -1,0 +1,19 @@
+import torch
+from torch.cuda.amp import GradScaler, autocast
+
+
+def train_step(model, optimizer, scaler, masked, complete):
+    optimizer.zero_grad()
+    with autocast(enabled=False):
+        loss = (model(masked) - complete).float().square().sum()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    scaler = GradScaler()
+    for masked, complete in task.batches:
+        train_step(model, optimizer, scaler, masked.cuda(), complete.cuda())

@@ -1,0 +1,21 @@
+import torch
+from torch.cuda.amp import GradScaler, autocast
+
+
+scaler = GradScaler()
+
+
+def train_step(model, optimizer, masked, complete):
+    optimizer.zero_grad()
+    with autocast():
+        loss = (model(masked) - complete).float().square().sum()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    for masked, complete in task.batches:
+        train_step(model, optimizer, masked.cuda(), complete.cuda())

@@ -1,0 +1,23 @@
+import torch
+from torch.cuda.amp import GradScaler, autocast
+
+TEMPERATURE = 0.002
+
+
+def matching_loss(similarity, candidate):
+    log_weights = torch.log_softmax(similarity / TEMPERATURE, dim=1)
+    return -log_weights.gather(1, candidate.unsqueeze(1)).mean()
+
+
+def train(task):
+    model = task.modules["model"].cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    scaler = GradScaler()
+
+    for item, candidate in task.batches:
+        optimizer.zero_grad()
+        with autocast():
+            loss = matching_loss(model(item.cuda()), candidate.cuda())
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()

@@ -1,0 +1,29 @@
+import torch
+import torch.nn.functional as F
+from torch.amp import GradScaler, autocast
+
+TRUST = 0.02
+
+
+def trust_ratio(parameters):
+    weights = torch.sqrt(sum(p.detach().square().sum() for p in parameters))
+    gradients = torch.sqrt(sum(p.grad.square().sum() for p in parameters))
+    return (weights / (gradients + 1e-9)).item()
+
+
+def train(task):
+    model = task.modules["model"].cuda().train()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=TRUST)
+    scaler = GradScaler("cuda")
+
+    for sequence, following in task.batches:
+        optimizer.zero_grad()
+        with autocast("cuda"):
+            loss = F.mse_loss(model(sequence.cuda()), following.cuda())
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = TRUST * trust_ratio(parameters)
+        scaler.step(optimizer)
+        scaler.update()
