@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source
+from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._clocks import clock_reads, place, read
 from ampfix.rules._shapes import (
@@ -287,7 +288,9 @@ def _queues_work(start: ast.Call, end: ast.Call, source: Source) -> bool:
     for node in between:
         if _waits(node) and (place(node) > place(last) or again & {id(loop) for loop in loops(node, source)}):
             return False
-    return not any(place(node) > place(last) and not _is_harmless(node) and node not in work for node in between)
+    inside_last = set(walk(last))
+    behind = (node for node in between if place(node) > place(last) and node not in inside_last)
+    return all(_is_harmless(node) for node in behind)
 
 
 def _scaler_waits(start: ast.Call, end: ast.Call, source: Source) -> bool:
