@@ -11,6 +11,7 @@ from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
+from ampfix.lint.elsewhere import called_elsewhere
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
@@ -31,6 +32,7 @@ from ampfix.lint.scopes import Scope
 from ampfix.program import (
     AutocastOpened,
     Binding,
+    CalledElsewhere,
     CoveredRegion,
     Form,
     HalfCast,
@@ -160,6 +162,9 @@ class SourceModule:
     @cached_property
     def managed_backwards(self) -> tuple[ManagedBackward, ...]:
         return tuple(managed_backwards(self))
+
+    def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
 
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
+from ampfix.program.elsewhere import CalledElsewhere
 from ampfix.program.frameworks import ManagedBackward
 from ampfix.program.halves import Value
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
@@ -52,6 +53,9 @@ class Source(Protocol):
 
     def half_dtype(self, node: ast.expr) -> str | None:
         """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""
+
+    def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        """The functions of other files that a call may run."""
 
     def call_at(self, span: Span) -> ast.Call | None:
         """The call that lies exactly there, as that of an event."""

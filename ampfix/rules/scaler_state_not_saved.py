@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
+from ampfix.rules import _savers as savers
 from ampfix.rules._base import Invalid, Rule
 
 
@@ -17,8 +18,9 @@ class ScalerStateNotSaved(Rule):
 
     ## What it does
     Finds checkpoints that store the state of an optimizer which a GradScaler steps, in a file that never stores the
-    scaler's state; and places that restore the optimizer and not the scaler. Checkpoints without optimizer state, made
-    for inference, are left alone.
+    scaler's state; and places that restore the optimizer and not the scaler. A function of another file that is handed
+    the optimizer and does either is found at the call. Checkpoints without optimizer state, made for inference, are
+    left alone.
 
     ## Why is this bad
     A resumed run starts again at a scale of 65536 with its growth counter at zero. Where training had settled at a
@@ -53,7 +55,7 @@ class ScalerStateNotSaved(Rule):
     code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("scaler-state-lost-on-resume",)
-    mentions = (("state_dict", ".scale("), ("state_dict", "GradScaler"))
+    mentions = (("state_dict", ".scale("), ("GradScaler",))
 
     VALID = (
         """\
@@ -148,6 +150,30 @@ def train(model, loader, optimizer, path, resume):
         for verb, entries, states in (("saved", saved, stored), ("restored", restored, read)):
             open_ = [entry for entry in entries if not checkpoints.is_complete(entry, states, source)]
             yield from self._missing(source, pairs, open_, keys, verb)
+        if not stored and not read:
+            yield from self._left_behind(source, pairs, stepped)
+
+    def _left_behind(self, source: Source, pairs: list[checkpoints.Pair], stepped: Set[str]) -> Iterator[Finding]:
+        """Once for each scaler and function of another file."""
+        seen = set[tuple[str, int, str]]()
+        for handed in savers.handed_on(source, stepped):
+            entry = checkpoints.Entry(handed.call, handed.owner)
+            for pair in pairs:
+                key = (pair.scaler, id(handed.to.definition), handed.verb)
+                if key in seen or not checkpoints.concerns(pair, entry, source) or _is_off(pair.scaler, source):
+                    continue
+                seen.add(key)
+                name = handed.to.definition.name
+                yield self.finding(
+                    source,
+                    source.span(handed.call),
+                    f"the state of {handed.owner} is {handed.verb} by {name} without that of {pair.scaler}, which "
+                    "steps it: a resumed run starts with a fresh scale",
+                    proven=pair.proven,
+                    symbol=getattr(places.function_of(handed.call, source), "name", ""),
+                    trace=(TracePoint(f"the optimizer's state is {handed.verb}", handed.to.path, handed.to.span),),
+                    repair=f"{name} lies in another file; hand {pair.scaler} in as well, and keep its state there",
+                )
 
     def _missing(
         self,

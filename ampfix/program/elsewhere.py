@@ -1,0 +1,23 @@
+"""Functions of other files that a call runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ampfix.findings import Span
+
+
+@dataclass(frozen=True)
+class CalledElsewhere:
+    """A function of another file that a call runs. Nothing in it can be pointed at or edited.
+
+    definition: its `ast.FunctionDef`. path and span: where it stands. arguments: by its parameters, what the call
+    hands it, as expressions of the calling file.
+    """
+
+    definition: Any
+    path: str
+    span: Span
+    arguments: Mapping[str, Any]
