@@ -1,4 +1,4 @@
-"""Finds the functions of other files that a call runs, for rules that look at both sides."""
+"""Finds what lies in other files: functions that a call runs, and where a value is built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
-from ampfix.program import CalledElsewhere
+from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -25,3 +25,13 @@ def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: C
         handed = callees.frame(callee, call, frame).arguments
         own = {name: value for name, (value, caller) in handed.items() if caller is frame}
         yield CalledElsewhere(callee.function, inside.file.path, inside.file.spans.span(callee.function), own)
+
+
+def built_elsewhere(node: ast.expr, scope: Scope, resolver: Resolver) -> Iterator[BuiltElsewhere]:
+    """The calls in other files that make what `node`, read in `scope`, holds."""
+    for binding in resolver.resolve(node, scope):
+        there = binding.scope
+        if binding.form is not Form.INSTANCE or not isinstance(binding.node, ast.Call) or there is None:
+            continue
+        if not resolver.is_own(there) and there.file is not None:
+            yield BuiltElsewhere(binding.node, binding.symbol, there.file.path, there.file.spans.span(binding.node))

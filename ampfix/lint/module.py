@@ -11,7 +11,7 @@ from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
-from ampfix.lint.elsewhere import called_elsewhere
+from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
@@ -32,6 +32,7 @@ from ampfix.lint.scopes import Scope
 from ampfix.program import (
     AutocastOpened,
     Binding,
+    BuiltElsewhere,
     CalledElsewhere,
     CoveredRegion,
     Form,
@@ -165,6 +166,9 @@ class SourceModule:
 
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
+
+    def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
+        return tuple(built_elsewhere(node, self.scope_at(node), self._resolver))
 
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)

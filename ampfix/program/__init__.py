@@ -8,7 +8,7 @@ it, so that a helper's parameter and its caller's variable are one name.
 from __future__ import annotations
 
 from ampfix.program.bindings import Binding, Form, Role
-from ampfix.program.elsewhere import CalledElsewhere
+from ampfix.program.elsewhere import BuiltElsewhere, CalledElsewhere
 from ampfix.program.frameworks import Framework, ManagedBackward
 from ampfix.program.halves import Autocast, Context, Dtype, Meeting, Value, meetings
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
@@ -49,6 +49,7 @@ __all__ = [
     "Binding",
     "Block",
     "Branch",
+    "BuiltElsewhere",
     "Call",
     "CalledElsewhere",
     "Condition",

@@ -1,4 +1,4 @@
-"""Functions of other files that a call runs."""
+"""What lies in other files: the functions that a call runs, and where a value is built."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ class CalledElsewhere:
     path: str
     span: Span
     arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BuiltElsewhere:
+    """A call in another file that makes a value. node: the `ast.Call`; symbol: what it constructs."""
+
+    node: Any
+    symbol: str
+    path: str
+    span: Span

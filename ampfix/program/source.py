@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
-from ampfix.program.elsewhere import CalledElsewhere
+from ampfix.program.elsewhere import BuiltElsewhere, CalledElsewhere
 from ampfix.program.frameworks import ManagedBackward
 from ampfix.program.halves import Value
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
@@ -56,6 +56,9 @@ class Source(Protocol):
 
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of other files that a call may run."""
+
+    def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
+        """The constructions in other files that an expression's value may come from."""
 
     def call_at(self, span: Span) -> ast.Call | None:
         """The call that lies exactly there, as that of an event."""

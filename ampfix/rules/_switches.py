@@ -31,11 +31,24 @@ def is_on(enabled: ast.expr | None) -> bool:
 
 def deciding(scaler: ScalerBuilt, source: Source) -> str:
     """The text of all that decides whether the scaler scales: its switch, the tests around it and around its use."""
+    return " ".join(text for test in deciding_tests(scaler, source) for text in spellings(test, source))
+
+
+def deciding_tests(scaler: ScalerBuilt, source: Source) -> list[ast.expr]:
+    """The scaler's switch, and the tests around its construction and around its use."""
     enabled = (scaler.arguments or {}).get("enabled")
     tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
     for call in scale_calls(scaler, source):
         tests += places.tests_around(call, source)
-    return " ".join(text for test in tests for text in spellings(test, source))
+    return tests
+
+
+def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source: Source) -> bool:
+    """Whether tests know of the regions' dtype: one that also switches the regions themselves on does not."""
+    switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
+    shared = next(iter(switches)) if len(switches) == 1 else ""
+    others = [test for test in tests if places.spelled(test) != shared]
+    return any(speaks_of_dtype(text) for test in others for text in spellings(test, source))
 
 
 def spellings(test: ast.expr, source: Source) -> Iterator[str]:

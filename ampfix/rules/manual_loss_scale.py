@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Role, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
 from ampfix.rules._handmade import Product, is_loss_scale, product_of
@@ -158,7 +159,8 @@ def train(model, loader, optimizer):
             value = source.number(product.scale)
             if product.divided is None and (adapted or value is None or not is_loss_scale(value)):
                 continue
-            if value is None and any(b.form is Form.PARAMETER for b in source.resolve(product.scale)):
+            is_handed_in = any(b.form is Form.PARAMETER for b in source.resolve(product.scale))
+            if value is None and is_handed_in and not _adapts_too_late(product, source):
                 continue  # the caller may adapt it
             scale = places.spelled(product.scale)
             effect = (
@@ -195,6 +197,35 @@ def _adapted(product: Product, source: Source) -> bool:
     return any(isinstance(node, ast.AugAssign) or _computes(node, last) for node in changes)
 
 
+def _adapts_too_late(product: Product, source: Source) -> bool:
+    """Whether the function itself changes the scale, and steps whatever the gradients hold."""
+    name = places.spelled(product.scale)
+    if not isinstance(product.scale, ast.Name) or name not in places.assigned_in(product.function):
+        return False
+    changes = (node for node in walk(product.function) if isinstance(node, ast.AugAssign))
+    if not any(places.spelled(change.target) == name for change in changes):
+        return False
+    steps = _steps(product, source)
+    return bool(steps) and not any(_may_be_skipped(step, source) for step in steps)
+
+
+def _may_be_skipped(step: ast.Call, source: Source) -> bool:
+    """Whether a test stands around a step, or may leave the loop's round in front of it."""
+    loop = next(iter(places.loops_around(step, source)), None)
+    if loop is None or places.tests_around(step, source, until=loop):
+        return True
+    leaves = (node for node in walk(loop) if isinstance(node, (ast.Continue, ast.Break, ast.Return, ast.Raise)))
+    return any(leave.lineno < step.lineno for leave in leaves)
+
+
+def _steps(product: Product, source: Source) -> list[ast.Call]:
+    return [
+        call
+        for call in places.methods_called(product.function, "step")
+        if isinstance(call.func, ast.Attribute) and source.held(call.func.value).role is Role.OPTIMIZER
+    ]
+
+
 def _computes(assign: ast.AST, last: str) -> bool:
     return isinstance(assign, ast.Assign) and any(n.rpartition(".")[2] == last for n in places.names_in(assign.value))
 
@@ -202,12 +233,7 @@ def _computes(assign: ast.AST, last: str) -> bool:
 def _repair(product: Product, source: Source, *, adapted: bool) -> Repair | str:
     if adapted:
         return "the scale adapts by code of its own; GradScaler does that, and skips steps that overflow"
-    steps = [
-        call
-        for call in places.methods_called(product.function, "step")
-        if isinstance(call.func, ast.Attribute) and source.held(call.func.value).role is Role.OPTIMIZER
-    ]
-    optimizers = sorted({places.receiver(call) for call in steps})
+    optimizers = sorted({places.receiver(call) for call in _steps(product, source)})
     if len(optimizers) != 1:
         return "which optimizer steps on these gradients is not clear here"
     arguments = {

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import AutocastOpened, Form, ScalerBuilt, Source
+from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
+from ampfix.program import AutocastOpened, Form, Role, ScalerBuilt, Source
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
@@ -49,7 +49,7 @@ class ScalerWithBf16(Rule):
 
     code, name, severity = "AMP204", "scaler-with-bf16", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (("GradScaler", "bfloat16"),)
+    mentions = (("GradScaler", "bfloat16"), (".scale(", "autocast", "bfloat16"))
     unproven = "the scaled loop reaches the same weights: a scale that is a power of two is exact in bfloat16"
 
     VALID = (
@@ -201,13 +201,18 @@ def train(model, loader, optimizer, cfg):
             return  # some steps of the file may be float16's, and which ones is not known
         if dtypes != {"bfloat16"} and any(_is_choice_of_device(region, source) for region in regions):
             return
+        if dtypes == {"bfloat16"} and not source.scalers:
+            yield from self._built_elsewhere(source, regions)
         for scaler in source.scalers:
             enabled = (scaler.arguments or {}).get("enabled")
             if scaler.arguments is None or places.is_constant(enabled, False):
                 continue
-            if not switches.scale_calls(scaler, source) or switches.speaks_of_dtype(switches.deciding(scaler, source)):
-                continue
             certain = dtypes == {"bfloat16"}
+            tests = switches.deciding_tests(scaler, source)
+            if not switches.scale_calls(scaler, source) or switches.looks_at_dtype(
+                tests, regions if certain else [], source
+            ):
+                continue
             yield self.finding(
                 source,
                 source.span(scaler.node),
@@ -216,6 +221,30 @@ def train(model, loader, optimizer, cfg):
                 else f"{scaler.target} is on in a bfloat16 run too: its switch does not look at the dtype",
                 symbol=getattr(places.function_of(scaler.node, source), "name", ""),
                 repair=self._repair(source, scaler, regions, certain),
+            )
+
+    def _built_elsewhere(self, source: Source, regions: list[AutocastOpened]) -> Iterator[Finding]:
+        """A scaler that a class of another file builds and a bfloat16 step of this one uses, once for each."""
+        seen = set[ast.Call]()
+        for call in places.all_methods_called(source, "scale"):
+            assert isinstance(call.func, ast.Attribute)
+            held = source.held(call.func.value)
+            built = source.built_elsewhere(call.func.value)
+            if held.role is not Role.SCALER or not held.proven or len(built) != 1 or built[0].node in seen:
+                continue
+            enabled = next((word.value for word in built[0].node.keywords if word.arg == "enabled"), None)
+            tests = [*places.tests_around(call, source), *([enabled] if enabled is not None else [])]
+            if places.is_constant(enabled, False) or switches.looks_at_dtype(tests, regions, source):
+                continue
+            seen.add(built[0].node)
+            scaler = places.receiver(call)
+            yield self.finding(
+                source,
+                source.span(call),
+                f"{scaler} scales a run in bfloat16, which has float32's range and needs no scaler",
+                symbol=getattr(places.function_of(call, source), "name", ""),
+                trace=(TracePoint("the scaler is built", built[0].path, built[0].span),),
+                repair=f"{scaler} is built in another file; build it with enabled=False there, or for float16 alone",
             )
 
     def _inverted(self, source: Source) -> Iterator[Finding]:
