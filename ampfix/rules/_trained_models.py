@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import walk
+from ampfix.rules._halfmodels import assigned
 from ampfix.rules._shapes import (
     FUNCTIONS,
     function_of,
@@ -17,7 +18,10 @@ from ampfix.rules._shapes import (
     own,
     owner_of,
     path,
+    placed,
 )
+
+_Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
         if not trains or is_without_grad(region.node.body[0], source):
             continue
         for call in own(region.node):
-            name = path(call.func) if isinstance(call, ast.Call) else ""
-            if name and (name in switched or looks_like_a_model(name)):
+            name = model_of(call, switched) if isinstance(call, ast.Call) else ""
+            if name:
                 yield TrainedModel(name, owner_of(call, name, source), region)
 
 
@@ -59,25 +63,74 @@ def switched_names(source: Source) -> set[str]:
     return {path(receiver) for receiver, name in calls if name in ("train", "eval")} - {"", "self"}
 
 
-def meant(call: ast.Call, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
-    """The trained model that a call means: the same variable, or a parameter that is handed the same thing."""
-    name = path(call.func)
-    owner = owner_of(call, name, source)
+_FORWARDS = frozenset(
+    {
+        "forward", "predict", "generate", "sample", "infer", "encode", "decode", "get_loss", "compute_loss", "loss",
+        "training_step", "validation_step", "test_step", "forward_train", "forward_test", "extract_feature",
+        "extract_features", "get_features", "encode_image", "encode_text",
+    }
+)  # fmt: skip
+
+
+def model_of(call: ast.Call, switched: set[str]) -> str:
+    """The name of the model that a call runs forward, by calling it or a method that does; empty for other calls."""
+    receiver, name = method(call)
+    called = path(receiver) if name in _FORWARDS else path(call.func)
+    return called if called and (called in switched or looks_like_a_model(called)) else ""
+
+
+def meant(
+    name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source, depth: int = 0
+) -> TrainedModel | None:
+    """The trained model that a name means at some place: the same variable, an alias of it, or a parameter that is
+    handed the same thing."""
+    owner = owner_of(at, name, source)
     same = next((one for one in trained if one.name == name and one.owner is owner), None)
-    if same is not None or not isinstance(owner, FUNCTIONS) or name not in parameters(owner):
+    if same is not None or not isinstance(owner, FUNCTIONS):
         return same
-    passed = set(_handed(owner, name, source))
+    if name not in parameters(owner):
+        aliases = {alias for value in assigned(name, owner, source) for alias in _alternatives(value)} - {name}
+        found = (meant(alias, at, trained, source, depth + 1) for alias in sorted(aliases) if depth < _MAX_ALIASES)
+        return next((one for one in found if one is not None), None)
+    if any(name not in {path(placed(value)), *_alternatives(value)} for value in assigned(name, owner, source)):
+        return None  # it is something else by then
+    passed = _with_aliases(set(_handed(owner, name, source)), source)
     if not passed:
         return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
     return next((one for one in trained if passed & _variables(one, source)), None)
 
 
-def _variables(model: TrainedModel, source: Source) -> set[tuple[str, ast.AST]]:
+def _with_aliases(variables: set[_Variable], source: Source) -> set[_Variable]:
+    """The variables and what they are set to where they belong."""
+    found = set(variables)
+    for _ in range(_MAX_ALIASES):
+        values = {(value, owner) for name, owner in found for value in assigned(name, owner, source)}
+        found |= {(alias, owner) for value, owner in values for alias in _alternatives(value)}
+    return found
+
+
+_MAX_ALIASES = 3
+_WRAPPERS = ("DistributedDataParallel", "DDP", "DataParallel", "compile")
+
+
+def _alternatives(value: ast.expr) -> Iterator[str]:
+    """The variables that `ema.module if ema else model` may be."""
+    if isinstance(value, ast.IfExp):
+        yield from (*_alternatives(value.body), *_alternatives(value.orelse))
+    elif isinstance(value, ast.BoolOp):
+        yield from (alias for operand in value.values for alias in _alternatives(operand))
+    elif isinstance(value, ast.Call) and value.args and path(value.func).rpartition(".")[2] in _WRAPPERS:
+        yield from _alternatives(value.args[0])
+    elif path(value):
+        yield path(value).removesuffix(".module")
+
+
+def _variables(model: TrainedModel, source: Source) -> set[_Variable]:
     """The variables that hold a trained model: its own name, and what its function is handed under it."""
     found = {(model.name, model.owner)}
     if isinstance(model.owner, FUNCTIONS) and model.name in parameters(model.owner):
         found |= set(_handed(model.owner, model.name, source))
-    return found
+    return _with_aliases(found, source)
 
 
 def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:
@@ -91,7 +144,7 @@ def parameters(function: ast.AST) -> set[str]:
     return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
 
 
-def _handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
+def _handed(function: ast.AST, name: str, source: Source) -> Iterator[_Variable]:
     """The variables that calls in this file pass for a parameter, each with where it belongs."""
     arguments = getattr(function, "args", None)
     positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []

@@ -17,7 +17,6 @@ from ampfix.rules._shapes import (
     function_of,
     inside,
     is_without_grad,
-    looks_like_a_model,
     method,
     own,
     owner_of,
@@ -25,7 +24,7 @@ from ampfix.rules._shapes import (
     regions_around,
     statement_of,
 )
-from ampfix.rules._trained_models import TrainedModel, meant, parameters, switched_names, trained_models
+from ampfix.rules._trained_models import TrainedModel, meant, model_of, parameters, switched_names, trained_models
 
 
 class ValWithoutAutocast(Rule):
@@ -206,16 +205,14 @@ def score(model, loader):
         if not trained or _opens_its_own(source):
             return
         reported: set[ast.AST] = set()
-        names = {one.name for one in trained} | switched_names(source)
+        switched = switched_names(source)
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
-            name = path(call.func)
-            if not name or not (name in names or looks_like_a_model(name)):
+            name = model_of(call, switched)
+            loop = _scope(call, source) if name else None
+            if loop is None or loop in reported or not _is_evaluation(call, name, loop, source):
                 continue
-            loop = _scope(call, source)
-            if loop is None or loop in reported or not _is_evaluation(call, loop, source):
-                continue
-            match = meant(call, trained, source)
+            match = meant(name, call, trained, source)
             if match is None:
                 continue
             reported.add(loop)
@@ -247,28 +244,27 @@ def _scope(call: ast.Call, source: Source) -> ast.AST | None:
     return loop or (function if _EVALUATES.search(getattr(function, "name", "")) else None)
 
 
-def _is_evaluation(call: ast.Call, loop: ast.AST, source: Source) -> bool:
+def _is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
     function = function_of(call, source)
-    if regions_around(call, source) or not (is_without_grad(call, source) or _is_switched(call, function)):
+    if regions_around(call, source) or not (is_without_grad(call, source) or _is_switched(call, name, function)):
         return False
-    if any(path(c.operand) == path(call.func) and function_of(c.node, source) is function for c in source.half_casts):
+    if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
     if any(True for _ in calls(loop, "backward", "step")) or _repeats_itself(loop):
         return False
     if any(path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)):
         return False  # on another branch
-    name = getattr(function, "name", None)
+    title = getattr(function, "name", None)
     return not any(
-        isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == name and regions_around(other, source)
+        isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == title and regions_around(other, source)
         for other in source.nodes((ast.Call,))
     )
 
 
-def _is_switched(call: ast.Call, function: ast.AST) -> bool:
+def _is_switched(call: ast.Call, name: str, function: ast.AST) -> bool:
     """Whether a function without a backward has put the model into evaluation in front of the call."""
     if isinstance(function, ast.Module) or any(True for _ in calls(function, "backward")):
         return False
-    name = path(call.func)
     switches = [s for s in calls(function, "train", "eval") if path(method(s)[0]) == name and s.lineno < call.lineno]
     return bool(switches) and method(max(switches, key=lambda switch: switch.lineno))[1] == "eval"
 
@@ -276,7 +272,7 @@ def _is_switched(call: ast.Call, function: ast.AST) -> bool:
 def _repeats_itself(loop: ast.AST) -> bool:
     """`for _ in range(5)`, as benchmarks warm up: the loop's variable says nothing."""
     iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
-    is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range"
+    is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range" and "len(" not in ast.unparse(iterated)
     return is_range and not any(
         isinstance(node, ast.Name) and node.id == target and isinstance(node.ctx, ast.Load) for node in walk(loop)
     )
