@@ -30,12 +30,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pair:
-    """A scaler that steps an optimizer, as written, and the class it happens in. proven: it is a scaler for sure."""
+    """A scaler that steps an optimizer, as written, and the class it happens in.
+
+    proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
+    """
 
     scaler: str
     optimizer: str
     owner: ast.ClassDef | None
     proven: bool
+    built_in: str = ""
 
 
 def stepping_pairs(source: Source) -> list[Pair]:

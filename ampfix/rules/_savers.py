@@ -1,4 +1,4 @@
-"""Functions of other files that store or restore the optimizer which they are handed."""
+"""Functions of other files that are handed an optimizer: those that store or restore it, and those that step it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from ampfix.program import CalledElsewhere, Source
+from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
+from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 
 _OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
+_OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
 _WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
 
 
@@ -61,3 +63,45 @@ def _done_with(parameter: str, function: ast.AST) -> str:
 
 def _name(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def stepping_elsewhere(source: Source) -> Iterator[checkpoints.Pair]:
+    """Scalers that step this file's optimizers in functions of other files, which get both or make the scaler."""
+    for call in source.nodes((ast.Call,)):
+        assert isinstance(call, ast.Call)
+        if not any(_OPTIMIZER.search(_last(one)) for one in _given(call)):
+            continue
+        for to in source.called_elsewhere(call):
+            for step in places.methods_called(to.definition, "step", "unscale_"):
+                optimizer = to.arguments.get(places.spelled(step.args[0])) if step.args else None
+                if isinstance(optimizer, (ast.Name, ast.Attribute)):
+                    yield from _stepper(places.receiver(step), places.spelled(optimizer), call, to, source)
+
+
+def _stepper(
+    scaler: str, optimizer: str, call: ast.Call, to: CalledElsewhere, source: Source
+) -> Iterator[checkpoints.Pair]:
+    owner = places.class_of(call, source)
+    given = to.arguments.get(scaler)
+    if isinstance(given, (ast.Name, ast.Attribute)):
+        held = source.held(given)
+        if held.role is Role.SCALER:
+            yield checkpoints.Pair(places.spelled(given), optimizer, owner, held.proven)
+    elif _makes(to.definition, scaler):
+        yield checkpoints.Pair(scaler, optimizer, owner, proven=True, built_in=to.definition.name)
+
+
+def _makes(function: ast.AST, scaler: str) -> bool:
+    """Whether a function builds the scaler itself, so that it is a fresh one in each call, and keeps no state of it."""
+    built = (node for node in walk(function) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
+    calls = [node.value for node in built if scaler in map(places.spelled, node.targets)]
+    states = places.methods_called(function, "state_dict", "load_state_dict")
+    return (
+        bool(calls)
+        and all(isinstance(call, ast.Call) and _name(call) == "GradScaler" and not _is_off(call) for call in calls)
+        and not any(places.receiver(state) == scaler for state in states)
+    )
+
+
+def _is_off(call: ast.Call) -> bool:
+    return any(keyword.arg == "enabled" and places.is_constant(keyword.value, False) for keyword in call.keywords)

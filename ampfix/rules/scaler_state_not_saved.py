@@ -55,7 +55,7 @@ class ScalerStateNotSaved(Rule):
     code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("scaler-state-lost-on-resume",)
-    mentions = (("state_dict", ".scale("), ("GradScaler",))
+    mentions = (("state_dict", ".scale("), ("GradScaler",), ("state_dict", "--amp"))
 
     VALID = (
         """\
@@ -139,7 +139,7 @@ def train(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        pairs = checkpoints.stepping_pairs(source)
+        pairs = list(dict.fromkeys([*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]))
         if not pairs:
             return
         stepped = {pair.optimizer.rpartition(".")[2] for pair in pairs}
@@ -188,11 +188,12 @@ def train(model, loader, optimizer, path, resume):
         for pair, entry in last.values():
             if _is_off(pair.scaler, source):
                 continue
+            scaler = f"the {pair.scaler} of {pair.built_in}" if pair.built_in else pair.scaler
             yield self.finding(
                 source,
                 source.span(entry.call),
-                f"the state of {entry.owner} is {verb} without that of {pair.scaler}, which steps it: a resumed run "
-                "starts with a fresh scale",
+                f"the state of {entry.owner} is {verb} without that of {scaler}, which steps it: a resumed run starts "
+                "with a fresh scale",
                 proven=pair.proven,
                 symbol=getattr(places.function_of(entry.call, source), "name", ""),
                 repair=self._repair(source, pair, entry, known_keys),
@@ -201,6 +202,8 @@ def train(model, loader, optimizer, path, resume):
     def _repair(
         self, source: Source, pair: checkpoints.Pair, entry: checkpoints.Entry, known_keys: list[str]
     ) -> Repair | str:
+        if pair.built_in:
+            return f"{pair.built_in} makes a scaler in each call; make it here, hand it in, and keep its state"
         if not entry.key:
             return f"the optimizer's state is handed on by itself here; hand on that of {pair.scaler} as well"
         handed = {}
