@@ -23,7 +23,7 @@ from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
 from ampfix.lint.precision import PrecisionReader
-from ampfix.lint.project import Neighbours, Project
+from ampfix.lint.project import Neighbours, Project, trains
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -80,7 +80,9 @@ class SourceModule:
 
     @cached_property
     def _worth(self) -> Interest:
-        return interest(self._neighbours)
+        """What is worth following. A file without a word of training code holds no event of its own."""
+        concerned = trains(self.text) or "caler" in self.text
+        return interest(self._neighbours) if concerned else Interest(frozenset(), frozenset())
 
     @cached_property
     def routines(self) -> tuple[Routine, ...]:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-_Functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
+_LEAVES = frozenset({ast.Name, ast.Constant, ast.Pass, ast.Break, ast.Continue, ast.alias, ast.Global, ast.Nonlocal})
 _SCALARS = frozenset({"ctx", "op", "ops", "id", "attr", "module", "level", "kind", "type_comment", "is_async"})
 # Fields of each node class that hold nodes worth visiting: contexts and operators are shared between nodes.
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
-def children(node: ast.AST) -> Iterator[ast.AST]:
+def children(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, in source order; contexts and operators left out."""
-    kind = type(node)
+    kind = node.__class__
     fields = _FIELDS.get(kind)
     if fields is None:
         fields = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _SCALARS)
+    found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
         if value.__class__ is list:
-            for item in value:
-                if isinstance(item, ast.AST):
-                    yield item
+            found.extend([item for item in value if isinstance(item, ast.AST)])
         elif isinstance(value, ast.AST):
-            yield value
+            found.append(value)
+    return found
 
 
 def walk(node: ast.AST) -> Sequence[ast.AST]:
@@ -36,7 +37,7 @@ def walk(node: ast.AST) -> Sequence[ast.AST]:
     pending = [node]
     while pending:
         found.append(pending.pop())
-        pending.extend(reversed(list(children(found[-1]))))
+        pending.extend(reversed(children(found[-1])))
     return found
 
 
@@ -72,26 +73,35 @@ class TreeIndex:
             node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[attr-defined]
             order.append(node)
             owners[node] = owner
-            if node is not owner:
+            if node is not tree:
                 owned[owner].append(node)
-            below = list(children(node))
+            kind = node.__class__
+            if kind in _LEAVES:
+                continue
+            below = children(node)
             for child in below:
                 parents[child] = node
-            if isinstance(node, (*_Functions, ast.ClassDef)):
+            if kind in _SCOPES:
                 owned[node] = []
-                body = set(map(id, node.body)) if isinstance(node.body, list) else {id(node.body)}
+                inside = node.body  # type: ignore[attr-defined]
+                body = set(map(id, inside)) if isinstance(inside, list) else {id(inside)}
                 pending.extend((child, node if id(child) in body else owner) for child in reversed(below))
             else:
                 below.reverse()
                 pending.extend([(child, owner) for child in below])
 
     def _close(self) -> None:
-        ends, parents = self._ends, self.parents
-        for at in range(len(self.order) - 1, -1, -1):
-            ends[at] = ends[at] or at + 1
-            parent = parents.get(self.order[at])
-            if parent is not None and not ends[parent.ampfix_at]:  # type: ignore[attr-defined]
-                ends[parent.ampfix_at] = ends[at]  # type: ignore[attr-defined]
+        """Where each node's own nodes end: a node's last child ends where the node does."""
+        ends, parents, order = self._ends, self.parents, self.order
+        for at in range(len(order) - 1, -1, -1):
+            end = ends[at]
+            if not end:
+                end = ends[at] = at + 1
+            parent = parents.get(order[at])
+            if parent is not None:
+                above: int = parent.ampfix_at  # type: ignore[attr-defined]
+                if not ends[above]:
+                    ends[above] = end
 
     def clear(self) -> None:
         """Let go of the tree."""

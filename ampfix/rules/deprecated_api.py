@@ -122,9 +122,16 @@ dtype = th.get_autocast_dtype("cuda")
         ),
     )
 
+    def check(self, source: Source) -> Iterator[Finding]:
+        renamed = _renamed(source)
+        for node in source.nodes(self.nodes):
+            last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if last in _LAST_NAMES or last in renamed:
+                yield from self.visit(node, source)
+
     def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
         assert isinstance(node, (ast.Name, ast.Attribute))
-        if not isinstance(node.ctx, ast.Load) or not _may_be_deprecated(node, source):
+        if not isinstance(node.ctx, ast.Load):
             return
         bindings = source.resolve(node)
         symbols = {binding.symbol for binding in bindings if binding.form is Form.SYMBOL}
@@ -149,10 +156,15 @@ dtype = th.get_autocast_dtype("cuda")
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 
-def _may_be_deprecated(node: ast.Name | ast.Attribute, source: Source) -> bool:
-    """Names are resolved only where they can matter: by their own last part, or renamed by an import."""
-    last = node.attr if isinstance(node, ast.Attribute) else node.id
-    return last in _LAST_NAMES or (isinstance(node, ast.Name) and last in source.import_aliases)
+def _renamed(source: Source) -> frozenset[str]:
+    """The names under which imports bring in what may be deprecated; only those are worth resolving."""
+    return frozenset(
+        alias.asname
+        for statement in source.nodes((ast.Import, ast.ImportFrom))
+        if isinstance(statement, (ast.Import, ast.ImportFrom))
+        for alias in statement.names
+        if alias.asname and alias.name.rpartition(".")[2] in _LAST_NAMES
+    )
 
 
 def _is_alias(node: ast.Name, source: Source) -> bool:
