@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
 from ampfix.rules._halfmodels import HALF_SPELLINGS, cast_models, is_module_class, trained
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
 
@@ -19,7 +21,8 @@ class HalfInputCast(Rule):
     ## What it does
     Finds `half()`, `bfloat16()` or `to(dtype)` on what a model is called with: under autocast, which casts by itself
     where half is safe, and outside of it where the model is float32. Models that the file casts to half, and casts
-    under a test, are left alone.
+    under a test, are left alone; so is a dtype that a flag chooses, except in a step of a GradScaler, whose model is
+    float32 whatever the flag says.
 
     ## Why is this bad
     Under autocast the cast throws away bits before the first layer: inputs beyond 65504 become infinite, token
@@ -50,6 +53,7 @@ class HalfInputCast(Rule):
     scenarios = ("inputs-cast-to-half",)
     mentions = tuple(("autocast", half) for half in HALF_SPELLINGS)
     mentions += tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
+    mentions += tuple((".scale(", "autocast", choice) for choice in CHOICE_SPELLINGS)
 
     VALID = (
         """\
@@ -158,6 +162,7 @@ for x in torch.randn(4, 8, 8, device="cuda"):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
+        yield from self._chosen(source)
         if not source.half_casts:
             return
         halved = {model.name for model in cast_models(source)} | set(_half_names(source))
@@ -173,6 +178,21 @@ for x in torch.randn(4, 8, 8, device="cuda"):
                 continue
             if proven or _NETWORK.search(name):
                 yield self._finding(cast, name, source, is_region=bool(regions), proven=proven)
+
+    def _chosen(self, source: Source) -> Iterator[Finding]:
+        """One for each call of a network under autocast whose input was cast to a dtype that a flag chose."""
+        seen = set[ast.Call]()
+        for cast in chosen_casts(source):
+            name, assign = _given(cast.node, source)
+            for call in calls_reached(name, assign, source) if name and assign is not None else ():
+                network = path(call.func)
+                if call in seen or not _NETWORK.search(network) or not regions_around(call, source):
+                    continue
+                if _is_on(call, source) and not _is_decided(cast, call, source):
+                    seen.add(call)
+                    reason = f"what chooses the dtype may serve other tensors; hand {network} float32 inputs here"
+                    found = self._finding(cast, network, source, is_region=True, proven=False)
+                    yield replace(found, repair=None, no_fix_reason=reason)
 
     def _finding(self, cast: HalfCast, name: str, source: Source, *, is_region: bool, proven: bool) -> Finding:
         why = (
