@@ -1,9 +1,10 @@
 """What check says about real code, compared with what people who read that code first say.
 
-    python benchmarks/corpus_findings.py FOLDER [--output FILE] [--unread FILE]
+    python benchmarks/corpus_findings.py FOLDER [--tables DIR] [--output FILE] [--unread FILE]
 
-FOLDER holds `wheels/PACKAGE/` and `repos/OWNER+NAME/`. `tests/data/real/labels.csv` lists the bugs found by reading the
-holdout before the linter ever ran on it; `verdicts.csv` says of each finding, read in its context, whether it is true.
+FOLDER holds `wheels/PACKAGE/` and `repos/OWNER+NAME/`. In the tables (`tests/data/real/`, and `tests/data/real/second/`
+for the second blind sample), `labels.csv` lists the bugs found by reading the holdout before the linter ever ran on it;
+`verdicts.csv` says of each finding, read in its context, whether it is true.
 Recall is the part of the labels that a finding of the same rule meets, in the same file within NEAR lines (for a bug
 that spans files: in the same source). Precision is the part of the findings judged true. Both with Wilson's interval.
 """
@@ -90,20 +91,20 @@ def findings(folder: Path) -> tuple[list[Found], list[str]]:
     return sorted(found), errors
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    path = DATA / name
+def rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def labels() -> list[Label]:
-    return [Label(r["source"], r["file"], int(r["line"]), r["rule"], r["scope"]) for r in rows("labels.csv")]
+def labels(tables: Path) -> list[Label]:
+    return [Label(r["source"], r["file"], int(r["line"]), r["rule"], r["scope"]) for r in rows(tables / "labels.csv")]
 
 
-def verdicts() -> dict[tuple[str, str, int, str], str]:
-    return {(r["source"], r["file"], int(r["line"]), r["rule"]): r["verdict"] for r in rows("verdicts.csv")}
+def verdicts(tables: Path) -> dict[tuple[str, str, int, str], str]:
+    judged = rows(tables / "verdicts.csv")
+    return {(r["source"], r["file"], int(r["line"]), r["rule"]): r["verdict"] for r in judged}
 
 
 def pair(wanted: Iterable[Label], found: Iterable[Found]) -> dict[Label, Found]:
@@ -117,8 +118,8 @@ def pair(wanted: Iterable[Label], found: Iterable[Found]) -> dict[Label, Found]:
     return met
 
 
-def measure(found: list[Found]) -> dict[str, object]:
-    wanted, judged = labels(), verdicts()
+def measure(found: list[Found], tables: Path) -> dict[str, object]:
+    wanted, judged = labels(tables), verdicts(tables)
     met = pair(wanted, found)
     answers = set(met.values())
     true = {each for each in found if each in answers or judged.get(each.key) == "true"}
@@ -158,22 +159,24 @@ def measure(found: list[Found]) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--tables", type=Path, default=DATA, help="where labels.csv and verdicts.csv are")
     parser.add_argument("--output", type=Path, help="the figures as JSON")
     parser.add_argument("--unread", type=Path, help="findings that no label or verdict speaks of, as CSV")
     args = parser.parse_args()
     found, errors = findings(args.folder)
-    result = {**measure(found), "unreadable": errors}
+    result = {**measure(found, args.tables), "unreadable": errors}
     shown = json.dumps(result, indent=2)
     print(shown)
     if args.output:
         args.output.write_text(shown + "\n", encoding="utf-8")
     if args.unread:
-        known = {*pair(labels(), found).values()}
+        known = {*pair(labels(args.tables), found).values()}
         with args.unread.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["source", "file", "line", "rule", "severity", "message"])
+            judged = verdicts(args.tables)
             for each in found:
-                if each not in known and each.key not in verdicts():
+                if each not in known and each.key not in judged:
                     writer.writerow([*each.key, each.severity, each.message])
     return 0
 
