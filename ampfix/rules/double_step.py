@@ -48,6 +48,7 @@ class DoubleStep(ProtocolRule):
     code, name, severity = "AMP107", "double-step", Severity.ERROR
     violations = (Violation.DOUBLE_STEP,)
     fix = Applicability.SAFE
+    scenarios = ("both-steps",)
 
     VALID = (
         """\

@@ -53,8 +53,8 @@ class Fp16MaskFill(TensorRule):
 
     code, name, severity = "AMP405", "fp16-mask-fill", Severity.ERROR
     fix = Applicability.SAFE
+    scenarios = ("mask-fill-beyond-half",)
     mentions = (*AMP_WORDS, *HALF_WORDS)
-    unproven = "the loop stops with torch's own message at its first step, so that there is nothing to measure"
 
     VALID = (
         """\

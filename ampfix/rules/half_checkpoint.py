@@ -47,6 +47,7 @@ class HalfCheckpoint(Rule):
 
     code, name, severity = "AMP306", "half-checkpoint", Severity.ERROR
     fix = Applicability.UNSAFE
+    scenarios = ("resume-from-half-weights",)
     mentions = tuple(("save(", "state_dict", half) for half in HALF_SPELLINGS)
 
     VALID = (

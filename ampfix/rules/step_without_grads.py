@@ -47,6 +47,7 @@ class StepWithoutGrads(ProtocolRule):
     code, name, severity = "AMP120", "step-without-grads", Severity.ERROR
     violations = (Violation.STEP_WITHOUT_GRADIENTS,)
     fix = Applicability.DISPLAY
+    scenarios = ("zero-grad-behind-backward",)
 
     VALID = (
         """\

@@ -43,6 +43,7 @@ class UpdateBeforeStep(ProtocolRule):
     code, name, severity = "AMP112", "update-before-step", Severity.ERROR
     violations = VIOLATIONS
     fix = Applicability.SAFE
+    scenarios = ("update-before-step",)
 
     VALID = (
         """\

@@ -1,0 +1,22 @@
+import torch
+
+
+def run_epoch(model, loader, optimizer, scaler, device):
+    model.train()
+    for angles, energy in loader:
+        angles, energy = angles.to(device), energy.to(device)
+        optimizer.zero_grad()
+        with torch.cuda.amp.autocast(enabled=True):
+            loss = torch.nn.functional.mse_loss(model(angles), energy, reduction="sum")
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        optimizer.step()
+        scaler.update()
+
+
+def train(task):
+    device = torch.device("cuda:0")
+    model = task.modules["energy"].to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=3e-4, momentum=0.9)
+    scaler = torch.cuda.amp.GradScaler(enabled=True)
+    run_epoch(model, task.batches, optimizer, scaler, device)
