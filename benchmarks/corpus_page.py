@@ -19,15 +19,24 @@ COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
 
-Two samples of published code. The *development* sample was read while the rules were written: each finding was judged
+Three samples of published code. The *development* sample was read while the rules were written: each finding was judged
 by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample was
 measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
 packages with loops of their own. Its bugs were labelled by reading the training code around every scaler, region,
 backward and step; the labels were committed, and then `ampfix check` was run on it, once. Two labels lie in a file that
-is not valid Python, which check refuses.
+is not valid Python, which check refuses. The *second blind sample* was drawn and labelled after the repairs that the
+first one brought.
 
 This page is written by `benchmarks/corpus_page.py` from `tests/data/real/` and `benchmarks/results/`;
 `benchmarks/corpus_findings.py` measures.
+
+"""
+
+SECOND = """## Second blind sample
+
+Small training scripts that the checker never ran on, from repositories in neither of the other samples. They were read
+before the run as the first sample was; of the deprecated spellings (AMP601) the first of a file was labelled. The
+labels were committed, `ampfix check` was run once, and what it said beyond the labels was read in its context.
 
 """
 
@@ -52,10 +61,9 @@ def figure(share: dict[str, Any]) -> str:
     return f"{share['rate']:.3f} ({share['hits']} of {share['of']}; {low:.3f} to {high:.3f})"
 
 
-def blind(first: dict[str, Any], now: dict[str, Any] | None) -> list[str]:
-    """The figures of the first run, and those after repair, which are no longer blind."""
-    runs = {"first run, blind": first, **({"after repair": now} if now else {})}
-    lines = ["## The blind sample", "", *heading("", *runs)]
+def figures(runs: dict[str, dict[str, Any]]) -> list[str]:
+    """What runs on one sample gave, side by side: the first is blind, a later one no more."""
+    lines = heading("", *runs)
     measures = {
         "findings": lambda run: run["findings"],
         "precision": lambda run: figure(run["precision"]),
@@ -68,7 +76,7 @@ def blind(first: dict[str, Any], now: dict[str, Any] | None) -> list[str]:
     lines += [row(name, *(of(run) for run in runs.values())) for name, of in measures.items()]
     lines += ["", "In brackets: the count and Wilson's 95 % interval. AMP5xx is advice and was not labelled.", ""]
     lines += ["### Recall by rule", "", *heading("rule", *runs)]
-    for rule in first["recall_by_rule"]:
+    for rule in next(iter(runs.values()))["recall_by_rule"]:
         lines.append(row(rule, *(figure(run["recall_by_rule"][rule]) for run in runs.values())))
     for name, run in runs.items():
         lines += ["", f"### Labels missed, {name}", "", *heading("source", "file", "line", "rule")]
@@ -76,11 +84,9 @@ def blind(first: dict[str, Any], now: dict[str, Any] | None) -> list[str]:
     return [*lines, ""]
 
 
-def sources(sample: str, counts: Counter[tuple[str, str]]) -> list[str]:
+def sources(entries: list[dict[str, str]], counts: Counter[tuple[str, str]]) -> list[str]:
     lines = heading("source", "version or commit", "files", "that mention AMP", *COUNTED, "other findings")
-    for each in table("sources.csv"):
-        if each["sample"] != sample:
-            continue
+    for each in entries:
         name = each["source"]
         other = sum(number for (source, rule), number in counts.items() if source == name and rule not in COUNTED)
         version = each["version"][:12]
@@ -98,19 +104,28 @@ def listed(verdicts: list[dict[str, str]], names: set[str]) -> list[str]:
     return lines
 
 
-def page() -> str:
-    verdicts = table("verdicts.csv")
+def result(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def contents(title: str, entries: list[dict[str, str]], verdicts: list[dict[str, str]]) -> list[str]:
+    """The sources of a sample, and what check found in them."""
     counts = Counter((each["source"], each["rule"]) for each in verdicts if each["verdict"] != "repaired")
-    named = {
-        sample: {each["source"] for each in table("sources.csv") if each["sample"] == sample}
-        for sample in ("dev", "holdout")
-    }
-    first = json.loads((RESULTS / "blind_sample.json").read_text(encoding="utf-8"))
-    after = RESULTS / "blind_sample_after.json"
-    lines = blind(first, json.loads(after.read_text(encoding="utf-8")) if after.exists() else None)
+    names = {each["source"] for each in entries}
+    lines = [f"## Sources of {title}", "", *sources(entries, counts), ""]
+    return [*lines, f"## Findings in {title}", "", *listed(verdicts, names), ""]
+
+
+def page() -> str:
+    runs = {"first run, blind": result("blind_sample")}
+    if (RESULTS / "blind_sample_after.json").exists():
+        runs["after repair"] = result("blind_sample_after")
+    lines = ["## The blind sample", "", *figures(runs), SECOND.rstrip(), ""]
+    lines += figures({"one run, blind": result("second_blind_sample")})
     for sample, title in (("holdout", "the blind sample"), ("dev", "the development sample")):
-        lines += [f"## Sources of {title}", "", *sources(sample, counts), ""]
-        lines += [f"## Findings in {title}", "", *listed(verdicts, named[sample]), ""]
+        entries = [each for each in table("sources.csv") if each["sample"] == sample]
+        lines += contents(title, entries, table("verdicts.csv"))
+    lines += contents("the second blind sample", table("second/sources.csv"), table("second/verdicts.csv"))
     lines += ["## False findings met on the way, and the test that keeps each away", ""]
     lines += heading("source", "file", "rule", "what misled the analysis", "test")
     lines += [row(*each.values()) for each in table("misled.csv")]
