@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from corpus_findings import ADVICE, share
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data" / "real"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -36,7 +38,10 @@ SECOND = """## Second blind sample
 
 Small training scripts that the checker never ran on, from repositories in neither of the other samples. They were read
 before the run as the first sample was; of the deprecated spellings (AMP601) the first of a file was labelled. The
-labels were committed, `ampfix check` was run once, and what it said beyond the labels was read in its context.
+labels were committed, `ampfix check` was run once, and what it said beyond the labels was read in its context. Most of
+the false findings are one mistake in one repository: AMP503 on clocks around helpers that synchronize, or that only
+wrap a model in `torch.compile`. Of the missed labels three lie in a file that is not valid Python; two of AMP603 are
+met by findings that lie more than 60 lines from the labelled import, and two are imports without a use.
 
 """
 
@@ -61,6 +66,11 @@ def figure(share: dict[str, Any]) -> str:
     return f"{share['rate']:.3f} ({share['hits']} of {share['of']}; {low:.3f} to {high:.3f})"
 
 
+def without_advice(run: dict[str, Any]) -> dict[str, Any]:
+    kept = [each for rule, each in run["precision_by_rule"].items() if not rule.startswith(ADVICE)]
+    return share(sum(each["hits"] for each in kept), sum(each["of"] for each in kept))
+
+
 def figures(runs: dict[str, dict[str, Any]]) -> list[str]:
     """What runs on one sample gave, side by side: the first is blind, a later one no more."""
     lines = heading("", *runs)
@@ -68,6 +78,7 @@ def figures(runs: dict[str, dict[str, Any]]) -> list[str]:
         "findings": lambda run: run["findings"],
         "precision": lambda run: figure(run["precision"]),
         "precision without AMP601": lambda run: figure(run["precision_without_AMP601"]),
+        "precision without AMP5xx": lambda run: figure(without_advice(run)),
         "precision of errors and warnings": lambda run: figure(run["precision_without_notes"]),
         "false errors": lambda run: len(run["false_errors"]),
         "recall of the labels": lambda run: figure(run["recall"]),
