@@ -199,6 +199,10 @@ class CallReader:
         event = self._event(EventKind.UPDATE, node, frame, proven=found[1], scaler=found[0], forced=forced)
         return self._switched(receiver, frame, (event,), ())
 
+    def _method_replay(self, _node: ast.Call, _receiver: ast.expr, _frame: Frame) -> Block | None:
+        """A CUDA graph runs again what was captured elsewhere, a backward as a rule."""
+        return (Opaque(),)
+
     # steps
 
     def _method_step(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:

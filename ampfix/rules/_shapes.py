@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -148,8 +149,17 @@ def is_on_gpu(source: Source) -> bool:
 
 _MODEL_WORDS = ("model", "net", "network", "backbone", "encoder", "decoder", "classifier", "detector", "unet")
 
+# First words of functions that make, move or measure a model and are none themselves.
+_VERBS = re.compile(
+    r"(add|benchmark|build|clone|compile|convert|copy|create|eval|evaluate|export|fit|freeze|get|init|initialize|load|make|"
+    r"measure|parse|prepare|profile|quantize|run|save|select|set|setup|test|train|try|unwrap|update|validate|warm|warmup|"
+    r"wrap)_"
+)
+
 
 def looks_like_a_model(name: str) -> bool:
-    """Whether a dotted name is one that models have."""
-    last = name.rpartition(".")[2].lower()
+    """Whether a dotted name is one that models have: `net`, `student_model`, but not `compile_model`."""
+    last = name.rpartition(".")[2].lower().lstrip("_")
+    if _VERBS.match(last):
+        return False
     return last in _MODEL_WORDS or last.endswith(("_model", "_net", "model"))
