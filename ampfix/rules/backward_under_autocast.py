@@ -45,6 +45,7 @@ class BackwardUnderAutocast(ProtocolRule):
     code, name, severity = "AMP121", "backward-under-autocast", Severity.WARNING
     violations = (Violation.BACKWARD_IN_AUTOCAST,)
     fix = Applicability.SAFE
+    unproven = "the loop reaches the same weights: torch's own backward ops keep the forward's dtypes, region or not"
 
     VALID = (
         """\

@@ -60,6 +60,7 @@ class FsdpPlainScaler(Rule):
 
     code, name, severity = "AMP703", "fsdp-plain-scaler", Severity.ERROR
     fix = Applicability.SAFE
+    unproven = "a scenario runs in one process, and FSDP shards over several"
     mentions = (("FullyShardedDataParallel", "GradScaler"),)
 
     VALID = (

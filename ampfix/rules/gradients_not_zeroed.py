@@ -46,6 +46,7 @@ class GradientsNotZeroed(ProtocolRule):
     code, name, severity = "AMP123", "gradients-not-zeroed", Severity.WARNING
     violations = (Violation.MIXED_GRADIENTS,)
     fix = Applicability.UNSAFE
+    unproven = "what is left of earlier gradients is divided by the scale again, so next to nothing of it is added"
 
     VALID = (
         """\

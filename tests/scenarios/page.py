@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ampfix.lab.calibration import Calibration, CheckCalibration, Distribution
 from ampfix.lab.spec import CALIBRATION_FILE, ScenarioSpec, all_specs
+from ampfix.rules import all_rules
 
 PAGE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
@@ -22,15 +23,23 @@ holds each to what this page says. This page is generated from the scenarios (`p
   factor 2 away from it (`ampfix suite --calibrate`, 64 seeds). `converges` is 0 for the fp32 reference's held-out loss
   and 1 for the broken loop's.
 - An answer's verdict is what execution gives. An answer that passes every required check passes, whatever it changed.
-
-No scenario proves AMP601 (deprecated-api): `torch.cuda.amp` and `torch.amp` are the same code behind two names, so a
-loop trains the same under both, and only the warnings differ. The codemod tests execute its repairs instead.
 """
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRODUCTION, *(line for spec in all_specs() for line in _scenario(spec))])
+    return "\n".join([INTRODUCTION, *_unproven(), *(line for spec in all_specs() for line in _scenario(spec))])
+
+
+def _unproven() -> Iterator[str]:
+    """The rules that execution cannot prove, and why."""
+    yield "## Rules that no scenario can prove\n"
+    yield "| rule | why |"
+    yield "|---|---|"
+    for rule in all_rules():
+        if rule.unproven:
+            yield f"| {rule.code} ({rule.name}) | {rule.unproven} |"
+    yield ""
 
 
 def calibration(spec: ScenarioSpec) -> Calibration:
