@@ -134,6 +134,11 @@ class ScenarioSpec(Model):
         return listed or self.rules
 
     @property
+    def own_files(self) -> tuple[str, ...]:
+        """What lies beside the loop: the task, and gold where that differs from the loop."""
+        return (TASK_FILE,) if self.kind == "control" else (TASK_FILE, GOLD_FILE)
+
+    @property
     def task_file(self) -> Path:
         return self.root / TASK_FILE
 
@@ -146,6 +151,9 @@ class ScenarioSpec(Model):
         return {path.relative_to(self.root).as_posix(): self._text(path) for path in sorted(folder.rglob("*.py"))}
 
     def gold_files(self) -> dict[str, str]:
+        """The loop as it should be. A control is right as it stands."""
+        if self.kind == "control":
+            return self.loop_files()
         return self.loop_files() | {self.entry: self._read(GOLD_FILE)}
 
     def answer_bytes(self, answer: AnswerSpec) -> bytes:
@@ -158,7 +166,7 @@ class ScenarioSpec(Model):
     def content_hash(self) -> str:
         """SHA-256 over all that a run's result depends on: the files, and how they are run. A cache key."""
         digest = hashlib.sha256(self.model_dump_json(include=_HOW_A_LOOP_RUNS).encode())
-        named = {TASK_FILE: self._read(TASK_FILE), GOLD_FILE: self._read(GOLD_FILE)}
+        named = {name: self._read(name) for name in self.own_files}
         for name, text in sorted((self.loop_files() | named).items()):
             digest.update(f"{name}\0{len(text)}\0{text}".encode())
         return digest.hexdigest()
@@ -193,7 +201,7 @@ def load(folder: Path) -> ScenarioSpec:
         raise SpecError(f"{path}: {_one_line(error)}") from error
     if spec.id != folder.name:
         raise SpecError(f"{path}: id {spec.id!r} differs from its folder {folder.name!r}")
-    for name in (TASK_FILE, GOLD_FILE, spec.entry, *(answer.file for answer in spec.answers)):
+    for name in (*spec.own_files, spec.entry, *(answer.file for answer in spec.answers)):
         if not (folder / name).is_file():
             raise SpecError(f"{folder / name}: missing file of scenario {spec.id}")
     return spec

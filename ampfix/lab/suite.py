@@ -114,7 +114,8 @@ def _start_answer(started: _Round, answer: AnswerSpec) -> None:
 
 def _own_loops(spec: ScenarioSpec) -> Iterator[tuple[str, Files]]:
     yield BROKEN, spec.loop_files()
-    yield GOLD, spec.gold_files()
+    if spec.kind != "control":
+        yield GOLD, spec.gold_files()
     if spec.codemod != "none" and spec.kind == "bug":
         kinds = (Applicability.SAFE, Applicability.UNSAFE) if spec.codemod == "unsafe" else (Applicability.SAFE,)
         yield CODEMOD, witness.repaired(spec.loop_files(), kinds)

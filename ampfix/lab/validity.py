@@ -26,7 +26,7 @@ def static_problems(spec: ScenarioSpec) -> Iterator[str]:
         yield f"check does not report {_listed(missing)} in {spec.entry}"
     if spec.kind != "bug" and broken:
         yield f"check reports {_listed(broken)} in {spec.entry}, which has no precision bug"
-    if wrong := stated & gold:
+    if wrong := gold if spec.kind == "decoy" else stated & gold:
         yield f"check reports {_listed(wrong)} in fixed.py"
 
 
@@ -54,6 +54,10 @@ def _broken_problems(spec: ScenarioSpec, verdicts: Mapping[str, Verdict]) -> Ite
 
 def _runtime_problems(spec: ScenarioSpec, measured: Mapping[str, Paired]) -> Iterator[str]:
     stated = set(spec.broken.runtime)
+    if spec.kind != "bug":
+        for variant in {BROKEN, GOLD} & set(measured):
+            if seen := _codes_seen(measured[variant]):
+                yield f"the recorder sees {_listed(seen)} in {variant}, which has no precision bug"
     if BROKEN in measured and (missing := stated - _codes_seen(measured[BROKEN])):
         yield f"the recorder does not see {_listed(missing)} in {BROKEN}"
     if GOLD in measured and (wrong := stated & _codes_seen(measured[GOLD])):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ampfix.lab.causes import Status
+from ampfix.lab.checks import Paired
+from ampfix.lab.measurement import Measurement
+from ampfix.lab.recording import Breach
 from ampfix.lab.spec import AnswerSpec, Broken, ScenarioSpec
 from ampfix.lab.validity import matches, problems, static_problems
 from ampfix.lab.verdict import Check, CheckStatus, Isolation, Trust, Verdict, decide
@@ -71,6 +75,28 @@ def test_a_control_must_pass(toy: ScenarioSpec) -> None:
     control = toy.model_copy(update={"kind": "control"})
     assert told(control, broken=verdict()) == []
     assert any("is a control" in problem for problem in told(control))
+
+
+@pytest.mark.parametrize("kind", ["control", "decoy"])
+def test_what_has_no_precision_bug_has_no_recorded_violation(
+    toy: ScenarioSpec, run: Callable[..., Measurement], kind: str
+) -> None:
+    breach = Breach(violation="clip_while_scaled", path="loop.py", line=9, first_step=0, count=3)
+    spec = toy.model_copy(update={"kind": kind, "rules": (), "broken": Broken()})
+    verdicts = {"broken": verdict("" if kind == "control" else "converges")}
+
+    def shown(*breaches: Breach) -> list[str]:
+        runs = Paired([run(breaches=breaches)], [run()], [run()], {})
+        return list(problems(spec, verdicts, {"broken": runs}))
+
+    assert shown() == []
+    assert shown(breach) == ["the recorder sees AMP101 in broken, which has no precision bug"]
+
+
+def test_a_control_is_its_own_gold(toy: ScenarioSpec) -> None:
+    control = toy.model_copy(update={"kind": "control"})
+    assert control.gold_files() == control.loop_files() != toy.gold_files()
+    assert control.content_hash != toy.content_hash
 
 
 def test_a_decoy_must_fail_in_fp32_too(toy: ScenarioSpec) -> None:
