@@ -34,7 +34,6 @@ ANSWER, INPUTS, SCRATCH = "/answer", "/inputs", "/scratch"
 TASK, INIT, TRAIN = "task.py", "init.safetensors", "train.safetensors"
 
 _EVENT_BATCH = 256
-_TRACEBACK_CHARACTERS = 2000
 _MESSAGE_CHARACTERS = 300
 
 
@@ -81,6 +80,7 @@ def run(job: LoopJob, descriptor: int) -> None:
                 _run_entry(job, task)
             except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's doing too
                 failure = _describe(error)
+                _print(error)
         events.flush()
         facts = recorder.summary()
     if not failure:
@@ -162,11 +162,19 @@ def _describe(error: BaseException) -> dict[str, Any]:
     root = resolve(ANSWER)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(root)]
     place = f"{Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno}" if frames else ""
-    text = "".join(traceback.format_exception(error)).replace(root + "/", "")
     return {
         "type": type(error).__name__,
         "message": " ".join(str(error).split())[:_MESSAGE_CHARACTERS],
         "place": place,
         "unsupported": active_profile() is not None and unsupported_reason(error) is not None,
-        "traceback": text[-_TRACEBACK_CHARACTERS:],
     }
+
+
+def _print(error: BaseException) -> None:
+    """What an interpreter would print, from the submission's first frame on."""
+    root = resolve(ANSWER)
+    frame = error.__traceback__
+    while frame is not None and not frame.tb_frame.f_code.co_filename.startswith(root):
+        frame = frame.tb_next
+    with contextlib.suppress(Exception):  # whatever stderr is by now
+        traceback.print_exception(type(error), error, frame)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from ampfix import atomic
 from ampfix.cli._common import CommandError
 
 if TYPE_CHECKING:
@@ -60,15 +62,16 @@ def checked_secret(args: argparse.Namespace) -> str | None:
 
 @contextmanager
 def output(args: argparse.Namespace) -> Iterator[TextIO]:
-    """Where the result goes. Raises CommandError where the file cannot be written."""
+    """Where the result goes: a file gets it as a whole, at the end. Raises CommandError where that fails."""
     if args.output_file is None:
         yield sys.stdout
         return
+    stream = io.StringIO()
+    yield stream
     try:
-        with args.output_file.open("w", encoding="utf-8") as stream:
-            yield stream
+        atomic.write(args.output_file, stream.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise CommandError(f"{args.output_file}: cannot be written: {error.strerror}") from error
+        raise CommandError(f"--output-file {args.output_file}: {error.strerror or error}") from None
 
 
 def show_progress(done: int, total: int) -> None:

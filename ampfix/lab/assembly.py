@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ampfix
-from ampfix.lab.causes import CAUSES, InfraError
+from ampfix.lab.causes import CAUSES, InfraError, Status
 from ampfix.lab.checks import Paired, check, median
 from ampfix.lab.checkspec import CheckSpec
 from ampfix.lab.session import Session
@@ -50,15 +50,22 @@ def rejected(session: Session, answer: InvalidAnswer) -> Verdict:
 def _on_checks(session: Session, sha256: str, runs: Paired, checks: Sequence[Check]) -> Verdict:
     if any(run.isolation.level != STRONG for run in runs.answer):
         checks = [one.model_copy(update={"source": Trust.SELF_REPORTED}) for one in checks]
+    decision = decide(checks)
     return _verdict(
         session,
         sha256,
-        decide(checks),
+        decision,
         wall_s=round(sum(run.wall_s for run in runs.answer), 3),
         seeds=tuple(run.seed for run in runs.answer),
         isolation=runs.answer[0].isolation,
         figures=_figures(runs),
+        output_tail=_output(runs) if decision.status is Status.FAIL else "",
     )
+
+
+def _output(runs: Paired) -> str:
+    """What the loop printed on the first seed on which it did not end, on the first of all where it always did."""
+    return next((run for run in runs.answer if run.ended), runs.answer[0]).output
 
 
 def _without_runs(session: Session, sha256: str, code: str, detail: str) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ampfix.emulate.profiles import profile_named
 from ampfix.lab.models import Model
-from ampfix.lab.recording import EVENTS, SUMMARY, Account, Breach, Malformed, read_account, read_breaches
+from ampfix.lab.recording import EVENTS, SUMMARY, Account, Breach, Malformed, output_tail, read_account, read_breaches
 from ampfix.lab.runner import Execution, Inputs, Runner
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.verdict import Isolation
@@ -38,7 +38,7 @@ class Measurement(Model):
 
     ended: why the run did not end by itself. weights: what is wrong with its weights. events: why its record is no use.
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
-    flops: of matrix products and convolutions, estimated.
+    flops: of matrix products and convolutions, estimated. output: the end of what the loop printed.
     """
 
     seed: int
@@ -58,13 +58,14 @@ class Measurement(Model):
     final_scale: float | None = None
     breaches: tuple[Breach, ...] = ()
     unsupported: str = ""
+    output: str = ""
 
 
 def measure(
     runner: Runner, spec: ScenarioSpec, inputs: Inputs, execution: Execution, reference: Path | None
 ) -> Measurement:
     """Judge what an execution left, against the fp32 reference's folder (None where this is it). Raises InfraError."""
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {"output": output_tail(execution.output)}
     account, ended = _ending(spec, execution)
     if account is not None:
         figures |= _self_reported(spec, account)

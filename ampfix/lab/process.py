@@ -72,6 +72,7 @@ class ProcessRunner(Runner):
             wall_s=report["wall_s"],
             isolation=_isolation(report["level"]),
             folder=folder,
+            output=report["output"],
         )
 
     def judge(self, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _MOST_SCALERS = 4096  # a loop with the bug of making one each iteration has man
 _DEEPEST_AUTOCAST = 64
 _MOST_WORK = 500_000  # optimizers touched, summed over events: some seconds of replaying
 _LARGEST_COUNT = 1 << 53
+_LONGEST_OUTPUT = 2000  # characters: a traceback and the lines before it
 
 
 class Malformed(ValueError):
@@ -47,7 +48,6 @@ class Failure(Model):
     message: str
     place: str
     unsupported: bool
-    traceback: str
 
 
 class Account(Model):
@@ -161,10 +161,16 @@ def _number(fields: dict[str, Any], name: str) -> float:
 
 
 def _failure(fields: dict[str, Any]) -> Failure:
-    texts = {name: fields.get(name) for name in ("type", "message", "place", "traceback")}
+    texts = {name: fields.get(name) for name in ("type", "message", "place")}
     if any(not isinstance(text, str) or len(text) > 8000 for text in texts.values()):
         raise Malformed("the error is not described by short texts")
     return Failure(unsupported=fields.get("unsupported") is True, **{k: _printable(str(v)) for k, v in texts.items()})
+
+
+def output_tail(text: str) -> str:
+    """The end of what a run printed: bounded, without what moves a cursor; a line that was written over is several."""
+    tail = text[-_LONGEST_OUTPUT:].expandtabs(4).replace("\r\n", "\n").replace("\r", "\n")
+    return _printable(tail).strip("\n")[-_LONGEST_OUTPUT:]
 
 
 def _one_line(text: str) -> str:

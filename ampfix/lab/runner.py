@@ -31,7 +31,7 @@ class Execution:
     """How one run ended, and the folder of what arrived: events, snapshot, weights and summary, each perhaps missing.
 
     outcome: exited, killed_by_signal, timeout, output_overflow, refused, memory, cancelled or setup_failed.
-    complete: the stream of results ended with a summary.
+    complete: the stream of results ended with a summary. output: the end of stdout and stderr, as it came.
     """
 
     outcome: str
@@ -41,6 +41,7 @@ class Execution:
     wall_s: float
     isolation: Isolation
     folder: Path
+    output: str = ""
 
 
 class Runner(ABC):

@@ -60,7 +60,10 @@ class Figures(Model):
 
 
 class Verdict(Document):
-    """One graded answer. `secret` is the grading's, named afterwards; `seeds` are derived from it."""
+    """One graded answer. `secret` is the grading's, named afterwards; `seeds` are derived from it.
+
+    output_tail: where it failed, the end of what the loop printed on one seed, its traceback included.
+    """
 
     scenario_id: str
     answer_sha256: str
@@ -71,6 +74,7 @@ class Verdict(Document):
     complete: bool
     checks: tuple[Check, ...]
     figures: Figures = Figures()
+    output_tail: str = ""
     policy: str
     device: str
     isolation: Isolation

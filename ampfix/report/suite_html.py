@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ampfix import __version__
+from ampfix import __version__, atomic
 from ampfix.report.rows import ANSWER, NOTHING, Row, number, rows
 from ampfix.report.svg import Dots, dot_plot
 
@@ -47,17 +45,9 @@ def render(report: SuiteReport) -> str:
 
 def write(report: SuiteReport, path: Path) -> None:
     """Write the page in one move, so that a reader never meets half of it. Raises OSError."""
+    page = render(report)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".html")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(render(report))
-        # mkstemp makes it private; a report is for others to read.
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    atomic.write(path, page.encode())
 
 
 def _columns(scenario: ScenarioReport) -> list[Check]:

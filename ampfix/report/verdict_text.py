@@ -11,6 +11,8 @@ from ampfix.report.tables import STATUS_STYLES, Console, Text, console, new_tabl
 if TYPE_CHECKING:
     from ampfix.lab.verdict import Check, Verdict
 
+_LINES = 20
+
 
 def write(verdicts: Iterable[Verdict], stream: TextIO) -> None:
     """Print every verdict, one after the other."""
@@ -30,6 +32,9 @@ def _write_one(verdict: Verdict, out: Console) -> None:
         for check in verdict.checks:
             table.add_row(*_cells(check))
         out.print(table)
+    if verdict.output_tail:
+        out.print(Text("it printed, last:", style="dim"))
+        out.print(Text("\n".join(f"  {line}" for line in verdict.output_tail.splitlines()[-_LINES:])))
     out.print(Text(_circumstances(verdict), style="dim"))
 
 

@@ -93,6 +93,17 @@ def test_how_a_loop_ended_is_told_apart(
     assert (run.loss, run.weights) == (None, None)
 
 
+def test_a_failing_verdict_shows_what_the_loop_printed(runner: ProcessRunner, toy: ScenarioSpec) -> None:
+    loop = LOOP.replace("optimizer.zero_grad()", "optimizer.zero_grad(); print('step', flush=True); helper()")
+    loop += "\n\ndef helper():\n    raise KeyError('momentum')\n"
+    verdict = grade(from_text(loop), toy.model_copy(update={"seeds": (0,)}), runner=runner)
+    first, second, *frames = verdict.output_tail.splitlines()
+    assert (verdict.status, first) == (Status.FAIL, "step")
+    assert second == "Traceback (most recent call last):" and frames[-1] == "KeyError: 'momentum'"
+    assert '  File "/answer/loop.py", line' in frames[0] and "helper()" in frames[1]
+    assert grade(from_text(LOOP), toy.model_copy(update={"seeds": (0,)}), runner=runner).output_tail == ""
+
+
 def test_a_loop_that_hangs_is_ended_by_the_clock(bench: Bench, toy: ScenarioSpec) -> None:
     run = measure(bench, toy, LOOP + "    while True: pass\n", limits=LimitsSpec(wall_s=2.0))
     assert run.ended is not None and run.ended.cause == "timeout"

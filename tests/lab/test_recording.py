@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampfix.lab.recording import Malformed, read_account, read_breaches
+from ampfix.lab.recording import Malformed, output_tail, read_account, read_breaches
 from ampfix.protocol import Event, EventKind
 from ampfix.watch.records import dumps
 
@@ -22,7 +22,7 @@ RIGHT: dict[str, Any] = {
     "loop_s": 0.5,
     "facts": {"attempts": 40, "skipped": 1, "final_scale": 65536.0, "flops": {"float16": 10, "float32": 2}},
 }
-FAILURE = {"type": "TypeError", "message": "x", "place": "loop.py:3", "unsupported": False, "traceback": "T"}
+FAILURE = {"type": "TypeError", "message": "x", "place": "loop.py:3", "unsupported": False}
 
 
 def account(path: Path, **changes: Any) -> Any:
@@ -41,6 +41,19 @@ def test_control_characters_do_not_reach_a_terminal(tmp_path: Path) -> None:
     assert account(tmp_path, error=FAILURE | {"message": "a\x1b[2Jb\x07"}).failure.message == "a[2Jb"
 
 
+def test_what_a_run_printed_is_cut_and_moves_no_cursor() -> None:
+    assert output_tail("10 %\r20 %\r\n\tdone\n") == "10 %\n20 %\n    done"
+    assert output_tail("\x1b[2Jgone\u202ereversed\udcff\x00") == "[2Jgonereversed"
+    assert output_tail("x" * 10_000 + "the end") == "x" * 1993 + "the end"
+
+
+@given(st.text(alphabet=st.characters(), max_size=4000))
+def test_whatever_a_run_printed_becomes_bounded_text(printed: str) -> None:
+    tail = output_tail(printed)
+    assert len(tail) <= 2000 and all(character.isprintable() or character == "\n" for character in tail)
+    tail.encode()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -56,7 +69,7 @@ def test_control_characters_do_not_reach_a_terminal(tmp_path: Path) -> None:
         {"facts": RIGHT["facts"] | {"flops": [1]}},
         {"error": "TypeError"},
         {"error": FAILURE | {"message": 3}},
-        {"error": FAILURE | {"traceback": "x" * 10_000}},
+        {"error": FAILURE | {"place": "x" * 10_000}},
     ],
 )
 def test_an_account_no_recorder_writes_is_malformed(tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -68,3 +68,10 @@ def test_every_verdict_is_shown_in_order() -> None:
 
 def test_no_control_codes_reach_a_file() -> None:
     assert "\x1b" not in shown(samples.verdict(), samples.failed())
+
+
+def test_the_end_of_what_a_failing_loop_printed_is_shown_as_it_is() -> None:
+    printed = "\n".join(f"[step] {number}" for number in range(100))
+    lines = shown(samples.failed(output_tail=printed)).splitlines()
+    assert "  [step] 99" in lines and "  [step] 80" in lines and "  [step] 79" not in lines
+    assert "it printed" not in shown(samples.failed())
