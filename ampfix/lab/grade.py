@@ -34,7 +34,7 @@ def grade_on(session: Session, answer: Submission | InvalidAnswer) -> Verdict:
         return assembly.rejected(session, answer)
     original = session.spec.loop_files()
     broken = session.run(original)
-    runs = session.run(original | {session.spec.entry: answer.text})
+    runs = session.run(answer.loop(original, session.spec.entry))
     try:
         measured = session.paired(runs, broken)
     except InfraError as error:

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LARGEST_ANSWER = 1 << 20
@@ -27,10 +27,19 @@ class InvalidAnswer(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """An answer's loop. text: what replaces the scenario's entry. sha256: of the answer as given."""
+    """An answer's loop. text: what replaces the scenario's entry. sha256: of the answer as given.
+
+    others: what replaces the loop's other files, by path. taken: what was taken of the answer, a line each.
+    """
 
     text: str
     sha256: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
+
+    def loop(self, original: Mapping[str, str], entry: str) -> dict[str, str]:
+        """The loop's files with the answer's in place of theirs."""
+        return {**original, **self.others, entry: self.text}
 
     @property
     def scenario_id(self) -> str | None:
