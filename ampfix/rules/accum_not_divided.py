@@ -91,6 +91,26 @@ def train(model, loader, optimizer, accum):
             scaler.update()
             optimizer.zero_grad()
 """,
+        """\
+import torch
+
+def divide(parameters, count):
+    for p in parameters:
+        p.grad.div_(count)
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    seen = 0
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(torch.nn.functional.cross_entropy(model(x), y, reduction="sum")).backward()
+        seen += len(y)
+        if (i + 1) % 4 == 0:
+            divide(model.parameters(), seen)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            seen = 0
+""",
     )
     INVALID = (
         Invalid(
@@ -153,13 +173,15 @@ def train(model, loader, optimizer, accum):
 
 
 def _divided(count: str, loss: ast.expr, source: Source) -> bool:
-    """Whether the loss is divided by anything, or the file calculates with the count or hands it to unseen code."""
+    """Whether the loss or the gradients are divided by anything, or the count is calculated with or given away."""
     for value in derivation(loss, source):
         for node in walk(value):
             if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.FloorDiv)):
                 return True
             if isinstance(node, ast.Attribute) and node.attr in ("div", "div_", "divide", "true_divide"):
                 return True
+    if any(_divides_gradients(node) for node in walk(source.tree)):
+        return True
     word = count.rpartition(".")[2]
     used = (node for node in walk(source.tree) if _calculates(node, word, source))
     return any(not places.are_alternatives(node, loss, source) for node in used)
@@ -179,6 +201,15 @@ def _calculates(node: ast.AST, word: str, source: Source) -> bool:
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     known = any(b.form in (Form.FUNCTION, Form.CLASS) for b in source.resolve(node.func))
     return name not in _HARMLESS and not known
+
+
+def _divides_gradients(node: ast.AST) -> bool:
+    """Whether gradients are multiplied or divided in place: what is accumulated may be normalised by all it counts."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
+        return isinstance(node.target, ast.Attribute) and node.target.attr == "grad"
+    if not isinstance(node, ast.Call) or not _is_division(node) or not isinstance(node.func, ast.Attribute):
+        return False
+    return isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "grad"
 
 
 def _is_division(call: ast.Call) -> bool:
