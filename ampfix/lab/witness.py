@@ -12,14 +12,13 @@ from ampfix.codemods.fixpoint import fix_text
 from ampfix.findings import Applicability
 from ampfix.lint.engine import check_source
 from ampfix.lint.project import Project
-from ampfix.rules import ProtocolRule, all_rules
+from ampfix.rules import all_rules
 
 
 @cache
 def _violations() -> tuple[tuple[str, str], ...]:
-    """(violation, rule code) pairs of every rule about the protocol."""
-    rules = (rule for rule in all_rules() if isinstance(rule, ProtocolRule))
-    return tuple((violation.value, rule.code) for rule in rules for violation in rule.violations)
+    """(violation, rule code) pairs of every rule that a recorded run can show."""
+    return tuple((violation.value, rule.code) for rule in all_rules() for violation in rule.violations)
 
 
 def codes_by_violation(codes: Iterable[str]) -> Mapping[str, str]:
@@ -39,6 +38,16 @@ def codes_found(files: Mapping[str, str]) -> set[str]:
     with _laid_out(files) as paths:
         check = partial(check_source, project=Project())
         return {finding.code for name, text in files.items() for finding in check(text, str(paths[name]))}
+
+
+def lines_found(files: Mapping[str, str], codes: Iterable[str]) -> set[int]:
+    """The lines that findings of these rules cover. Raises ValueError for text that is not Python."""
+    wanted = set(codes)
+    with _laid_out(files) as paths:
+        check = partial(check_source, project=Project())
+        found = [finding for name, text in files.items() for finding in check(text, str(paths[name]))]
+    spans = [each.span for each in found if each.code in wanted]
+    return {line for span in spans for line in range(span.start.line, span.end.line + 1)}
 
 
 def repaired(files: Mapping[str, str], kinds: Iterable[Applicability]) -> dict[str, str]:
