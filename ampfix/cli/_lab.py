@@ -6,22 +6,26 @@ import argparse
 import importlib.util
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ampfix import atomic
 from ampfix.cli._common import CommandError
+from ampfix.cli._docker import docker_runner
 
 if TYPE_CHECKING:
     from ampfix.lab.runner import Runner
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that runs loops."""
+def add_options(parser: argparse.ArgumentParser, formats: Sequence[str] = ("text", "json")) -> None:
+    """The options of every command that runs loops. formats: what its result can be written as, the default first."""
     parser.add_argument(
-        "--runner", choices=("process",), default="process", help="what runs the loops (default: process)"
+        "--runner", choices=("process", "docker"), default="process", help="what runs the loops (default: process)"
+    )
+    parser.add_argument(
+        "--image", metavar="NAME", help="the image of --runner docker (default: what `ampfix image build` makes)"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu, which emulates CUDA")
     parser.add_argument(
@@ -33,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--scenarios-dir", type=Path, metavar="DIR", help="where the scenarios lie (default: ampfix's own)"
     )
     parser.add_argument("--secret", metavar="HEX", help="repeat a grading: the secret that its verdict names")
-    parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--output-format", choices=formats, default=formats[0], help=f"default: {formats[0]}")
     parser.add_argument("--output-file", type=Path, metavar="FILE", help="write the result there instead of stdout")
 
 
@@ -47,6 +51,8 @@ def new_runner(args: argparse.Namespace) -> Runner:
         raise CommandError(f"--policy {args.policy} does not go with --device {args.device}, which has policy {policy}")
     if args.device == "cuda":
         raise CommandError("--device cuda: loops run under emulation on a CPU only so far; leave the option out")
+    if args.runner == "docker":
+        return docker_runner(args.device, args.image)
     from ampfix.lab.process import ProcessRunner
 
     return ProcessRunner(args.device)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ampfix.cli import _lock
 from ampfix.cli._common import CommandError, Exit
 from ampfix.cli._lab import add_options, checked_secret, new_runner, output, show_progress
 
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
     from ampfix.lab.suite import SuiteReport
 
 
+FORMATS = ("text", "json", "junit")
+
+
 def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "suite",
         help="run the scenarios: broken, gold, repaired and reference loops",
         description="Run each scenario's broken, gold, repaired and fp32 reference loop on fresh secret seeds. Exits "
-        "with 1 where execution does not show what a scenario claims.",
+        "with 1 where execution does not show what a scenario claims, or a verdict is not the locked one.",
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="scenarios to run (default: all)")
     mode = parser.add_mutually_exclusive_group()
@@ -30,11 +34,16 @@ def add_parser(subparsers: Any) -> None:
     mode.add_argument(
         "--calibrate", action="store_true", help="measure thresholds on 64 seeds and write calibration.json"
     )
+    mode.add_argument(
+        "--update", action="store_true", help="as --validate, and write the verdicts to the lock file; named "
+        "scenarios and shards are merged into it",
+    )  # fmt: skip
     parser.add_argument(
         "--repeats", type=_positive, default=1, metavar="N", help="run everything N times on fresh secrets"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the result as a page, too")
-    add_options(parser)
+    _lock.add_options(parser)
+    add_options(parser, FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,12 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from ampfix.lab.spec import SpecError, all_specs, find
 
     secret = checked_secret(args)
+    _lock.check_options(args)
     try:
         specs = [find(name, args.scenarios_dir) for name in dict.fromkeys(args.ids)] or all_specs(args.scenarios_dir)
     except SpecError as error:
         raise CommandError(str(error)) from error
     if not specs:
         raise CommandError("no scenario found: --scenarios-dir must hold folders with a scenario.toml")
+    specs = _lock.share_of(args, specs)
     return _calibrate(args, specs) if args.calibrate else _run(args, specs, secret)
 
 
@@ -55,7 +66,7 @@ def _run(args: argparse.Namespace, specs: list[ScenarioSpec], secret: str | None
     from ampfix.lab.suite import run_suite
 
     with new_runner(args) as runner:
-        validate = [spec.id for spec in specs] if args.validate else []
+        validate = [spec.id for spec in specs] if args.validate or args.update else []
         report = run_suite(
             specs,
             runner=runner,
@@ -64,7 +75,11 @@ def _run(args: argparse.Namespace, specs: list[ScenarioSpec], secret: str | None
             secret=secret,
             on_progress=show_progress,
         )
+    if args.locked:
+        report = _lock.held_to_lock(args, report, specs)
     _write(args, report)
+    if args.update and report.ok:
+        _lock.update(args, report, specs)
     return Exit.OK if report.ok else Exit.FINDINGS
 
 
@@ -72,6 +87,10 @@ def _write(args: argparse.Namespace, report: SuiteReport) -> None:
     with output(args) as stream:
         if args.output_format == "json":
             stream.write(report.to_json() + "\n")
+        elif args.output_format == "junit":
+            from ampfix.report import suite_junit
+
+            stream.write(suite_junit.junit(report))
         else:
             from ampfix.report import suite_text
 

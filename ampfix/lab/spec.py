@@ -78,6 +78,7 @@ class ScenarioSpec(Model):
     entry: str = "loop.py"
     style: Literal["function", "script", "package"] = "function"
     kind: Literal["bug", "control", "decoy"] = "bug"
+    processes: int = Field(default=1, ge=1, le=4)
     steps: int = Field(gt=0)
     snapshot_step: int = Field(gt=0)
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
@@ -166,6 +167,8 @@ class ScenarioSpec(Model):
     def content_hash(self) -> str:
         """SHA-256 over all that a run's result depends on: the files, and how they are run. A cache key."""
         digest = hashlib.sha256(self.model_dump_json(include=_HOW_A_LOOP_RUNS).encode())
+        if self.processes > 1:  # so that the hashes of loops in one process are what they were before there were others
+            digest.update(f"processes {self.processes}".encode())
         named = {name: self._read(name) for name in self.own_files}
         for name, text in sorted((self.loop_files() | named).items()):
             digest.update(f"{name}\0{len(text)}\0{text}".encode())
@@ -212,13 +215,17 @@ def all_specs(root: Path | None = None) -> list[ScenarioSpec]:
     return [load(folder) for folder in _folders(scenarios_root(root))]
 
 
+def ids(root: Path | None = None) -> list[str]:
+    """The id of every scenario, in order. Raises SpecError."""
+    return [folder.name for folder in _folders(scenarios_root(root))]
+
+
 def find(scenario_id: str, root: Path | None = None) -> ScenarioSpec:
     """One scenario by id. Raises SpecError that names the close ones."""
-    base = scenarios_root(root)
-    known = [folder.name for folder in _folders(base)]
+    known = ids(root)
     if scenario_id not in known:
         raise SpecError(f"unknown scenario {scenario_id!r}: expected one of {', '.join(known) or '(none found)'}")
-    return load(base / scenario_id)
+    return load(scenarios_root(root) / scenario_id)
 
 
 def owner_of(path: Path, root: Path | None = None) -> str | None:

@@ -24,8 +24,14 @@ def write(report: SuiteReport, stream: TextIO) -> None:
     for scenario in report.scenarios:
         for problem in scenario.problems:
             out.print(Text.assemble((scenario.id, "bold"), ": ", (problem, "red")))
+    for change in getattr(report, "changes", ()):
+        colour = "red" if change.fails else "yellow"
+        out.print(Text.assemble((f"{change.kind} ", "bold"), (change.line, colour)))
     valid = sum(scenario.valid for scenario in report.scenarios)
-    out.print(Text(f"{valid} of {len(report.scenarios)} scenarios valid", style="green" if report.ok else "red"))
+    closing = f"{valid} of {len(report.scenarios)} scenarios valid"
+    if hasattr(report, "changes"):
+        closing += f", {sum(change.fails for change in report.changes)} changes from the lock"
+    out.print(Text(closing, style="green" if report.ok else "red"))
 
 
 def _cells(row: Row) -> list[str | Text]:
