@@ -9,8 +9,9 @@ by `update`) and add what torch does not track: what the gradients *hold*.
 """
 
 from ampfix.protocol.events import EXPLANATIONS, Event, EventKind, Outcome, Violation
-from ampfix.protocol.state import ENTRY, INITIAL, UNKNOWN_OPTIMIZER, Grad, OptimizerState, Stage, State
-from ampfix.protocol.transitions import Broken, advance, replay
+from ampfix.protocol.state import ENTRY, INITIAL, UNKNOWN_OPTIMIZER, Broken, Grad, OptimizerState, Stage, State
+from ampfix.protocol.transitions import advance, replay
+from ampfix.protocol.windows import Windows
 
 __all__ = [
     "ENTRY",
@@ -26,6 +27,7 @@ __all__ = [
     "Stage",
     "State",
     "Violation",
+    "Windows",
     "advance",
     "replay",
 ]

@@ -47,6 +47,9 @@ class Event:
         dtype its ops were seen to run in (None: that of the region it is in).
     forced: for UPDATE, a new scale is given, so that torch looks for no inf check.
     manual_scale: for BACKWARD, the loss was multiplied by hand.
+    undivided: for BACKWARD, the loss is a mean over its batch that nothing divides further.
+    discards: for ZERO_GRAD, nothing has used the gradients it clears.
+    scrubs: for EDIT_GRAD, infinities and NaN are replaced.
     """
 
     kind: EventKind
@@ -61,6 +64,9 @@ class Event:
     guarded: bool = False
     forced: bool = False
     manual_scale: bool = False
+    undivided: bool = False
+    discards: bool = False
+    scrubs: bool = False
     outcome: Outcome = Outcome.UNKNOWN
 
 
@@ -87,6 +93,9 @@ class Violation(str, Enum):
     SCALER_NEVER_SCALED = "scaler_never_scaled"
     BACKWARD_IN_AUTOCAST = "backward_in_autocast"
     FP16_WITHOUT_SCALER = "fp16_without_scaler"
+    SCRUB_WHILE_SCALED = "scrub_while_scaled"
+    WINDOW_ZEROED = "window_zeroed"
+    WINDOW_UNDIVIDED = "window_undivided"
 
 
 EXPLANATIONS: dict[Violation, str] = {
@@ -153,5 +162,17 @@ EXPLANATIONS: dict[Violation, str] = {
     ),
     Violation.FP16_WITHOUT_SCALER: (
         "the forward ran in float16 and backward starts from an unscaled loss, so small gradients underflow to zero"
+    ),
+    Violation.SCRUB_WHILE_SCALED: (
+        "infinities and NaN are wiped out of the gradients before the scaler looks for them, so the step is taken with "
+        "what is left and the scale never backs off"
+    ),
+    Violation.WINDOW_ZEROED: (
+        "gradients of a micro-batch are cleared before any step has used them, so each step sees the last micro-batch "
+        "alone"
+    ),
+    Violation.WINDOW_UNDIVIDED: (
+        "several micro-batches are accumulated and each adds its whole mean loss, so the gradient is as many times too "
+        "large"
     ),
 }

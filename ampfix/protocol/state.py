@@ -102,6 +102,15 @@ class State:
         return tuple(name for name, _ in self.optimizers)
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A violation, the event that completes it, and the optimizer it concerns."""
+
+    violation: Violation
+    event: Event
+    optimizer: str | None = None
+
+
 INITIAL = State()
 """The start of a run: nothing has happened."""
 

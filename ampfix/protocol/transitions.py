@@ -6,16 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ampfix.protocol.events import Event, EventKind, Outcome, Violation
-from ampfix.protocol.state import INITIAL, Grad, OptimizerState, Stage, State
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A violation, the event that completes it, and the optimizer it concerns."""
-
-    violation: Violation
-    event: Event
-    optimizer: str | None = None
+from ampfix.protocol.state import INITIAL, Broken, Grad, OptimizerState, Stage, State
+from ampfix.protocol.windows import Windows
 
 
 @dataclass
@@ -55,10 +47,12 @@ def advance(state: State, event: Event) -> tuple[State, tuple[Broken, ...]]:
 
 
 def replay(events: Iterable[Event], state: State = INITIAL) -> Iterator[Broken]:
-    """Run a concrete sequence of events and yield its violations in order."""
+    """Run a concrete sequence of events and yield its violations in order, those of accumulation windows too."""
+    windows = Windows()
     for event in events:
         state, broken = advance(state, event)
         yield from broken
+        yield from windows(event)
 
 
 def _on_scale(turn: _Turn) -> None:
@@ -307,13 +301,21 @@ def _while_scaled(violation: Violation) -> Callable[[_Turn], None]:
     return handle
 
 
+_edit_while_scaled = _while_scaled(Violation.EDIT_WHILE_SCALED)
+_scrub_while_scaled = _while_scaled(Violation.SCRUB_WHILE_SCALED)
+
+
+def _on_edit(turn: _Turn) -> None:
+    (_scrub_while_scaled if turn.event.scrubs else _edit_while_scaled)(turn)
+
+
 _HANDLERS: dict[EventKind, Callable[[_Turn], None]] = {
     EventKind.SCALE: _on_scale,
     EventKind.BACKWARD: _on_backward,
     EventKind.UNSCALE: _on_unscale,
     EventKind.CLIP: _while_scaled(Violation.CLIP_WHILE_SCALED),
     EventKind.READ_GRAD: _while_scaled(Violation.READ_WHILE_SCALED),
-    EventKind.EDIT_GRAD: _while_scaled(Violation.EDIT_WHILE_SCALED),
+    EventKind.EDIT_GRAD: _on_edit,
     EventKind.SCALER_STEP: _on_scaler_step,
     EventKind.OPTIMIZER_STEP: _on_optimizer_step,
     EventKind.UPDATE: _on_update,

@@ -43,7 +43,7 @@ class Rule(ABC):
     """One rule. The docstring is its page: a summary line, then ruff's headings.
 
     mentions: groups of words; the rule looks at a file where all words of one group occur. scenarios: the ids of those
-    that prove it by execution. unproven: why none can.
+    that prove it by execution. unproven: why none can. violations: what of the protocol shows the bug in a recorded run.
     """
 
     code: ClassVar[str]
@@ -53,6 +53,7 @@ class Rule(ABC):
     mentions: ClassVar[tuple[tuple[str, ...], ...]] = AMP_WORDS
     scenarios: ClassVar[tuple[str, ...]] = ()
     unproven: ClassVar[str] = ""
+    violations: ClassVar[tuple[Violation, ...]] = ()
     VALID: ClassVar[tuple[str, ...]] = ()
     INVALID: ClassVar[tuple[Invalid, ...]] = ()
 
@@ -109,8 +110,6 @@ class NodeRule(Rule):
 
 class ProtocolRule(Rule):
     """A rule about the order of events: it names the protocol's violations and words them."""
-
-    violations: ClassVar[tuple[Violation, ...]]
 
     def check(self, source: Source) -> Iterator[Finding]:
         for occurrence in self.among(source.occurrences):

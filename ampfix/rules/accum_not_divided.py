@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
+from ampfix.protocol import Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
@@ -58,6 +59,7 @@ class AccumNotDivided(Rule):
 
     code, name, severity = "AMP115", "accum-not-divided", Severity.WARNING
     fix = Applicability.UNSAFE
+    violations = (Violation.WINDOW_UNDIVIDED,)
     scenarios = ("accumulation-not-divided",)
     mentions = AMP_WORDS
 

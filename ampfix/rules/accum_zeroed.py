@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Do, Source
-from ampfix.protocol import EventKind
+from ampfix.protocol import EventKind, Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, Invalid, Rule
@@ -54,6 +54,7 @@ class AccumZeroed(Rule):
 
     code, name, severity = "AMP116", "accum-zeroed", Severity.ERROR
     fix = Applicability.SAFE
+    violations = (Violation.WINDOW_ZEROED,)
     scenarios = ("accumulation-zeroed",)
     mentions = AMP_WORDS
 

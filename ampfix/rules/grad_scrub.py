@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Do, Routine, Source
 from ampfix.program.tree import walk
-from ampfix.protocol import EventKind
+from ampfix.protocol import EventKind, Violation
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 
@@ -51,6 +51,7 @@ class GradScrub(Rule):
 
     code, name, severity = "AMP117", "grad-scrub", Severity.ERROR
     fix = Applicability.UNSAFE
+    violations = (Violation.SCRUB_WHILE_SCALED,)
     scenarios = ("gradients-scrubbed",)
     mentions = tuple((".scale(", "grad", word) for word in ("nan_to_num", "isnan", "isfinite", "isinf"))
 

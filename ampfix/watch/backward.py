@@ -7,6 +7,7 @@ marked; a hook on it tells that a backward went through it, and the graph above 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,20 @@ from ampfix.watch.journal import Journal
 from ampfix.watch.optimizers import OptimizerObserver
 from ampfix.watch.patches import Patches
 from ampfix.watch.scalers import MARK, ScalerObserver
+from ampfix.watch.usage import GradientUse
 
 _MAX_NODES = 4096  # of a graph that are looked at
 _SUSPECT = {Grad.UNSCALED, Grad.STALE, Grad.FORGOTTEN, Grad.MIXED, Grad.SCALED}
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """What the graph behind a loss tells. mixed: part of it goes around the scaler. half: float16 without a scaler."""
+
+    mixed: bool
+    half: bool
+    scaled_by_hand: bool
+    whole_mean: bool
 
 
 class BackwardObserver:
@@ -29,9 +41,15 @@ class BackwardObserver:
     hand."""
 
     def __init__(
-        self, journal: Journal, scalers: ScalerObserver, optimizers: OptimizerObserver, oracle: ClipOracle
+        self,
+        journal: Journal,
+        scalers: ScalerObserver,
+        optimizers: OptimizerObserver,
+        oracle: ClipOracle,
+        use: GradientUse,
     ) -> None:
         self._journal = journal
+        self._use = use
         self._scalers = scalers
         self._optimizers = optimizers
         self._oracle = oracle
@@ -43,6 +61,7 @@ class BackwardObserver:
     def _run(self, original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._running or not kwargs.get("accumulate_grad"):  # autograd.grad, or a checkpoint's inner backward
             return original(outputs, *args, **kwargs)
+        self._use.close()
         self._optimizers.find_older()
         place = self._journal.locate()
         self._clear_by_hand(place)
@@ -50,6 +69,7 @@ class BackwardObserver:
         mixed = self._passes_around_scale(outputs)
         half = not mixed and self._needs_scale() and _holds_float16(outputs)
         by_hand = half and _is_multiple(outputs)
+        whole = all(_is_whole_mean(output.grad_fn) for output in outputs if isinstance(output, torch.Tensor))
         self._scalers.seen_in_backward.clear()
         self._running = True
         try:
@@ -59,26 +79,33 @@ class BackwardObserver:
             after = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
             received = tuple(sorted(name for name in after if after[name] != before.get(name, (0, 0))))
             if received:
-                self._write(place, outputs, received, mixed, half, by_hand)
+                self._write(place, outputs, received, _Loss(mixed, half, by_hand, whole))
+                if not self._optimizers.stepping:
+                    self._use.open(received)
 
     def _write(
         self,
         place: tuple[str, int],
         outputs: Any,
         received: tuple[str, ...],
-        mixed: bool,
-        half: bool,
-        by_hand: bool,
+        loss: _Loss,
     ) -> None:
         scalers: list[str] = sorted(self._scalers.seen_in_backward)
         if not scalers and len(outputs) == 1:
             self._journal.saw_loss(outputs[0])
-        if half and not scalers:
+        if loss.half and not scalers:
             self._journal.emit(EventKind.FORWARD, place, dtype="float16")
         for scaler in scalers:
-            self._journal.emit(EventKind.BACKWARD, place, scaler=scaler, optimizers=received)
-        if mixed or not scalers:
-            self._journal.emit(EventKind.BACKWARD, place, optimizers=received, manual_scale=by_hand)
+            self._journal.emit(EventKind.BACKWARD, place, scaler=scaler, optimizers=received, undivided=loss.whole_mean)
+        if loss.mixed or not scalers:
+            self._journal.emit(
+                EventKind.BACKWARD,
+                place,
+                optimizers=received,
+                manual_scale=loss.scaled_by_hand,
+                undivided=loss.whole_mean,
+            )
+        self._journal.received(received)
         self._oracle.forget(received)
 
     def _clear_by_hand(self, place: tuple[str, int]) -> None:
@@ -90,7 +117,7 @@ class BackwardObserver:
         for name, optimizer in list(self._journal.optimizers.live()):
             now = state.of(name)
             if now.grad in _SUSPECT and (gradients.none(optimizer) if now.carries_scale else gradients.zero(optimizer)):
-                self._journal.emit(EventKind.ZERO_GRAD, place, optimizers=(name,))
+                self._journal.cleared((name,), place)
 
     def _needs_scale(self) -> bool:
         return not self._journal.state.scaled and self._journal.saw_float16_region
@@ -130,6 +157,22 @@ def _is_multiple(outputs: tuple[torch.Tensor, ...]) -> bool:
     factor = node._saved_other if node.next_functions[0][0] is not None else node._saved_self
     with _disable_current_modes():  # a dispatch mode is handed a number where the graph saved one
         return isinstance(factor, torch.Tensor) and factor.numel() == 1 and float(factor) > 1
+
+
+_MEAN = 1  # torch.nn._reduction's number for "mean"
+_SUMMANDS = 8
+
+
+def _is_whole_mean(node: Any, depth: int = _SUMMANDS) -> bool:
+    """Whether a loss is a mean over its batch, or a sum of such, with nothing but the scaler's factor on it."""
+    while node is not None and (MARK in node.metadata or node.name() == "ToCopyBackward0"):
+        node = next((below for below, _ in node.next_functions if below is not None), None)
+    if node is None or depth == 0:
+        return False
+    if node.name() == "AddBackward0":
+        below = [following for following, _ in node.next_functions]
+        return all(following is not None and _is_whole_mean(following, depth - 1) for following in below)
+    return node.name() == "MeanBackward0" or getattr(node, "_saved_reduction", None) == _MEAN
 
 
 def _graph(outputs: Iterable[torch.Tensor], stop: Callable[[Any], bool]) -> Iterable[Any]:

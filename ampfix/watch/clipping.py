@@ -23,6 +23,7 @@ from ampfix.protocol import EventKind
 from ampfix.watch import gradients
 from ampfix.watch.journal import Journal
 from ampfix.watch.patches import Patches
+from ampfix.watch.usage import GradientUse
 
 TOLERANCE = 0.05
 """Correct loops stay within rounding of fp32 (below 1e-3); a clip on scaled gradients is off by the scale."""
@@ -129,9 +130,10 @@ def _fused_scale(optimizer: Any) -> float:
 class ClipObserver:
     """Writes CLIP, and READ_GRAD where only the norm is taken."""
 
-    def __init__(self, journal: Journal, oracle: ClipOracle) -> None:
+    def __init__(self, journal: Journal, oracle: ClipOracle, use: GradientUse) -> None:
         self._journal = journal
         self._oracle = oracle
+        self._use = use
         self._inside = False
 
     def install(self, patches: Patches) -> None:
@@ -195,7 +197,8 @@ class ClipObserver:
     def _call(self, original: Callable[..., Any], *args: Any, **more: Any) -> Any:
         outer, self._inside = self._inside, True
         try:
-            return original(*args, **more)
+            with self._use.paused():
+                return original(*args, **more)
         finally:
             self._inside = outer
 

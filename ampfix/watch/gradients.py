@@ -34,6 +34,11 @@ def fingerprint(optimizer: Any) -> tuple[int, int]:
     return total, identity
 
 
+def versions(optimizer: Any) -> int:
+    """Changes whenever a weight of the optimizer is written to."""
+    return sum(parameter._version for parameter in parameters_of(optimizer))
+
+
 @torch.no_grad()
 def norm(gradients: list[torch.Tensor], norm_type: float = 2.0) -> float:
     """The norm of all gradients taken as one vector, in float32 (0.0 where there are none)."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ampfix.protocol import Broken, Event, EventKind, Outcome, State
+from ampfix.watch import gradients
 from ampfix.watch.facts import Range, StepFacts, Thinned
 from ampfix.watch.judge import Judge
 from ampfix.watch.names import Names
 from ampfix.watch.position import Locator
 
 _MAX_BROKEN = 256  # distinct (violation, place) pairs kept; a loop has a few at most
+_USES = frozenset({EventKind.UNSCALE, EventKind.OPTIMIZER_STEP, EventKind.ZERO_GRAD, EventKind.UPDATE})
 _OUTCOMES = {True: Outcome.APPLIED, False: Outcome.SKIPPED, None: Outcome.UNKNOWN}
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass
@@ -70,6 +76,8 @@ class Journal:
         self._pending_losses: list[tuple[Any, float]] = []
         self._broken: dict[tuple[Any, ...], Occurrence] = {}
         self.events = 0
+        self._unused: dict[str, int] = {}  # the weights' versions at the last backward
+        self.before_use: Callable[[], None] = _nothing  # called before gradients are unscaled, stepped on or cleared
 
     @property
     def state(self) -> State:
@@ -78,12 +86,30 @@ class Journal:
 
     def emit(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
         """Write one event. `place` saves looking for the user's frame again."""
+        if kind in _USES:
+            self.before_use()
         step = self.scaler_step
         if step is not None and not step.written:
             self._write_scaler_step(step, True)
         if step is not None and kind is EventKind.BACKWARD:
             step.gradients_arrived = True
         self._write(kind, place, **fields)
+
+    def received(self, optimizers: Iterable[str]) -> None:
+        """A backward has put gradients there: note how the weights stand."""
+        for name, optimizer in self.optimizers.live():
+            if name in optimizers:
+                self._unused[name] = gradients.versions(optimizer)
+
+    def cleared(self, optimizers: tuple[str, ...], place: tuple[str, int] | None = None) -> None:
+        """Write ZERO_GRAD. Gradients that no weight has changed since were of no use."""
+        unused = {name: self._unused.pop(name, None) for name in optimizers}
+        wasted = [
+            gradients.versions(optimizer) == unused[name]
+            for name, optimizer in self.optimizers.live()
+            if unused.get(name) is not None
+        ]
+        self.emit(EventKind.ZERO_GRAD, place, optimizers=optimizers, discards=bool(wasted) and all(wasted))
 
     def _write(self, kind: EventKind, place: tuple[str, int] | None = None, **fields: Any) -> None:
         path, line = place or self.locate()
@@ -111,6 +137,7 @@ class Journal:
         self._write(EventKind.SCALER_STEP, scaler=step.scaler, optimizers=(step.optimizer,), outcome=_OUTCOMES[applied])
 
     def open_scaler_step(self, step: ScalerStep) -> ScalerStep:
+        self.before_use()
         self.scaler_step = step
         self.scales.add(self.attempts, step.scale)
         return step
@@ -142,6 +169,7 @@ class Journal:
         self.steps.append(StepFacts(attempt, optimizer, applied, scale, self.grad_norm, self._loss, path, line))
         self.grad_norm = None
         self.attempts += 1
+        self._unused.pop(optimizer, None)
         self._on_attempt(attempt, applied)
 
     def saw_loss(self, loss: Any, divisor: float = 1.0) -> None:

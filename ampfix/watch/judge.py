@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ampfix.protocol import INITIAL, Broken, Event, State, advance
+from ampfix.protocol import INITIAL, Broken, Event, State, Windows, advance
 
 _MOST_STATES = 1024
 
@@ -16,10 +16,14 @@ class Judge:
     def __init__(self) -> None:
         self.state = INITIAL
         self._states: dict[State, State] = {INITIAL: INITIAL}  # one object per value, so that ids are keys
+        self._windows = Windows()
         self._clean: dict[tuple[Any, ...], State] = {}
 
     def __call__(self, event: Event) -> tuple[Broken, ...]:
         """What the event violates."""
+        return (*self._advance(event), *self._windows(event))
+
+    def _advance(self, event: Event) -> tuple[Broken, ...]:
         key = (
             id(self.state),
             event.kind,
@@ -31,6 +35,7 @@ class Judge:
             event.guarded,
             event.forced,
             event.manual_scale,
+            event.scrubs,
         )
         known = self._clean.get(key)
         if known is not None:

@@ -62,6 +62,11 @@ class OptimizerObserver:
         ):
             patches.on_undo(handle.remove)
 
+    @property
+    def stepping(self) -> bool:
+        """Whether an optimizer's step is running, which may read gradients of a closure's backward."""
+        return bool(self._running)
+
     def find_older(self) -> None:
         """Look once for optimizers made before the recording, where there must be some: a search takes 0.1 s."""
         journal = self._journal
@@ -86,6 +91,8 @@ class OptimizerObserver:
             if journal.scaler_step is not None:
                 journal.scaler_step.ran = True
             return
+        if journal.scaler_step is None:
+            journal.before_use()
         journal.grad_norm = self._oracle.before_step(name, optimizer)
         if journal.scaler_step is None:
             journal.emit(EventKind.OPTIMIZER_STEP, optimizers=(name,))
@@ -117,7 +124,7 @@ class OptimizerObserver:
 
     def _zero_grad(self, original: Callable[..., Any], optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(optimizer, *args, **kwargs)
-        self._journal.emit(EventKind.ZERO_GRAD, optimizers=(name_optimizer(self._journal, optimizer),))
+        self._journal.cleared((name_optimizer(self._journal, optimizer),))
         return result
 
     def _module_zero_grad(self, original: Callable[..., Any], module: Any, *args: Any, **kwargs: Any) -> Any:
@@ -129,7 +136,7 @@ class OptimizerObserver:
             if all(id(parameter) in held for parameter in gradients.parameters_of(optimizer))
         )
         if cleared:
-            self._journal.emit(EventKind.ZERO_GRAD, optimizers=cleared)
+            self._journal.cleared(cleared)
         return result
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 
 import torch
 
@@ -25,17 +25,31 @@ class Locator:
 
     def __call__(self) -> tuple[str, int]:
         """(path, line), or ("", 0) where no frame of the user's is on the stack."""
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            code = frame.f_code
-            try:
-                path = self._known[code]
-            except KeyError:
-                path = self._known[code] = self._place(code.co_filename)
+            path = self._path_of(frame.f_code)
             if path is not None:
                 return path, frame.f_lineno
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return "", 0
+
+    def code(self) -> CodeType | None:
+        """The user's function that runs now."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not self.is_users(frame.f_code):
+            frame = frame.f_back
+        return None if frame is None else frame.f_code
+
+    def is_users(self, code: CodeType) -> bool:
+        """Whether a function is the user's."""
+        return self._path_of(code) is not None
+
+    def _path_of(self, code: CodeType) -> str | None:
+        try:
+            return self._known[code]
+        except KeyError:
+            path = self._known[code] = self._place(code.co_filename)
+            return path
 
     def _place(self, filename: str) -> str | None:
         if filename.startswith("<"):

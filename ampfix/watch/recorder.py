@@ -19,6 +19,7 @@ from ampfix.watch.patches import Patches
 from ampfix.watch.position import Locator
 from ampfix.watch.regions import RegionObserver
 from ampfix.watch.scalers import ScalerObserver
+from ampfix.watch.usage import GradientUse
 
 
 def _ignore(*_: Any) -> None:
@@ -56,13 +57,15 @@ class Recorder:
         self._entered = True
         journal, oracle, patches = self.journal, self._oracle, self._patches
         scalers = ScalerObserver(journal)
+        use = GradientUse(journal)
         optimizers = OptimizerObserver(journal, oracle)
         observers = (
-            RegionObserver(journal),
+            RegionObserver(journal, use),
             scalers,
             optimizers,
-            BackwardObserver(journal, scalers, optimizers, oracle),
-            ClipObserver(journal, oracle),
+            BackwardObserver(journal, scalers, optimizers, oracle, use),
+            ClipObserver(journal, oracle, use),
+            use,
             SchedulerObserver(journal),
             CheckpointObserver(journal),
         )

@@ -111,6 +111,9 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "guarded": _flag,
     "forced": _flag,
     "manual_scale": _flag,
+    "undivided": _flag,
+    "discards": _flag,
+    "scrubs": _flag,
     "outcome": _outcome,
 }
 _OPTIONAL = tuple(field for field in dataclasses.fields(Event) if field.name != "kind")

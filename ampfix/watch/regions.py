@@ -12,13 +12,15 @@ from torch.amp.autocast_mode import autocast
 from ampfix.protocol import EventKind
 from ampfix.watch.journal import Journal
 from ampfix.watch.patches import Patches
+from ampfix.watch.usage import GradientUse
 
 
 class RegionObserver:
     """Writes AUTOCAST_ENTER and AUTOCAST_EXIT of the thread that records; autocast's state is each thread's own."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, use: GradientUse) -> None:
         self._journal = journal
+        self._use = use
         self._thread = threading.get_ident()
 
     def install(self, patches: Patches) -> None:
@@ -30,6 +32,7 @@ class RegionObserver:
         if threading.get_ident() == self._thread:
             dtype = str(region.fast_dtype).removeprefix("torch.") if region._enabled else None
             self._journal.saw_float16_region |= dtype == "float16" and torch.is_grad_enabled()
+            self._use.close()  # a forward begins: what it calls has nothing to do with gradients
             self._journal.emit(EventKind.AUTOCAST_ENTER, dtype=dtype)
         return result
 

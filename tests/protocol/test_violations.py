@@ -65,11 +65,18 @@ _REGION = _event(EventKind.AUTOCAST_ENTER, dtype="float16")
 _LEAVE, _FORWARD = _event(EventKind.AUTOCAST_EXIT), _event(EventKind.FORWARD)
 _PLAIN_BACKWARD = _event(EventKind.BACKWARD, optimizers=(O,))
 _SCHEDULE = _event(EventKind.SCHEDULER_STEP, optimizers=(O,))
+_UPDATE = _event(EventKind.UPDATE, scaler=S)
+_CLEARED = _event(EventKind.ZERO_GRAD, optimizers=(O,))
+_WASTED = [*_SCALED, _event(EventKind.ZERO_GRAD, optimizers=(O,), discards=True)]
+_WHOLE = [_REGION, _LEAVE, _event(EventKind.BACKWARD, scaler=S, optimizers=(O,), undivided=True)]
 
 NOT_IN_THE_WEIGHTS: dict[Violation, Body] = {
     Violation.READ_WHILE_SCALED: [*_SCALED, _event(EventKind.READ_GRAD, optimizers=(O,))],
     Violation.SCHEDULER_ON_SKIPPED_STEP: [*_SCALED, _ATTEMPT, _SCHEDULE],
     Violation.BACKWARD_IN_AUTOCAST: [_REGION, *_SCALED],
+    Violation.SCRUB_WHILE_SCALED: [*_SCALED, _event(EventKind.EDIT_GRAD, optimizers=(O,), scrubs=True)],
+    Violation.WINDOW_ZEROED: [*_WASTED, *_SCALED, _ATTEMPT, _UPDATE, *_WASTED, *_SCALED, _ATTEMPT],
+    Violation.WINDOW_UNDIVIDED: [_SCALED[0], *_WHOLE, *_WHOLE, _ATTEMPT, _UPDATE, _CLEARED, *_WHOLE, *_WHOLE, _ATTEMPT],
     Violation.FP16_WITHOUT_SCALER: [_REGION, _FORWARD, _LEAVE, _PLAIN_BACKWARD],
 }
 
