@@ -52,7 +52,7 @@ def _candidates(groups: tuple[Group, ...]) -> Iterator[frozenset[Feature]]:
     if sys.platform != "linux":
         yield frozenset({Feature.RLIMITS})
         return
-    kernel = _ALWAYS_ON_LINUX | _filters()
+    kernel = _ALWAYS_ON_LINUX | _filters() | _surroundings()
     root = os.geteuid() == 0
     namespaces = _NAMESPACES | {Feature.UID if root else Feature.USER}
     tree = frozenset({Feature.SUBREAPER})
@@ -63,12 +63,17 @@ def _candidates(groups: tuple[Group, ...]) -> Iterator[frozenset[Feature]]:
         yield kernel | limits | namespaces - {Feature.PROC}
     for limits in dict.fromkeys((reached(groups), frozenset())):
         yield kernel | limits | tree
-    yield _ALWAYS_ON_LINUX | {Feature.SUBREAPER}
+    yield _ALWAYS_ON_LINUX | {Feature.SUBREAPER} | _surroundings()
 
 
 def _filters() -> frozenset[Feature]:
     found = {Feature.SECCOMP} if filters.seccomp_supported() else set()
     return frozenset(found | ({Feature.LANDLOCK} if filters.landlock_abi() > 0 else set()))
+
+
+def _surroundings() -> set[Feature]:
+    """What holds this whole server: the container that a runner made for it, and says so."""
+    return {Feature.CONTAINER} if os.environ.get("AMPFIX_CONTAINER") == "1" else set()
 
 
 def _others_can_reach(path: Path) -> bool:

@@ -55,7 +55,7 @@ class Outcome(enum.Enum):
 
 
 class Feature(str, enum.Enum):
-    """One layer of the jail. A level lists those it reached."""
+    """One layer of the jail. A level lists those it reached; CONTAINER is what already holds the server itself."""
 
     MOUNT = "mount_namespace"
     PID = "pid_namespace"
@@ -71,20 +71,24 @@ class Feature(str, enum.Enum):
     SUBREAPER = "subreaper"
     NO_NEW_PRIVS = "no_new_privs"
     RLIMITS = "rlimits"
+    CONTAINER = "container"
 
 
 # What stays open where a layer is missing. The first feature of each row that was reached closes it.
 _OPEN_WITHOUT: tuple[tuple[tuple[Feature, ...], str], ...] = (
-    ((Feature.MOUNT, Feature.LANDLOCK), "host files that the user may read or write"),
-    ((Feature.PID, Feature.SUBREAPER), "a daemon that leaves its session outlives the run"),
-    ((Feature.PID,), "a daemon outlives the run if its supervisor is killed"),
+    ((Feature.MOUNT, Feature.LANDLOCK, Feature.CONTAINER), "host files that the user may read or write"),
+    ((Feature.PID, Feature.SUBREAPER, Feature.CONTAINER), "a daemon that leaves its session outlives the run"),
+    ((Feature.PID, Feature.CONTAINER), "a daemon outlives the run if its supervisor is killed"),
     ((Feature.PID, Feature.UID, Feature.LANDLOCK), "signals to other processes of the user"),
-    ((Feature.NET,), "the host's network"),
-    ((Feature.IPC,), "System V shared memory of the user"),
-    ((Feature.CGROUP_MEMORY,), "memory is limited per process, not in total"),
-    ((Feature.CGROUP_PIDS, Feature.UID, Feature.USER), "the process limit counts the user's other processes"),
-    ((Feature.MOUNT,), "disk use is limited per file, not in total"),
-    ((Feature.SECCOMP,), "rarely used system calls of the kernel"),
+    ((Feature.NET, Feature.CONTAINER), "the host's network"),
+    ((Feature.IPC, Feature.CONTAINER), "System V shared memory of the user"),
+    ((Feature.CGROUP_MEMORY, Feature.CONTAINER), "memory is limited per process, not in total"),
+    (
+        (Feature.CGROUP_PIDS, Feature.UID, Feature.USER, Feature.CONTAINER),
+        "the process limit counts the user's other processes",
+    ),
+    ((Feature.MOUNT, Feature.CONTAINER), "disk use is limited per file, not in total"),
+    ((Feature.SECCOMP, Feature.CONTAINER), "rarely used system calls of the kernel"),
 )
 
 

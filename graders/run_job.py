@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +40,14 @@ def run(answer: str, inputs: str, out: str, loop: dict[str, Any], limits: dict[s
 
 
 def probe_level() -> dict[str, Any]:
-    """The isolation that runs on this machine get."""
-    return describe(jail.probe())
+    """The isolation that runs on this machine get, and the versions that they run with."""
+    versions = {"python": platform.python_version(), "torch": importlib.metadata.version("torch")}
+    return describe(jail.probe()) | {"versions": versions}
 
 
 def describe(level: IsolationLevel) -> dict[str, Any]:
-    return {"name": level.name, "undefended": list(level.undefended)}
+    features = sorted(feature.value for feature in level.features)
+    return {"name": level.name, "undefended": list(level.undefended), "features": features}
 
 
 def _view(answer: str, inputs: str) -> View:

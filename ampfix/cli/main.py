@@ -21,6 +21,7 @@ COMMANDS = {
     "suite": "run the scenarios: broken, gold, repaired and reference loops",
     "grade": "run an answer to a scenario and judge it",
     "doctor": "show what this machine can run, and how to get what is missing",
+    "image": "build the container image of --runner docker",
 }
 
 

@@ -15,8 +15,8 @@ from ampfix.lab.session import Session
 from ampfix.lab.submission import InvalidAnswer
 from ampfix.lab.verdict import Check, CheckStatus, Decision, Figures, Isolation, Trust, Verdict, decide
 
-STRONG = "namespaces"
-"""The isolation level whose jail keeps a submission away from the judge; on a weaker one nothing is attested."""
+STRONG = frozenset({"namespaces", "container+namespaces", "container"})
+"""The isolation levels that keep a submission away from the judge; on a weaker one nothing is attested."""
 
 _NOT_RUN = Isolation(level="none")
 _NOT_ASKED_OF_FP32 = frozenset({"not_fp32", "half_precision"})
@@ -48,7 +48,7 @@ def rejected(session: Session, answer: InvalidAnswer) -> Verdict:
 
 
 def _on_checks(session: Session, sha256: str, runs: Paired, checks: Sequence[Check]) -> Verdict:
-    if any(run.isolation.level != STRONG for run in runs.answer):
+    if any(run.isolation.level not in STRONG for run in runs.answer):
         checks = [one.model_copy(update={"source": Trust.SELF_REPORTED}) for one in checks]
     decision = decide(checks)
     return _verdict(
@@ -82,7 +82,7 @@ def _verdict(session: Session, sha256: str, decision: Decision, **circumstances:
         policy=session.bench.runner.policy,
         device=session.bench.runner.device,
         secret=session.secret,
-        versions=versions(),
+        versions=versions() | session.bench.runner.versions(),
         **circumstances,
     )
 

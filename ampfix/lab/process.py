@@ -8,7 +8,7 @@ from typing import Any
 
 from ampfix.lab.causes import InfraError
 from ampfix.lab.runner import Execution, Inputs, Precision, Runner
-from ampfix.lab.server import Server
+from ampfix.lab.server import Server, SubmissionServer
 from ampfix.lab.spec import TASK_FILE, LimitsSpec, ScenarioSpec
 from ampfix.lab.verdict import Isolation
 
@@ -22,12 +22,15 @@ _SCRATCH_BYTES = 256 * _MIB
 
 
 class ProcessRunner(Runner):
-    """Runs loops on this machine. device: "cpu" (CUDA emulated) or "cuda"."""
+    """Runs loops on this machine. device: "cpu" (CUDA emulated) or "cuda".
 
-    def __init__(self, device: str = "cpu") -> None:
+    submissions: where the loops run; a server of this machine's own unless given, closed with the runner.
+    """
+
+    def __init__(self, device: str = "cpu", submissions: SubmissionServer | None = None) -> None:
         self.device = device
         self.policy = "cuda" if device == "cpu" else "native"
-        self._submissions = Server("submission")
+        self._submissions = submissions or Server("submission")
         self._judge = Server("judge")
 
     def prepare(self, spec: ScenarioSpec, seed: int, folder: Path) -> Inputs:

@@ -68,6 +68,10 @@ class Runner(ABC):
     def isolation(self) -> Isolation:
         """What holds a submission on this machine."""
 
+    def versions(self) -> dict[str, str]:
+        """What runs depend on, where it is not what this process itself has."""
+        return {}
+
     @abstractmethod
     def close(self) -> None:
         """End every process and leave nothing behind."""

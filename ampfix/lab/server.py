@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import ampfix
 from ampfix import assets
@@ -25,6 +25,16 @@ _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 5.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 _BOOT = "import sys; sys.path[:0] = {paths!r}; from graders import serve; serve.main()"
+
+
+class SubmissionServer(Protocol):
+    """What has jobs done near the submissions: `Server` on this machine, or one in containers."""
+
+    def start(self) -> None: ...
+
+    def call(self, job: str, arguments: dict[str, Any], timeout_s: float) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 class Server:

@@ -10,7 +10,7 @@ from .modules import ROOT, imports, module_name, python_files
 
 # From the ground up. A package may import those of lower rows.
 LAYERS = (
-    {"", "assets", "atomic", "extras"},
+    {"", "assets", "atomic", "extras", "parcel"},
     {"findings", "protocol"},
     {"program"},
     {"rules"},
@@ -25,8 +25,8 @@ RANK = {package: rank for rank, row in enumerate(LAYERS) for package in row}
 # Inside a row: a repair is applied until check finds nothing more.
 SIDEWAYS = {("codemods", "lint")}
 
-# The package itself, for its folder and version.
-GRADERS_MAY_IMPORT = {"", "protocol", "watch", "emulate"}
+# The package itself, for its folder and version; parcel, since both ends of a stream must speak alike.
+GRADERS_MAY_IMPORT = {"", "parcel", "protocol", "watch", "emulate"}
 
 
 def package_of(module: str) -> str:
