@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ampfix-installed
 OUT := demo-output
 RECBOLE := recbole==1.2.1
-ENGINES := docker or ray or browser or corpus or cuda or fuzz
+ENGINES := docker or ray or browser or corpus or cuda or fuzz or stress
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -115,10 +115,15 @@ def _cell(level: IsolationLevel, job: Job, scratch: str, lease: Lease) -> Cell:
         level=level,
         identity=identity,
         process_limit=job.limits.processes + _uncounted_tasks(level),
-        address_space=None if Feature.CGROUP_MEMORY in level else _address_space(job.limits),
+        address_space=_address_space(job.limits) if _bounds_address_space(level, job.view) else None,
         located=located,
         cgroup_fds=lease.join_fds,
     )
+
+
+def _bounds_address_space(level: IsolationLevel, view: View) -> bool:
+    """CUDA reserves address space by the hundred gigabytes, so a run with a GPU is left without this limit."""
+    return Feature.CGROUP_MEMORY not in level and not view.devices
 
 
 def _address_space(limits: Limits) -> int:
@@ -195,7 +200,9 @@ def _report(watch: Watch, level: IsolationLevel, init_status: int, oom_kills: in
         note = f"; {oom_kills} of its processes were killed for memory" if oom_kills else ""
         return Report(watch.cause, None, None, wall_s, level, watch.detail + note, output)
     if watch.wait_status is None:
-        cause = Outcome.SETUP_FAILED if watch.started is None else Outcome.KILLED_BY_SIGNAL
+        # Nothing inside a PID namespace can kill its first process, save by taking memory that is not its own alone.
+        from_outside = watch.started is None or {Feature.PID, Feature.CGROUP_MEMORY} <= level.features
+        cause = Outcome.SETUP_FAILED if from_outside else Outcome.KILLED_BY_SIGNAL
         detail = f"the jail's first process ended with status {init_status}"
         return Report(cause, None, None, wall_s, level, detail, output)
     code = os.waitstatus_to_exitcode(watch.wait_status)

@@ -29,14 +29,16 @@ _DONE = object()
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--role", choices=sorted(_ROLES), required=True)
-    jobs = _ROLES[parser.parse_args().role]()
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    args = parser.parse_args()
+    jobs = _ROLES[args.role](args.device)
     os.umask(0o022)  # what a job writes is shown in the jail, to another user
     gc.collect()
     gc.freeze()  # children then share the pages of everything imported so far
     Server(jobs).serve()
 
 
-def _submission_jobs() -> Mapping[str, Job]:
+def _submission_jobs(device: str) -> Mapping[str, Job]:
     import torch
     import torch._dynamo
 
@@ -46,24 +48,34 @@ def _submission_jobs() -> Mapping[str, Job]:
 
     jail.probe()  # remembered, so that no child has to find out again
 
+    if device == "cpu":
+        _warm_up()
+    return {"run": run_job.run, "probe": run_job.probe_level}
+
+
+def _warm_up() -> None:
+    """Not where a GPU is used: an optimizer's step asks CUDA for its state, and CUDA does not survive the fork."""
+    import torch
+
+    from ampfix.emulate import cuda
+
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     torch.optim.SGD([parameter], lr=0.1).step()  # the first step imports what every later one needs
     with cuda():
         pass  # builds the autocast kernels, which children inherit
-    return {"run": run_job.run, "probe": run_job.probe_level}
 
 
-def _judge_jobs() -> Mapping[str, Job]:
+def _judge_jobs(_device: str) -> Mapping[str, Job]:
     import torch
 
     torch.set_num_threads(1)
-    from graders import judge
+    from graders import gpu, judge
 
-    return {"prepare": judge.prepare, "judge": judge.judge}
+    return {"prepare": judge.prepare, "judge": judge.judge, "describe_gpu": gpu.describe}
 
 
-_ROLES: dict[str, Callable[[], Mapping[str, Job]]] = {"submission": _submission_jobs, "judge": _judge_jobs}
+_ROLES: dict[str, Callable[[str], Mapping[str, Job]]] = {"submission": _submission_jobs, "judge": _judge_jobs}
 
 
 class Server:
@@ -126,9 +138,13 @@ class Server:
             try:
                 reply = {"ok": True, "result": self._jobs[request["job"]](**request["arguments"])}
             except Exception as error:
-                reply = {"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-            Path(request["reply"]).write_text(json.dumps(reply), encoding="utf-8")
-            code = 0
+                reply = {
+                    "ok": False,
+                    "error": f"{type(error).__name__}: {error}",
+                    "errno": error.errno if isinstance(error, OSError) else None,
+                    "traceback": traceback.format_exc(),
+                }
+            code = _write(Path(request["reply"]), json.dumps(reply))
         finally:
             os._exit(code)
 
@@ -154,6 +170,15 @@ class Server:
     def _say(self, message: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
+
+
+def _write(path: Path, text: str) -> int:
+    """0, or the system's error number, which as an exit code says what a reply cannot on a disk that is full."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return error.errno or 1
+    return 0
 
 
 if __name__ == "__main__":

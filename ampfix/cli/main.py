@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -75,6 +76,9 @@ def _internal_error(error: Exception) -> int:
     missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
     if missing in EXTRAS:
         print_error(f"{missing} is not installed, and this command needs it: {remedy(missing)}")
+        return Exit.ERROR
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        print_error(f"{error.filename or 'output'}: {error.strerror}: free some, or let TMPDIR name another folder")
         return Exit.ERROR
     if os.environ.get(DEBUG_VARIABLE):
         sys.excepthook(type(error), error, error.__traceback__)

@@ -80,6 +80,13 @@ def _run(args: argparse.Namespace, specs: list[ScenarioSpec], secret: str | None
     _write(args, report)
     if args.update and report.ok:
         _lock.update(args, report, specs)
+    return _exit_code(report)
+
+
+def _exit_code(report: SuiteReport) -> int:
+    verdicts = (judged.verdict for scenario in report.scenarios for judged in scenario.verdicts)
+    if not report.ok and any(verdict.status.value == "infra_error" for verdict in verdicts):
+        return Exit.ERROR
     return Exit.OK if report.ok else Exit.FINDINGS
 
 

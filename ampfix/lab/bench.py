@@ -16,7 +16,7 @@ from typing import TypeVar
 from ampfix.lab.causes import InfraError
 from ampfix.lab.measurement import Measurement, measure
 from ampfix.lab.runner import Execution, Inputs, Precision, Runner
-from ampfix.lab.scratch import scratch_folder
+from ampfix.lab.scratch import is_full, scratch_folder
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.submission import sha256_of
 
@@ -139,8 +139,17 @@ def write_files(folder: Path, files: Files) -> None:
 def _retried(job: Callable[[], T]) -> T:
     """Do a job, and once more where a fault of the lab's own that may pass ended it."""
     try:
-        return job()
+        return _with_room(job)
     except InfraError as error:
         if not error.cause.retry:
             raise
-    return job()
+    return _with_room(job)
+
+
+def _with_room(job: Callable[[], T]) -> T:
+    try:
+        return job()
+    except OSError as error:
+        if not is_full(error.errno):
+            raise
+        raise InfraError("no_space", f"{error.filename or 'a temporary file'}: {error.strerror}") from error

@@ -88,6 +88,7 @@ _TABLE = (
     _infra("job_died", "a job's own process ended without a reply"),
     _infra("job_failed", "the scenario's task or the lab's own code raised"),
     _infra("jail_setup", "the jail could not be set up"),
+    _infra("no_space", "the disk or a quota of the folder for temporary files is full", retry=False),
     _infra("reference_failed", "the fp32 reference did not run or its loss is not finite", retry=False),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NAME = re.compile(r"ampfix-lab-(?P<pid>\d+)-\w+")
 
 
@@ -23,6 +25,11 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_full(code: int | None) -> bool:
+    """Whether a system error says that there is no room for a file: on the disk, or under a quota."""
+    return code in _FULL
 
 
 def sweep() -> None:

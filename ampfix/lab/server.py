@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 import ampfix
 from ampfix import assets
 from ampfix.lab.causes import InfraError
-from ampfix.lab.scratch import scratch_folder
+from ampfix.lab.scratch import is_full, scratch_folder
 
 Role = Literal["submission", "judge"]
 
@@ -162,7 +162,10 @@ def _result(path: Path, status: int, what: str) -> Any:
     try:
         reply = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        code = os.waitstatus_to_exitcode(status)
+        if is_full(code):  # which the job exits with where it cannot write its reply
+            raise InfraError("no_space", f"{what}: {os.strerror(code)} in {path.parent}") from None
         raise InfraError("job_died", f"{what} ended with status {status} and no reply") from None
     if not reply["ok"]:
-        raise InfraError("job_failed", f"{what}: {reply['error']}")
+        raise InfraError("no_space" if is_full(reply["errno"]) else "job_failed", f"{what}: {reply['error']}")
     return reply["result"]
