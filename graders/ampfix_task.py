@@ -43,7 +43,7 @@ class Task:
     """What a loop trains. Whatever `modules` holds when the loop returns is judged.
 
     modules: by name, as task.py's build() returned them, on the CPU, float32.
-    batches: re-iterable; len(batches) == steps. CPU tensors.
+    batches: re-iterable; len(batches) == steps. CPU tensors. Of several ranks each has its own share.
     device: where to train. workdir: a scratch folder of this run.
     """
 

@@ -10,9 +10,10 @@ What remains untrue inside:
   parameters count as CUDA's, so a host tensor mixed in by mistake raises no error.
 - Arithmetic is the CPU's: accumulation order, TF32 and fused kernels are not those of a GPU, random streams neither.
 - One generator serves both devices, memory figures are the host process's, and times are a CPU's.
-- `torch.compile` runs eagerly, the choice of attention kernel is ignored, processes that would be spawned are forked.
-- CUDA graphs, NCCL, custom kernels and whatever else has no counterpart raise `UnsupportedCudaApi`; errors of torch's
-  own that come from the emulation rather than from the program are recognised by `unsupported_reason`.
+- `torch.compile` runs eagerly, the choice of attention kernel is ignored, processes that would be spawned are forked,
+  and process groups that ask for NCCL run over gloo.
+- CUDA graphs, custom kernels and whatever else has no counterpart raise `UnsupportedCudaApi`; errors of torch's own
+  that come from the emulation rather than from the program are recognised by `unsupported_reason`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ampfix.emulate.errors import UnsupportedCudaApi, unsupported_reason
 from ampfix.emulate.profiles import PROFILES, DeviceProfile
 
 if TYPE_CHECKING:
+    from ampfix.emulate.parallel import gloo_for_nccl
     from ampfix.emulate.session import active_profile, assert_active, cuda
     from ampfix.emulate.shadow import force_fp32
 
@@ -34,10 +36,17 @@ __all__ = [
     "assert_active",
     "cuda",
     "force_fp32",
+    "gloo_for_nccl",
     "unsupported_reason",
 ]
 
-_HOME = {"active_profile": "session", "assert_active": "session", "cuda": "session", "force_fp32": "shadow"}
+_HOME = {
+    "active_profile": "session",
+    "assert_active": "session",
+    "cuda": "session",
+    "force_fp32": "shadow",
+    "gloo_for_nccl": "parallel",
+}
 
 
 def __getattr__(name: str) -> Any:

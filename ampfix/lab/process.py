@@ -56,6 +56,7 @@ class ProcessRunner(Runner):
             "profile": spec.device.profile,
             "device": "emulated" if self.device == "cpu" else self.device,
             "precision": precision,
+            "processes": spec.processes,
         }
         arguments = {
             "answer": str(files),

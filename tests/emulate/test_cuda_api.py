@@ -180,8 +180,6 @@ REFUSED = {
     "CUDAPluggableAllocator": lambda: torch.cuda.CUDAPluggableAllocator("a", "b", "c"),
     "ExternalStream": lambda: torch.cuda.ExternalStream(0),
     "current_blas_handle": lambda: torch.cuda.current_blas_handle(),
-    "process group over nccl": lambda: torch.distributed.init_process_group("nccl", rank=0, world_size=1),
-    "process group over both": lambda: torch.distributed.init_process_group(backend="cpu:gloo,cuda:nccl"),
     "two data-parallel devices": lambda: torch.nn.DataParallel(torch.nn.Linear(1, 1), device_ids=[0, 1]),
 }
 

@@ -1,4 +1,4 @@
-"""Distributed training over gloo, every rank on the one emulated device."""
+"""Distributed training over gloo, whatever backend the program names, every rank on the one emulated device."""
 
 import multiprocessing
 
@@ -8,11 +8,11 @@ import torch
 from ampfix.emulate import cuda
 
 
-def rank(number, world, store, results):
+def rank(number, world, store, results, backend):
     torch.set_num_threads(1)
     with cuda():
         address = f"file://{store}"
-        torch.distributed.init_process_group("gloo", init_method=address, rank=number, world_size=world)
+        torch.distributed.init_process_group(backend, init_method=address, rank=number, world_size=world)
         torch.manual_seed(0)
         model = torch.nn.Linear(4, 2).to(0)
         replica = torch.nn.parallel.DistributedDataParallel(model, device_ids=[0])
@@ -29,10 +29,11 @@ def rank(number, world, store, results):
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed package")
-def test_ranks_average_their_gradients(tmp_path):
+@pytest.mark.parametrize("backend", ["gloo", "nccl", "cpu:gloo,cuda:nccl", None])
+def test_ranks_average_their_gradients(tmp_path, backend):
     context = multiprocessing.get_context("fork")
     results = context.Queue()
-    ranks = [context.Process(target=rank, args=(n, 2, tmp_path / "store", results)) for n in range(2)]
+    ranks = [context.Process(target=rank, args=(n, 2, tmp_path / "store", results, backend)) for n in range(2)]
     for process in ranks:
         process.start()
     (_, dtype, scale, first), (_, _, _, second) = sorted(results.get(timeout=60) for _ in ranks)
