@@ -47,6 +47,15 @@ def rejected(session: Session, answer: InvalidAnswer) -> Verdict:
     return _without_runs(session, answer.sha256, answer.code, str(answer))
 
 
+def unjudged(scenario_id: str, sha256: str, code: str, detail: str, device: str, policy: str) -> Verdict:
+    """The verdict on an answer that is for no scenario, or none at all."""
+    return Verdict(
+        scenario_id=scenario_id, answer_sha256=sha256, status=CAUSES[code].status, reason=code, detail=detail,
+        trust=None, complete=False, checks=(), policy=policy, device=device, isolation=_NOT_RUN, secret="", seeds=(), wall_s=0.0,
+        versions=versions(),
+    )  # fmt: skip
+
+
 def _on_checks(session: Session, sha256: str, runs: Paired, checks: Sequence[Check]) -> Verdict:
     if any(run.isolation.level not in STRONG for run in runs.answer):
         checks = [one.model_copy(update={"source": Trust.SELF_REPORTED}) for one in checks]

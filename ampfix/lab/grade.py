@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from ampfix.lab import assembly
-from ampfix.lab.bench import Bench
+from ampfix.lab.bench import Bench, Files
 from ampfix.lab.causes import InfraError
 from ampfix.lab.models import Document
 from ampfix.lab.runner import Runner
 from ampfix.lab.seeds import new_secret
-from ampfix.lab.session import Session
+from ampfix.lab.session import Runs, Session
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.submission import InvalidAnswer, Submission
 from ampfix.lab.verdict import Verdict
@@ -32,11 +34,19 @@ def grade_on(session: Session, answer: Submission | InvalidAnswer) -> Verdict:
     """Grade one answer in a session. Answers that share a session share its reference and seeds."""
     if isinstance(answer, InvalidAnswer):
         return assembly.rejected(session, answer)
-    original = session.spec.loop_files()
-    broken = session.run(original)
-    runs = session.run(answer.loop(original, session.spec.entry))
+    return next(grade_loops(session, [(answer.sha256, answer.loop(session.spec.loop_files(), session.spec.entry))]))
+
+
+def grade_loops(session: Session, loops: Sequence[tuple[str, Files]]) -> Iterator[Verdict]:
+    """Grade loops, each named by the SHA-256 of its answer: all are started at once, and told in their order."""
+    broken = session.run(session.spec.loop_files())
+    started = [(sha256, session.run(files)) for sha256, files in loops]
+    for sha256, runs in started:
+        yield _judged(session, sha256, runs, broken)
+
+
+def _judged(session: Session, sha256: str, runs: Runs, broken: Runs) -> Verdict:
     try:
-        measured = session.paired(runs, broken)
+        return assembly.judged(session, sha256, session.paired(runs, broken))
     except InfraError as error:
-        return assembly.faulted(session, answer.sha256, error)
-    return assembly.judged(session, answer.sha256, measured)
+        return assembly.faulted(session, sha256, error)

@@ -41,18 +41,22 @@ class Submission:
         """The loop's files with the answer's in place of theirs."""
         return {**original, **self.others, entry: self.text}
 
-    @property
-    def scenario_id(self) -> str | None:
-        """The scenario named by a header comment, if any."""
-        match = _HEADER.search(self.text[:2000])
-        return match["id"] if match else None
+
+def header_scenario(raw: bytes) -> str | None:
+    """The scenario that an answer names in a `# ampfix-scenario: ID` comment near its beginning."""
+    match = _HEADER.search(raw[:2000].decode("utf-8", errors="replace"))
+    return match["id"] if match else None
+
+
+def read_bytes(path: Path) -> bytes:
+    """An answer's file, cut where it is larger than any answer may be. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(LARGEST_ANSWER + 1)
 
 
 def read(path: Path) -> Submission:
     """Read an answer's file. Raises OSError where it cannot be read, InvalidAnswer where it holds no loop."""
-    with path.open("rb") as file:
-        raw = file.read(LARGEST_ANSWER + 1)
-    return extract(raw, markdown=path.suffix.lower() not in (".py", ".pyw"))
+    return extract(read_bytes(path), markdown=path.suffix.lower() not in (".py", ".pyw"))
 
 
 def from_text(text: str) -> Submission:

@@ -62,6 +62,7 @@ class Figures(Model):
 class Verdict(Document):
     """One graded answer. `secret` is the grading's, named afterwards; `seeds` are derived from it.
 
+    taken: what was taken of an answer that is more than a loop, a line each.
     output_tail: where it failed, the end of what the loop printed on one seed, its traceback included.
     """
 
@@ -75,6 +76,7 @@ class Verdict(Document):
     checks: tuple[Check, ...]
     figures: Figures = Figures()
     output_tail: str = ""
+    taken: tuple[str, ...] = ()
     policy: str
     device: str
     isolation: Isolation

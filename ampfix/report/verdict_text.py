@@ -25,6 +25,8 @@ def _write_one(verdict: Verdict, out: Console) -> None:
     status = verdict.status.value
     reason = f" ({verdict.reason})" if verdict.reason else ""
     out.print(Text.assemble((status, f"bold {STATUS_STYLES[status]}"), f"{reason}  ", verdict.scenario_id))
+    for line in verdict.taken:
+        out.print(Text(f"taken: {line}", style="dim"))
     if verdict.detail not in ("", *(check.detail for check in verdict.checks)):
         out.print(Text(verdict.detail))
     if verdict.checks:

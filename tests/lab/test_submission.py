@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampfix.lab.submission import LARGEST_ANSWER, InvalidAnswer, code_blocks, extract, read
+from ampfix.lab.submission import LARGEST_ANSWER, InvalidAnswer, code_blocks, extract, header_scenario, read
 
 LOOP = "def train(task):\n    pass\n"
 
@@ -60,8 +60,8 @@ def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_header_comment_names_the_scenario() -> None:
-    assert extract(b"# ampfix-scenario: toy\n" + LOOP.encode(), markdown=False).scenario_id == "toy"
-    assert extract(LOOP.encode(), markdown=False).scenario_id is None
+    assert header_scenario(b"# ampfix-scenario: toy\n" + LOOP.encode()) == "toy"
+    assert header_scenario(LOOP.encode()) is None
 
 
 @given(st.binary(max_size=400), st.booleans())

@@ -1,0 +1,33 @@
+"""How much an answer changes, beside what gold changes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from ampfix.lab.models import Model
+from ampfix.lab.spec import ScenarioSpec
+
+
+class EditSize(Model):
+    """Lines added and removed, by the answer and by gold. Comments and blank lines do not count."""
+
+    answer: int
+    gold: int
+
+
+def edit_size(spec: ScenarioSpec, files: Mapping[str, str]) -> EditSize:
+    original = spec.loop_files()
+    return EditSize(answer=_changed(original, files), gold=_changed(original, spec.gold_files()))
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> int:
+    return sum(
+        line[:1] in "+-"
+        for name, text in new.items()
+        for line in list(difflib.unified_diff(_code(old.get(name, "")), _code(text), n=0, lineterm=""))[2:]
+    )
+
+
+def _code(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
