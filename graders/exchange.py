@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ class Kind(enum.IntEnum):
     SNAPSHOT = 2
     WEIGHTS = 3
     SUMMARY = 4
+    READY = 5
 
 
 FILES = {
@@ -30,6 +32,8 @@ FILES = {
     Kind.WEIGHTS: "weights.safetensors",
     Kind.SUMMARY: "summary.json",
 }
+"""READY has no file: it says that the loop asks for what lies behind the gate, see gate.py."""
+
 _MANY = frozenset({Kind.EVENTS})
 _LARGEST_SUMMARY = 1 << 20
 
@@ -54,12 +58,14 @@ class Collector:
     """A sink for the bytes that arrive: each kind of frame goes to its file in `folder`.
 
     Raises Refused for an unknown kind, a second snapshot, weights or summary, anything behind the summary, and a
-    summary or a single tensor file larger than it may be.
+    summary or a single tensor file larger than it may be. on_frame: told of each frame when its header is complete.
     """
 
-    def __init__(self, folder: Path, tensor_bytes: int) -> None:
+    def __init__(self, folder: Path, tensor_bytes: int, on_frame: Callable[[Kind], None] | None = None) -> None:
         self._folder = folder
+        self._on_frame = on_frame
         self._limits = {Kind.SUMMARY: _LARGEST_SUMMARY, Kind.SNAPSHOT: tensor_bytes, Kind.WEIGHTS: tensor_bytes}
+        self._limits[Kind.READY] = 0
         self._header = b""
         self._kind: Kind | None = None
         self._missing = 0
@@ -105,7 +111,10 @@ class Collector:
         if length > self._limits.get(kind, length):
             raise Refused(f"a {kind.name.lower()} of {length} bytes")
         self._seen.add(kind)
-        self._file(kind)
+        if kind in FILES:
+            self._file(kind)
+        if self._on_frame is not None:
+            self._on_frame(kind)
         self._kind, self._missing = kind, length
 
     def _file(self, kind: Kind) -> BinaryIO:

@@ -16,30 +16,43 @@ import torch
 from torch import nn
 
 from graders import ampfix_task, tensors
-from graders.modules import load_module
+from graders.gate import REST
+from graders.modules import load_module, sized
 
 INIT, TRAIN, HELDOUT = "init.safetensors", "train.safetensors", "heldout.safetensors"
 
 State = dict[str, torch.Tensor]
 
 
-def prepare(task_file: str, seed: int, shown: str, hidden: str) -> dict[str, Any]:
-    """Write init and train batches into the folder `shown`, held-out batches into `hidden`."""
+def prepare(
+    task_file: str, seed: int, shown: str, hidden: str, size: str = "", warm_up: int | None = None
+) -> dict[str, Any]:
+    """Write init and train batches into the folder `shown`, held-out batches into `hidden`.
+
+    size: which of a task's sizes, "" for the usual one. warm_up: withhold the training batches from this one on; they
+    go to `hidden`, and `withheld` in the result is their file, empty where the data do not reach that far.
+    """
     torch.set_num_threads(1)
     task = load_module("task", Path(task_file))
-    modules = task.build(seed)
-    data: ampfix_task.Data = task.data(seed)
+    modules = sized(task.build, seed, size)
+    data: ampfix_task.Data = sized(task.data, seed, size)
     state = tensors.state_of(modules, ())
     Path(shown, INIT).write_bytes(tensors.dump(state))
-    Path(shown, TRAIN).write_bytes(tensors.dump_batches(data.train))
+    Path(shown, TRAIN).write_bytes(tensors.dump_batches(data.train[:warm_up]))
+    rest, withheld = [] if warm_up is None else data.train[warm_up:], ""
+    if rest:
+        withheld = str(Path(hidden, REST))
+        Path(withheld).write_bytes(tensors.dump_batches(rest))
     Path(hidden, HELDOUT).write_bytes(tensors.dump_batches(data.heldout))
-    return {"parameters": sum(p.numel() for module in modules.values() for p in module.parameters())}
+    parameters = sum(p.numel() for module in modules.values() for p in module.parameters())
+    return {"parameters": parameters, "withheld": withheld}
 
 
-def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | None) -> dict[str, Any]:
+def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | None, size: str = "") -> dict[str, Any]:
     """Measure one run.
 
-    inputs, hidden: folders of `prepare`. run: folder with weights.safetensors and perhaps snapshot.safetensors.
+    inputs, hidden, size: folders and argument of `prepare`.
+    run: folder with weights.safetensors and perhaps snapshot.safetensors.
     reference: the fp32 reference's folder of the same kind; None where this run is the reference itself.
     Returns loss (may be nan or inf), problem ("", "malformed_weights", "half_weights" or "not_finite") with a detail,
     and distances: trajectory, fp32_distance, travelled (each None where it cannot be had).
@@ -47,7 +60,7 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
     torch.set_num_threads(1)
     torch.manual_seed(0)
     task = load_module("task", Path(task_file))
-    modules = task.build(0)
+    modules = sized(task.build, 0, size)
     initial = tensors.read(Path(inputs, INIT))
     names = _parameter_names(modules)
     weights, problem, detail = _validated(Path(run, "weights.safetensors"), initial)

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ampfix
-from graders import jail, run_loop
+from graders import gpu, jail, run_loop
 from graders.exchange import Collector
-from graders.jail import IsolationLevel, Limits, View
+from graders.gate import GATE, Stopwatch
+from graders.jail import Feature, IsolationLevel, Limits, View
 
 _OUTPUT_TAIL = 4000
 
 
-def run(answer: str, inputs: str, out: str, loop: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+def run(
+    answer: str,
+    inputs: str,
+    out: str,
+    loop: dict[str, Any],
+    limits: dict[str, Any],
+    gate: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """Run a loop in the jail; frames become files in `out`. How it ended is returned.
 
     answer: folder of the submitted files. inputs: folder with task.py, init and train files.
-    loop: fields of LoopJob. limits: fields of Limits.
+    loop: fields of LoopJob. limits: fields of Limits. gate: fields of Stopwatch, where the steps are to be timed;
+    `timed_s` in the result is their time.
     """
     job = run_loop.LoopJob(**loop)
+    if job.device == "cuda":
+        job = replace(job, variables=gpu.environment(os.environ))
     bounds = Limits(**limits)
-    collector = Collector(Path(out), tensor_bytes=bounds.file_bytes)
-    report = jail.run(functools.partial(run_loop.run, job), _view(answer, inputs), bounds, collector)
+    stopwatch = None if gate is None else Stopwatch(Path(gate["withheld"]), Path(gate["folder"]))
+    if stopwatch is not None and Feature.MOUNT not in jail.probe():
+        stopwatch.release_early()
+    collector = Collector(Path(out), bounds.file_bytes, stopwatch.on_frame if stopwatch else None)
+    view = _view(job, answer, inputs, gate)
+    report = jail.run(functools.partial(run_loop.run, job), view, bounds, collector)
     complete = collector.close()
     return {
         "outcome": report.outcome.value,
@@ -36,6 +53,7 @@ def run(answer: str, inputs: str, out: str, loop: dict[str, Any], limits: dict[s
         "complete": complete,
         "output": report.output[-_OUTPUT_TAIL:],
         "level": describe(report.level),
+        "timed_s": None if stopwatch is None else stopwatch.timed_s,
     }
 
 
@@ -50,7 +68,13 @@ def describe(level: IsolationLevel) -> dict[str, Any]:
     return {"name": level.name, "undefended": list(level.undefended), "features": features}
 
 
-def _view(answer: str, inputs: str) -> View:
+def _view(job: run_loop.LoopJob, answer: str, inputs: str, gate: dict[str, str] | None) -> View:
     packages = (Path(ampfix.__file__).parent, Path(__file__).parent)
-    shown = [(str(folder.resolve()), str(folder.resolve())) for folder in packages]
-    return View(readonly=((answer, run_loop.ANSWER), (inputs, run_loop.INPUTS), *shown), workdir=run_loop.SCRATCH)
+    shown = [(answer, run_loop.ANSWER), (inputs, run_loop.INPUTS)]
+    shown += [(str(folder.resolve()), str(folder.resolve())) for folder in packages]
+    if gate is not None:
+        shown.append((gate["folder"], GATE))
+    if job.device != "cuda":
+        return View(readonly=tuple(shown), workdir=run_loop.SCRATCH)
+    shown += [(folder, folder) for folder in gpu.folders(os.environ)]
+    return View(readonly=tuple(shown), workdir=run_loop.SCRATCH, devices=gpu.devices())

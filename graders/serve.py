@@ -43,7 +43,6 @@ def _submission_jobs(device: str) -> Mapping[str, Job]:
     import torch._dynamo
 
     torch.set_num_threads(1)
-    from ampfix.emulate import cuda
     from graders import jail, run_job
 
     jail.probe()  # remembered, so that no child has to find out again

@@ -16,6 +16,7 @@ from ampfix.cli._common import CommandError
 from ampfix.cli._docker import docker_runner
 
 if TYPE_CHECKING:
+    from ampfix.lab.process import ProcessRunner
     from ampfix.lab.runner import Runner
 
 
@@ -49,13 +50,27 @@ def new_runner(args: argparse.Namespace) -> Runner:
     policy = "cuda" if args.device == "cpu" else "native"
     if args.policy not in (None, policy):
         raise CommandError(f"--policy {args.policy} does not go with --device {args.device}, which has policy {policy}")
-    if args.device == "cuda":
-        raise CommandError("--device cuda: loops run under emulation on a CPU only so far; leave the option out")
     if args.runner == "docker":
         return docker_runner(args.device, args.image)
     from ampfix.lab.process import ProcessRunner
 
-    return ProcessRunner(args.device)
+    runner = ProcessRunner(args.device)
+    if args.device == "cuda":
+        _find_gpu(runner)
+    return runner
+
+
+def _find_gpu(runner: ProcessRunner) -> None:
+    """Raise CommandError where loops cannot run on a CUDA device, before any of them is started."""
+    from ampfix.lab.causes import InfraError
+
+    try:
+        problem = runner.find_gpu()
+    except InfraError as error:
+        problem = str(error)
+    if problem:
+        runner.close()
+        raise CommandError(f"--device cuda: no device that can be used ({problem}); leave it out to emulate one")
 
 
 def checked_secret(args: argparse.Namespace) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ampfix.cli._common import CommandError, Exit
 from ampfix.cli._lab import add_options, checked_secret, new_runner, output, show_progress
 
 if TYPE_CHECKING:
+    from ampfix.lab.runner import Runner
     from ampfix.lab.spec import ScenarioSpec
     from ampfix.lab.suite import SuiteReport
 
@@ -66,6 +68,7 @@ def _run(args: argparse.Namespace, specs: list[ScenarioSpec], secret: str | None
     from ampfix.lab.suite import run_suite
 
     with new_runner(args) as runner:
+        specs = _fitting(specs, runner)
         validate = [spec.id for spec in specs] if args.validate or args.update else []
         report = run_suite(
             specs,
@@ -88,6 +91,19 @@ def _exit_code(report: SuiteReport) -> int:
     if not report.ok and any(verdict.status.value == "infra_error" for verdict in verdicts):
         return Exit.ERROR
     return Exit.OK if report.ok else Exit.FINDINGS
+
+
+def _fitting(specs: list[ScenarioSpec], runner: Runner) -> list[ScenarioSpec]:
+    """The scenarios that the runner's device can show; the others are told on stderr."""
+    from ampfix.lab.gpu import misfit
+
+    if runner.gpu is None:
+        return specs
+    reasons = {spec.id: misfit(spec, runner.gpu) for spec in specs}
+    for name, reason in reasons.items():
+        if reason:
+            sys.stderr.write(f"ampfix: {name} left out: {reason}\n")
+    return [spec for spec in specs if not reasons[spec.id]]
 
 
 def _write(args: argparse.Namespace, report: SuiteReport) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ampfix.lab import checkspec
 from ampfix.lab.checkspec import CheckSpec
 from ampfix.lab.measurement import Measurement, Problem
+from ampfix.lab.timing import TOO_NOISY, Timing
 from ampfix.lab.verdict import Check, CheckStatus, Trust
 
 LEAST_WORK = 0.5
@@ -28,13 +29,16 @@ STILL = 1e-9
 class Paired:
     """An answer's runs beside the reference's and the broken loop's on the same seeds, in the same order.
 
-    codes: the rules whose violations `protocol` looks for, by violation.
+    codes: the rules whose violations `protocol` looks for, by violation. timing: where the loop was timed, on a device
+    of class `device_class`.
     """
 
     answer: Sequence[Measurement]
     reference: Sequence[Measurement]
     broken: Sequence[Measurement]
     codes: Mapping[str, str]
+    timing: Timing | None = None
+    device_class: str = ""
 
 
 def check(spec: CheckSpec, runs: Paired) -> Check:
@@ -76,6 +80,7 @@ def _not_measured(spec: CheckSpec, source: Trust, detail: str, unit: str = "") -
 
 
 _NO_RUN = "the loop did not end by itself"
+_ON_CUDA = "measured on a CUDA device alone"
 
 
 def _runs(spec: checkspec.Runs, runs: Paired) -> Check:
@@ -156,6 +161,8 @@ def _half_precision(spec: checkspec.HalfPrecision, runs: Paired) -> Check:
     problem = _less_work(runs)
     if share < spec.min_share:
         problem = Problem(cause="too_little_half" if share > 0 else "amp_removed")
+    elif share > spec.max_share:
+        problem = Problem(cause="needless_half")
     return _result(spec, Trust.SELF_REPORTED, problem=problem, measured=share, threshold=spec.min_share, unit=unit)
 
 
@@ -206,9 +213,42 @@ def skipped_share(run: Measurement) -> float | None:
     return run.skipped / run.attempts if run.attempts and run.skipped is not None else None
 
 
-def _needs_cuda(spec: checkspec.Speedup | checkspec.Memory, _runs: Paired) -> Check:
-    source = Trust.ATTESTED if isinstance(spec, checkspec.Speedup) else Trust.SELF_REPORTED
-    return _not_measured(spec, source, "measured on a CUDA device alone", "x")
+def _speedup(spec: checkspec.Speedup, runs: Paired) -> Check:
+    timing = runs.timing
+    if timing is None or timing.problem:
+        return _not_measured(spec, Trust.ATTESTED, timing.problem if timing else _ON_CUDA, "x")
+    gain = timing.over_fp32
+    said = f"{gain} of IEEE fp32's speed, {timing.over_tf32} of TF32's"
+    if gain.noise >= TOO_NOISY:
+        return _not_measured(spec, Trust.ATTESTED, f"{said}: too noisy for a conclusion", "x")
+    if timing.loss_ratio is None or timing.loss_ratio > 1 + spec.rel_tol:
+        differs = Problem(cause="timed_run_differs", detail=f"held-out loss {timing.loss_ratio} times fp32's")
+        return _result(spec, Trust.ATTESTED, problem=differs, measured=gain.ratio, unit="x")
+    threshold = spec.min_ratio.get(runs.device_class)
+    missed = threshold is not None and gain.low < threshold
+    problem = Problem(cause="no_speedup", detail=said) if missed else None
+    return _by_class(
+        _result(spec, Trust.ATTESTED, problem=problem, measured=gain.ratio, threshold=threshold, unit="x"), runs, said
+    )
+
+
+def _memory(spec: checkspec.Memory, runs: Paired) -> Check:
+    pairs = zip(runs.answer, runs.reference, strict=True)
+    share = median(run.peak_bytes / base.peak_bytes for run, base in pairs if run.peak_bytes and base.peak_bytes)
+    if share is None:
+        return _not_measured(spec, Trust.SELF_REPORTED, _ON_CUDA, "x")
+    threshold = spec.max_ratio.get(runs.device_class)
+    problem = Problem(cause="too_much_memory") if threshold is not None and share > threshold else None
+    made = _result(spec, Trust.SELF_REPORTED, problem=problem, measured=share, threshold=threshold, unit="x")
+    return _by_class(made, runs, f"{share:.2f} of the fp32 reference's peak")
+
+
+def _by_class(made: Check, runs: Paired, said: str) -> Check:
+    """A check whose threshold goes by device class; where there is none, its figure alone."""
+    if made.threshold is not None:
+        return made.model_copy(update={"detail": said})
+    detail = f"{said}; no threshold has been measured for {runs.device_class} yet: reported, not required"
+    return made.model_copy(update={"status": CheckStatus.NOT_MEASURED, "required": False, "detail": detail})
 
 
 def median(values: Iterable[float | None]) -> float | None:
@@ -225,6 +265,6 @@ _CHECKS: dict[str, Callable[..., Check]] = {
     "half_precision": _half_precision,
     "protocol": _protocol,
     "skipped_steps": _skipped_steps,
-    "speedup": _needs_cuda,
-    "memory": _needs_cuda,
+    "speedup": _speedup,
+    "memory": _memory,
 }

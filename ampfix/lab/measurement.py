@@ -38,7 +38,8 @@ class Measurement(Model):
 
     ended: why the run did not end by itself. weights: what is wrong with its weights. events: why its record is no use.
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
-    flops: of matrix products and convolutions, estimated. output: the end of what the loop printed.
+    flops: of matrix products and convolutions, estimated. peak_bytes: of the GPU's memory, held by tensors.
+    output: the end of what the loop printed.
     """
 
     seed: int
@@ -57,6 +58,7 @@ class Measurement(Model):
     half_share: float | None = None
     final_scale: float | None = None
     breaches: tuple[Breach, ...] = ()
+    peak_bytes: int | None = None
     unsupported: str = ""
     output: str = ""
 
@@ -68,7 +70,7 @@ def measure(
     figures: dict[str, Any] = {"output": output_tail(execution.output)}
     account, ended = _ending(spec, execution)
     if account is not None:
-        figures |= _self_reported(spec, account)
+        figures |= _self_reported(runner, spec, account)
     try:
         figures["breaches"] = read_breaches(execution.folder / EVENTS)
     except Malformed as error:
@@ -100,8 +102,8 @@ def _ending(spec: ScenarioSpec, execution: Execution) -> tuple[Account | None, P
     return account, None
 
 
-def _self_reported(spec: ScenarioSpec, account: Account) -> dict[str, Any]:
-    accelerated = profile_named(spec.device.profile).accelerated & _HALF
+def _self_reported(runner: Runner, spec: ScenarioSpec, account: Account) -> dict[str, Any]:
+    accelerated = runner.gpu.accelerated if runner.gpu else profile_named(spec.device.profile).accelerated & _HALF
     total = sum(account.flops.values())
     half = sum(flops for dtype, flops in account.flops.items() if dtype in accelerated)
     return {
@@ -110,6 +112,7 @@ def _self_reported(spec: ScenarioSpec, account: Account) -> dict[str, Any]:
         "flops": total,
         "half_share": half / total if total else None,
         "final_scale": account.final_scale,
+        "peak_bytes": account.peak_bytes,
         "unsupported": account.failure.message if account.failure and account.failure.unsupported else "",
     }
 

@@ -61,6 +61,7 @@ class Account(Model):
     skipped: int
     final_scale: float | None
     flops: dict[str, float]
+    peak_bytes: int | None = None
 
 
 def read_account(path: Path) -> Account:
@@ -82,6 +83,7 @@ def read_account(path: Path) -> Account:
         skipped=_count(facts, "skipped"),
         final_scale=None if facts.get("final_scale") is None else _number(facts, "final_scale"),
         flops={name: _number(flops, name) for name in flops},
+        peak_bytes=None if fields.get("device") is None else _count(_mapping(fields["device"], "device"), "peak_bytes"),
     )
 
 

@@ -11,19 +11,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from ampfix.lab.gpu import Gpu
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.verdict import Isolation
 
-Precision = Literal["as_written", "fp32"]
+Precision = Literal["as_written", "fp32", "tf32"]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """One seed's data. shown: what the jail may see. hidden: held-out batches, for the judge alone."""
+    """One seed's data. shown: what the jail may see. hidden: held-out batches, for the judge alone.
+
+    withheld: of a run that is timed, the file of the training batches behind the warm-up.
+    """
 
     seed: int
     shown: Path
     hidden: Path
+    withheld: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Execution:
 
     outcome: exited, killed_by_signal, timeout, output_overflow, refused, memory, cancelled or setup_failed.
     complete: the stream of results ended with a summary. output: the end of stdout and stderr, as it came.
+    timed_s: of a run that is timed, seconds from the release of the withheld batches to the weights.
     """
 
     outcome: str
@@ -42,6 +48,7 @@ class Execution:
     isolation: Isolation
     folder: Path
     output: str = ""
+    timed_s: float | None = None
 
 
 class Runner(ABC):
@@ -49,6 +56,10 @@ class Runner(ABC):
 
     device: str
     policy: str
+    gpu: Gpu | None = None
+    """The device that loops run on, None under emulation."""
+    can_time: bool = False
+    """Whether `prepare_timed` and `time_steps` give times that mean anything."""
 
     @abstractmethod
     def prepare(self, spec: ScenarioSpec, seed: int, folder: Path) -> Inputs:
@@ -59,6 +70,16 @@ class Runner(ABC):
         self, spec: ScenarioSpec, files: Path, inputs: Inputs, folder: Path, precision: Precision = "as_written"
     ) -> Execution:
         """Run the loop in `files` and gather what it leaves in `folder`."""
+
+    def prepare_timed(self, spec: ScenarioSpec, seed: int, folder: Path, warm_up: int) -> Inputs:
+        """`prepare` for runs that are timed from step `warm_up` on."""
+        raise NotImplementedError
+
+    def time_steps(
+        self, spec: ScenarioSpec, files: Path, inputs: Inputs, folder: Path, precision: Precision
+    ) -> Execution:
+        """`execute` without the recorder; `timed_s` is the time of the steps behind the warm-up."""
+        raise NotImplementedError
 
     @abstractmethod
     def judge(self, inputs: Inputs, run: Path, reference: Path | None) -> dict[str, Any]:

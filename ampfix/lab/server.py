@@ -40,8 +40,9 @@ class SubmissionServer(Protocol):
 class Server:
     """One server process of a role. Thread-safe; started by the first request, and again after it died."""
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, device: str = "cpu") -> None:
         self._role = role
+        self._device = device
         self._lock = threading.Lock()
         self._ids = itertools.count()
         self._process: subprocess.Popen[str] | None = None
@@ -109,7 +110,7 @@ class Server:
         if self._closed:
             raise InfraError("closed", f"the {self._role} server was closed")
         if self._process is None or self._process.poll() is not None:
-            self._process = _launch(self._role, self._folder)
+            self._process = _launch(self._role, self._device, self._folder)
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         return self._process
 
@@ -140,16 +141,17 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _launch(role: Role, folder: Path) -> subprocess.Popen[str]:
+def _launch(role: Role, device: str, folder: Path) -> subprocess.Popen[str]:
     """Start a server whose temporary files go to `folder`."""
     paths = [str(Path(ampfix.__file__).resolve().parent.parent), str(assets.path("graders").parent)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment["TMPDIR"] = str(folder)
     environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # to ask whether there is a GPU must not start CUDA: it forks
     if "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     return subprocess.Popen(
-        [sys.executable, "-c", _BOOT.format(paths=paths), "--role", role],
+        [sys.executable, "-c", _BOOT.format(paths=paths), "--role", role, "--device", device],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

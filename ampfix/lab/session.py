@@ -45,6 +45,7 @@ class Session:
             reference=[wait() for wait in self.reference()],
             broken=[wait() for wait in broken],
             codes=witness.codes_by_violation(self.spec.protocol_rules),
+            device_class=self.bench.runner.gpu.device_class if self.bench.runner.gpu else "",
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ampfix.findings import Applicability
-from ampfix.lab import assembly, validity, witness
+from ampfix.lab import assembly, stopwatch, validity, witness
 from ampfix.lab.bench import Bench, Files, Progress
 from ampfix.lab.causes import InfraError
 from ampfix.lab.checks import Paired
@@ -16,6 +17,7 @@ from ampfix.lab.seeds import new_secret
 from ampfix.lab.session import Runs, Session, by_seed
 from ampfix.lab.spec import AnswerSpec, ScenarioSpec
 from ampfix.lab.submission import InvalidAnswer, extract, sha256_of
+from ampfix.lab.timing import Timing
 from ampfix.lab.validity import BROKEN, BROKEN_FP32, CODEMOD, GOLD, REFERENCE
 from ampfix.lab.verdict import Verdict
 
@@ -54,10 +56,16 @@ class SuiteReport(Document):
 
 @dataclass
 class _Round:
-    """One scenario under way on one secret. loops: hash and runs by variant. rejected: answers with nothing to run."""
+    """One scenario under way on one secret.
+
+    loops: hash and runs by variant. files: of the variants that run as they are written. rejected: answers with nothing
+    to run. timings: where the loops were timed.
+    """
 
     session: Session
     loops: dict[str, tuple[str, Runs]] = field(default_factory=dict)
+    files: dict[str, Files] = field(default_factory=dict)
+    timings: dict[str, Timing] = field(default_factory=dict)
     rejected: dict[str, InvalidAnswer] = field(default_factory=dict)
 
 
@@ -83,8 +91,22 @@ def run_suite(
             ]
             for spec in specs
         ]
+        _time([one for rounds in started for one in rounds])
         scenarios = tuple(_finish(rounds) for rounds in started)
     return SuiteReport(ok=all(scenario.valid for scenario in scenarios), scenarios=scenarios)
+
+
+def _time(rounds: Sequence[_Round]) -> None:
+    """Time the loops of the scenarios that ask for it, one by one, once nothing else runs."""
+    wanted = [one for one in rounds if stopwatch.is_wanted(one.session.spec, one.session.bench.runner)]
+    if not wanted:
+        return
+    for wait in (wait for one in rounds for _, runs in one.loops.values() for wait in runs):
+        with contextlib.suppress(InfraError):  # told by the verdict
+            wait()
+    for one in wanted:
+        session = one.session
+        one.timings = stopwatch.time_loops(session.bench.runner, session.spec, session.seeds[0], one.files)
 
 
 def _start(session: Session, answers: Sequence[AnswerSpec]) -> _Round:
@@ -93,6 +115,7 @@ def _start(session: Session, answers: Sequence[AnswerSpec]) -> _Round:
     started = _Round(session)
     started.loops[REFERENCE] = (sha256_of(spec.gold_files()), session.reference())
     for variant, files in _own_loops(spec):
+        started.files[variant] = files
         started.loops[variant] = (sha256_of(files), session.run(files))
     if spec.kind == "decoy":
         started.loops[BROKEN_FP32] = (sha256_of(spec.loop_files()), session.run(spec.loop_files(), "fp32"))
@@ -109,6 +132,7 @@ def _start_answer(started: _Round, answer: AnswerSpec) -> None:
         started.rejected[answer.variant] = invalid
         return
     files = spec.loop_files() | {spec.entry: submission.text}
+    started.files[answer.variant] = files
     started.loops[answer.variant] = (submission.sha256, started.session.run(files))
 
 
@@ -145,17 +169,17 @@ def _finish(rounds: Sequence[_Round]) -> ScenarioReport:
 def _verdicts(one: _Round) -> Iterator[tuple[str, Verdict, Paired | None]]:
     broken = one.loops[BROKEN][1]
     for variant, (sha256, runs) in one.loops.items():
-        yield variant, *_verdict(one.session, variant, sha256, runs, broken)
+        yield variant, *_verdict(one, variant, sha256, runs, broken)
     for variant, invalid in one.rejected.items():
         yield variant, assembly.rejected(one.session, invalid), None
 
 
-def _verdict(session: Session, variant: str, sha256: str, runs: Runs, broken: Runs) -> tuple[Verdict, Paired | None]:
+def _verdict(one: _Round, variant: str, sha256: str, runs: Runs, broken: Runs) -> tuple[Verdict, Paired | None]:
     try:
-        pairs = session.paired(runs, broken)
+        pairs = replace(one.session.paired(runs, broken), timing=one.timings.get(variant))
     except InfraError as error:
-        return assembly.faulted(session, sha256, error), None
-    return _judged(session, variant, sha256, pairs), pairs
+        return assembly.faulted(one.session, sha256, error), None
+    return _judged(one.session, variant, sha256, pairs), pairs
 
 
 def _judged(session: Session, variant: str, sha256: str, pairs: Paired) -> Verdict:
