@@ -30,8 +30,11 @@ _RESULT, _REPLY = "out", "reply.json"
 def main() -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # on the jail's weaker levels submissions run as the same user
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    device = os.environ.get("AMPFIX_DEVICE", "cpu")
     server = subprocess.Popen(
-        [sys.executable, "-c", _BOOT, "--role", "submission"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", _BOOT, "--role", "submission", "--device", device],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         Relay(server).serve()

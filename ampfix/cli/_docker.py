@@ -8,10 +8,10 @@ from ampfix.cli._common import CommandError
 
 if TYPE_CHECKING:
     from ampfix.lab.docker_engine import Engine
-    from ampfix.lab.runner import Runner
+    from ampfix.lab.docker_runner import DockerRunner
 
 
-def docker_runner(device: str, image: str | None) -> Runner:
+def docker_runner(device: str, image: str | None) -> DockerRunner:
     """The docker runner. Raises CommandError where it cannot work here."""
     from ampfix.lab.docker_engine import DEFAULT_IMAGE, EngineError
     from ampfix.lab.docker_runner import DockerRunner

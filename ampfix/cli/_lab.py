@@ -50,11 +50,9 @@ def new_runner(args: argparse.Namespace) -> Runner:
     policy = "cuda" if args.device == "cpu" else "native"
     if args.policy not in (None, policy):
         raise CommandError(f"--policy {args.policy} does not go with --device {args.device}, which has policy {policy}")
-    if args.runner == "docker":
-        return docker_runner(args.device, args.image)
     from ampfix.lab.process import ProcessRunner
 
-    runner = ProcessRunner(args.device)
+    runner = docker_runner(args.device, args.image) if args.runner == "docker" else ProcessRunner(args.device)
     if args.device == "cuda":
         _find_gpu(runner)
     return runner

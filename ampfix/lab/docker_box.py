@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from requests.exceptions import RequestException
 
 from ampfix import parcel
 from ampfix.lab.docker_engine import Engine, EngineError, Hold, Image, reason
+from ampfix.lab.scratch import is_full
 
 _FRAME = struct.Struct(">BxxxL")  # stream and length, before each piece of an attached container's output
 _STDERR = 2
@@ -52,7 +55,7 @@ class Box:
         """Hand a job over and wait for its results, whose files go below `folder`.
 
         Returns the message of the results and the seconds that passed until they began to arrive. Raises TimeoutError,
-        and BoxEnded where the container or the connection is gone.
+        OSError where this machine's disk is full, and BoxEnded where the container or the connection is gone.
         """
         deadline = time.monotonic() + timeout_s
         first: list[float] = []
@@ -68,11 +71,28 @@ class Box:
             parcel.send(self._socket.sendall, message, files)
             handed_over = time.monotonic()
             reply = parcel.receive(read, folder, most_bytes)
-        except TimeoutError:
-            raise
         except (OSError, EOFError, ValueError) as error:
+            if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_full(error.errno)):
+                raise  # the disk is this machine's, and the container has no part in it
             raise BoxEnded(self._why(error)) from None
         return reply, first[0] - handed_over
+
+    @property
+    def alive(self) -> bool:
+        """Whether the container still runs, as far as its idle stream shows."""
+        try:
+            self._socket.settimeout(0)
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Give the next job another limit. Raises EngineError."""
+        if memory_bytes != self.hold.memory_bytes:
+            self._engine.limit_memory(self.id, memory_bytes)
+            self.hold = replace(self.hold, memory_bytes=memory_bytes)
 
     def abandon(self) -> None:
         """Make a call that waits raise BoxEnded; the container then sees the end of its input."""

@@ -27,7 +27,7 @@ _MIB = 1 << 20
 _EXCHANGE, _EXCHANGE_BYTES = "/exchange", 1024 * _MIB
 _STAGE_BYTES = 64 * _MIB
 _OVERHEAD_BYTES = 1024 * _MIB  # the warm server, the jail's scratch space, and results on their way out
-_PIDS = 128
+_PIDS, _GPU_PIDS = 128, 384  # the jail's own limits are below; CUDA starts threads
 _CPUS = 2
 _OPEN_FILES = 4096
 
@@ -91,13 +91,26 @@ class Engine:
                 stdin_open=True,
                 user=_USER,
                 hostname="ampfix",
-                environment={"AMPFIX_CONTAINER": "1", "TMPDIR": _EXCHANGE, "HOME": _EXCHANGE},
+                environment={
+                    "AMPFIX_CONTAINER": "1",
+                    "AMPFIX_DEVICE": "cuda" if hold.gpu else "cpu",
+                    "TMPDIR": _EXCHANGE,
+                    "HOME": _EXCHANGE,
+                },
                 labels={OWNER_LABEL: owner(), VERSION_LABEL: ampfix.__version__},
                 host_config=self._host_config(hold),
             )
         except (DockerException, RequestException) as error:
             raise EngineError(f"the engine cannot make a container: {reason(error)}") from None
         return str(made["Id"])
+
+    def limit_memory(self, container: str, memory_bytes: int) -> None:
+        """Change what a running container may use."""
+        total = memory_bytes + _OVERHEAD_BYTES
+        try:
+            self.client.api.update_container(container, mem_limit=total, memswap_limit=total)
+        except (DockerException, RequestException) as error:
+            raise EngineError(f"the engine cannot limit a container's memory: {reason(error)}") from None
 
     def remove(self, container: str) -> None:
         """Kill and remove a container with its volumes, if it is still there."""
@@ -135,7 +148,7 @@ class Engine:
                 "/tmp": f"rw,noexec,nosuid,nodev,size={_STAGE_BYTES},mode=1777",
                 _EXCHANGE: f"rw,noexec,nosuid,nodev,size={_EXCHANGE_BYTES},mode=0700,uid=65532,gid=65532",
             },
-            "pids_limit": _PIDS,
+            "pids_limit": _GPU_PIDS if hold.gpu else _PIDS,
             "mem_limit": memory,
             "memswap_limit": memory,
             "nano_cpus": int(min(_CPUS, self._facts.get("NCPU") or 1) * 1e9),

@@ -7,6 +7,8 @@ from ampfix.lab.docker_image import content_hash
 from ampfix.lab.docker_server import ContainerServer
 from ampfix.lab.process import ProcessRunner
 
+_GPU_S = 120.0
+
 
 class DockerRunner(ProcessRunner):
     """Runs loops in hardened containers; inputs are prepared and weights judged on this machine, as ever.
@@ -26,6 +28,10 @@ class DockerRunner(ProcessRunner):
         except BaseException:
             self.close()
             raise
+
+    def find_gpu(self) -> str:
+        """Look at the CUDA device that a container is given and keep it as `gpu`; why there is none, else empty."""
+        return self._keep_gpu(self._containers.call("describe_gpu", {}, _GPU_S))
 
     def versions(self) -> dict[str, str]:
         return {"image": self._image.id, **self._containers.versions}

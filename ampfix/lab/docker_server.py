@@ -28,10 +28,13 @@ _NEEDED_INSIDE = frozenset({"pid_namespace", "mount_namespace", "net_namespace",
 
 
 class ContainerServer:
-    """Warm containers with the submission server inside. Thread-safe; at most one job is in a container at a time."""
+    """Warm containers with the submission server inside. Thread-safe; at most one job is in a container at a time.
 
-    def __init__(self, engine: Engine, image: Image, gpu: bool = False) -> None:
-        self._engine, self._image, self._gpu = engine, image, gpu
+    nested: whether to try for the level WARM.
+    """
+
+    def __init__(self, engine: Engine, image: Image, gpu: bool = False, nested: bool = True) -> None:
+        self._engine, self._image, self._gpu, self._nested = engine, image, gpu, nested
         self._lock = threading.Lock()
         self._settling = threading.Lock()
         self._level: dict[str, Any] | None = None  # as the first container's probe found it
@@ -90,6 +93,9 @@ class ContainerServer:
         except BoxEnded as error:
             self._discard(box)
             raise InfraError("closed" if self._closed else "server_died", str(error)) from None
+        except OSError as error:
+            self._discard(box)
+            raise InfraError("no_space", f"results of a container: {error.strerror}") from None
         except BaseException:
             self._discard(box)
             raise
@@ -97,15 +103,27 @@ class ContainerServer:
 
     def _take(self, memory_bytes: int) -> Box:
         """A warm container with this limit that nobody else uses."""
-        with self._lock:
-            fitting = next((box for box in self._idle if box.hold.memory_bytes == memory_bytes), None)
-            if fitting is not None:
-                self._idle.remove(fitting)
+        idle = self._pop_idle()
         try:
-            box = fitting or self._open(memory_bytes)
+            if idle is not None:
+                idle.limit_memory(memory_bytes)
+            box = idle or self._open(memory_bytes)
             return box if box.ready else self._warm(box)
         except EngineError as error:
+            if idle is not None:
+                self._discard(idle)
             raise InfraError("server_died", str(error)) from None
+
+    def _pop_idle(self) -> Box | None:
+        """An idle container that still runs; the engine or its host may have ended others."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                box = self._idle.pop()
+            if box.alive:
+                return box
+            self._discard(box)
 
     def _give_back(self, box: Box) -> None:
         reusable = box.hold.nested
@@ -118,7 +136,7 @@ class ContainerServer:
     def _open(self, memory_bytes: int) -> Box:
         if self._closed:
             raise InfraError("closed", "the runner was closed")
-        nested = self._level is None or self._level["name"] == WARM
+        nested = self._nested and (self._level is None or self._level["name"] == WARM)
         box = Box(self._engine, self._image, Hold(memory_bytes, nested, self._gpu))
         with self._lock:
             self._all.add(box)

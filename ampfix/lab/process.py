@@ -43,7 +43,9 @@ class ProcessRunner(Runner):
 
     def find_gpu(self) -> str:
         """Look at the CUDA device from a process of its own and keep it as `gpu`; why there is none, else empty."""
-        found = self._judge.call("describe_gpu", {}, _JUDGE_TIMEOUT_S)
+        return self._keep_gpu(self._judge.call("describe_gpu", {}, _JUDGE_TIMEOUT_S))
+
+    def _keep_gpu(self, found: dict[str, Any]) -> str:
         if not found["problem"]:
             self.gpu = Gpu(found["name"], tuple(found["capability"]), found["cuda"])
         return str(found["problem"])
