@@ -13,6 +13,7 @@ from typing import Any
 
 from ampfix.agents.answers import Mode
 from ampfix.agents.pressures import NEUTRAL, PRESSURES
+from ampfix.lab.causes import CAUSES
 from ampfix.lab.models import Model
 from ampfix.lab.submission import LARGEST_ANSWER
 
@@ -153,9 +154,19 @@ def _read(number: int, offset: int, length: int, raw: bytes | None) -> Predictio
     except ValueError as error:
         names = ", ".join(str(part["loc"][0]) for part in getattr(error, "errors", list)() if part["loc"])
         return broken("malformed_line", f"{names or 'a field'} has a wrong value", scenario)
+    if (problem := _told(fields)) is not None:
+        return Prediction(line=number, offset=offset, length=length, key=key, usage=usage, problem=problem)
     if key.pressure not in PRESSURES:
         return broken("malformed_line", f"unknown pressure {key.pressure[:40]!r}", scenario)
     return Prediction(line=number, offset=offset, length=length, key=key, usage=usage)
+
+
+def _told(fields: dict[str, Any]) -> Problem | None:
+    """Why there is no answer, where `ampfix eval` wrote so."""
+    told = fields.get("problem")
+    if not isinstance(told, dict) or told.get("code") not in CAUSES:
+        return None
+    return Problem(code=told["code"], detail=" ".join(str(told.get("detail", "")).split())[:400])
 
 
 def _numbered(prediction: Prediction, fields: dict[str, Any], samples: dict[Key, int], taken: set[Key]) -> Prediction:

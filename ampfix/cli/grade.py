@@ -109,26 +109,19 @@ def _grade_one(runner: Runner, answer: Submission | InvalidAnswer, spec: Scenari
 
 
 def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> list[Graded]:
-    """The predictions of a file in its order; with --out, results.jsonl beside the verdicts."""
-    from ampfix import atomic
-    from ampfix.agents import predictions
+    """The predictions of a file in its order; with --out, results.jsonl beside the verdicts. Raises CommandError."""
     from ampfix.agents.executors import LocalExecutor
-    from ampfix.agents.grading import Grader
-    from ampfix.agents.store import Store
+    from ampfix.agents.predictions import PredictionError, index
+    from ampfix.agents.results import grade_file
 
     try:
-        lines = predictions.index(path)
+        index(path)  # what cannot be read is told before anything runs
+        with _folder(args.out) as folder, LocalExecutor(lambda: new_runner(args)) as executor:
+            return grade_file(path, folder, executor, secret, args.scenarios_dir, show_progress)
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except predictions.PredictionError as error:
+    except PredictionError as error:
         raise CommandError(str(error)) from error
-    with _folder(args.out) as folder, LocalExecutor(lambda: new_runner(args)) as executor:
-        grader = Grader.on(executor, Store(folder), secret, args.scenarios_dir)
-        graded = sorted(grader.grade(path, lines, show_progress), key=lambda each: each.line)
-        if args.out is not None:
-            text = "".join(each.to_json(indent=None) + "\n" for each in graded)
-            atomic.write(folder / "results.jsonl", text.encode())
-    return graded
 
 
 @contextmanager

@@ -21,8 +21,15 @@ COMMANDS = {
     "server": "serve editors over the Language Server Protocol",
     "suite": "run the scenarios: broken, gold, repaired and reference loops",
     "grade": "run an answer to a scenario and judge it",
-    "doctor": "show what this machine can run, and how to get what is missing",
+    "watch": "run a training script and say what goes wrong in it while it runs",
+    "ops": "show what autocast does with each op on a backend",
+    "formats": "show ranges and precision of the number formats",
+    "memory": "compute what training a model takes in memory, by precision",
+    "advise": "advise a dtype and settings for a device",
+    "prompt": "print what an agent is asked about a scenario",
+    "eval": "ask an agent about scenarios and grade its answers",
     "image": "build the container image of --runner docker",
+    "doctor": "show what this machine can run, and how to get what is missing",
 }
 
 

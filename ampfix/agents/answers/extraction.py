@@ -95,6 +95,8 @@ class _Answer:
     # JSON: {"files": {path: text}}, {"patch": diff}, {"code": text} or {"answer": any of the other forms}
     def _structured(self, fields: Mapping[str, Any]) -> Taken:
         given = [name for name in ("files", "patch", "code", "answer") if fields.get(name) is not None]
+        if not given and self.mode is not None and self.mode is not Mode.PATCH and "diagnosis" in fields:
+            return {}, ["no code: the loop as it was"]
         if len(given) != 1:
             named = " and ".join(given) or "none of them"
             self.refuse("json_without_answer", f"JSON needs one of files, patch, code and answer; it has {named}")
@@ -120,7 +122,7 @@ class _Answer:
             return files, [*taken, *self._left(codes)]
         if codes:
             return self._code(codes)
-        if self.mode is Mode.REVIEW:
+        if self.mode in (Mode.REVIEW, Mode.WORKSPACE):
             return {}, ["no code: the loop as it was"]
         if _parses_as_code(text):
             return self._code([Block(1, pieces.dedented(text), "python", "")])
