@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from torch import nn
 
@@ -63,7 +62,8 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
     modules = sized(task.build, 0, size)
     initial = tensors.read(Path(inputs, INIT))
     names = _parameter_names(modules)
-    weights, problem, detail = _validated(Path(run, "weights.safetensors"), initial)
+    longest = 4 * tensors.header_bytes(Path(inputs, INIT)) + 4096
+    weights, problem, detail = _validated(Path(run, "weights.safetensors"), initial, longest)
     measured: dict[str, Any] = {"loss": None, "problem": problem, "detail": detail}
     if weights is None:
         return measured
@@ -72,9 +72,10 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
         if not math.isfinite(measured["loss"]):
             measured |= {"problem": "not_finite", "detail": "the held-out loss is not finite"}
     base = Path(run if reference is None else reference)
-    final = _optional(base / "weights.safetensors", initial)
-    early = _optional(base / "snapshot.safetensors", initial)
-    mine = _optional(Path(run, "snapshot.safetensors"), initial)
+    final, early, mine = (
+        _validated(path, initial, longest)[0]
+        for path in (base / "weights.safetensors", base / "snapshot.safetensors", Path(run, "snapshot.safetensors"))
+    )
     measured["fp32_distance"] = _relative(weights, final, initial, names)
     measured["trajectory"] = _relative(mine, early, initial, names)
     measured["travelled"] = _relative(weights, initial, initial, names, unit=final)
@@ -85,13 +86,18 @@ def _parameter_names(modules: Mapping[str, nn.Module]) -> list[str]:
     return [f"{name}.{key}" for name, module in modules.items() for key, _ in module.named_parameters()]
 
 
-def _validated(path: Path, initial: State) -> tuple[State | None, str, str]:
-    """The weights as float32 where their names and shapes are right, and what is wrong with them."""
+def _validated(path: Path, initial: State, longest: int) -> tuple[State | None, str, str]:
+    """The weights as float32 where their names and shapes are right, and what is wrong with them.
+
+    longest: bytes of the largest header that will be parsed; what it names takes memory before it can be compared.
+    """
     try:
+        if (length := tensors.header_bytes(path)) > longest:
+            return None, "malformed_weights", f"a header of {length} bytes"
         state = tensors.read(path)
     except FileNotFoundError:
         return None, "malformed_weights", "no weights arrived"
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+    except Exception as error:  # of the file's content: the reader and torch raise what they like
         return None, "malformed_weights", f"not a safetensors file: {error}"
     if (difference := set(state) ^ set(initial)) != set():
         return None, "malformed_weights", f"missing or unknown: {', '.join(sorted(difference)[:3])}"
@@ -115,11 +121,6 @@ def _evaluate(task: Any, modules: dict[str, nn.Module], weights: State, heldout:
         module.eval()
     with torch.no_grad():
         return float(task.evaluate(modules, tensors.read_batches(heldout)))
-
-
-def _optional(path: Path, initial: State) -> State | None:
-    state, _, _ = _validated(path, initial)
-    return state
 
 
 def _relative(

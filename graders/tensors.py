@@ -53,6 +53,15 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     return safetensors.torch.load_file(path)
 
 
+def header_bytes(path: Path) -> int:
+    """The length that a safetensors file claims for its header. Raises OSError; ValueError where there is none."""
+    with path.open("rb") as file:
+        length = file.read(8)
+    if len(length) < 8:
+        raise ValueError("no header")
+    return int.from_bytes(length, "little")
+
+
 def dump_batches(batches: list[Batch]) -> bytes:
     return dump(
         {f"{i:06d}.{j:02d}": tensor.contiguous() for i, batch in enumerate(batches) for j, tensor in enumerate(batch)}

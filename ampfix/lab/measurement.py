@@ -7,7 +7,17 @@ from typing import Any
 
 from ampfix.emulate.profiles import profile_named
 from ampfix.lab.models import Model
-from ampfix.lab.recording import EVENTS, SUMMARY, Account, Breach, Malformed, output_tail, read_account, read_breaches
+from ampfix.lab.recording import (
+    EVENTS,
+    SUMMARY,
+    Account,
+    Breach,
+    Malformed,
+    one_line,
+    output_tail,
+    read_account,
+    read_breaches,
+)
 from ampfix.lab.runner import Execution, Inputs, Runner
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.verdict import Isolation
@@ -74,7 +84,7 @@ def measure(
     try:
         figures["breaches"] = read_breaches(execution.folder / EVENTS)
     except Malformed as error:
-        figures["events"] = Problem(cause="malformed_events", detail=str(error))
+        figures["events"] = Problem(cause="malformed_events", detail=one_line(str(error)))
     if ended is None:
         figures |= _judged(runner.judge(inputs, execution.folder, reference))
     return Measurement(seed=inputs.seed, isolation=execution.isolation, wall_s=execution.wall_s, ended=ended, **figures)
@@ -118,6 +128,6 @@ def _self_reported(runner: Runner, spec: ScenarioSpec, account: Account) -> dict
 
 
 def _judged(found: dict[str, Any]) -> dict[str, Any]:
-    problem = Problem(cause=found["problem"], detail=found["detail"]) if found["problem"] else None
+    problem = Problem(cause=found["problem"], detail=one_line(found["detail"])) if found["problem"] else None
     names = ("loss", "trajectory", "fp32_distance", "travelled")
     return {"weights": problem, **{name: found.get(name) for name in names}}

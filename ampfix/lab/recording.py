@@ -24,6 +24,7 @@ _MOST_SCALERS = 4096  # a loop with the bug of making one each iteration has man
 _DEEPEST_AUTOCAST = 64
 _MOST_WORK = 500_000  # optimizers touched, summed over events: some seconds of replaying
 _LARGEST_COUNT = 1 << 53
+_LONGEST_TEXT = 500
 _LONGEST_OUTPUT = 2000  # characters: a traceback and the lines before it
 
 
@@ -95,7 +96,7 @@ def read_breaches(path: Path) -> tuple[Breach, ...]:
         first_and_count = seen.setdefault(place, [broken.event.step, 0])
         first_and_count[1] += 1
     return tuple(
-        Breach(violation=violation, path=_one_line(where), line=line, first_step=first, count=count)
+        Breach(violation=violation, path=one_line(where), line=line, first_step=first, count=count)
         for (violation, where, line), (first, count) in seen.items()
     )
 
@@ -166,7 +167,7 @@ def _failure(fields: dict[str, Any]) -> Failure:
     texts = {name: fields.get(name) for name in ("type", "message", "place")}
     if any(not isinstance(text, str) or len(text) > 8000 for text in texts.values()):
         raise Malformed("the error is not described by short texts")
-    return Failure(unsupported=fields.get("unsupported") is True, **{k: _printable(str(v)) for k, v in texts.items()})
+    return Failure(unsupported=fields.get("unsupported") is True, **{k: one_line(str(v)) for k, v in texts.items()})
 
 
 def output_tail(text: str) -> str:
@@ -175,8 +176,9 @@ def output_tail(text: str) -> str:
     return _printable(tail).strip("\n")[-_LONGEST_OUTPUT:]
 
 
-def _one_line(text: str) -> str:
-    return _printable(text).replace("\n", " ")
+def one_line(text: str) -> str:
+    """What an untrusted process wrote, as one short line that moves no cursor."""
+    return _printable(text[:_LONGEST_TEXT]).replace("\n", " ")
 
 
 def _printable(text: str) -> str:
