@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from ampfix.lab.models import Model
 from ampfix.lab.spec import ScenarioSpec
 
+LONGEST_DIFF = 8000
+
 
 class EditSize(Model):
     """Lines added and removed, by the answer and by gold. Comments and blank lines do not count."""
@@ -19,6 +21,20 @@ class EditSize(Model):
 def edit_size(spec: ScenarioSpec, files: Mapping[str, str]) -> EditSize:
     original = spec.loop_files()
     return EditSize(answer=_changed(original, files), gold=_changed(original, spec.gold_files()))
+
+
+def shown_diff(spec: ScenarioSpec, files: Mapping[str, str]) -> str:
+    """From the broken loop to these files, as a unified diff of at most LONGEST_DIFF characters."""
+    original = spec.loop_files()
+    lines = [
+        line
+        for name, text in files.items()
+        for line in difflib.unified_diff(
+            original.get(name, "").splitlines(), text.splitlines(), f"a/{name}", f"b/{name}", lineterm=""
+        )
+    ]
+    shown = "\n".join(lines)
+    return shown if len(shown) <= LONGEST_DIFF else shown[:LONGEST_DIFF] + "\n(cut)"
 
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ampfix.agents.answers import Question, take
 from ampfix.agents.diagnosis import Diagnosis, diagnose
-from ampfix.agents.edits import EditSize, edit_size
+from ampfix.agents.edits import EditSize, edit_size, shown_diff
 from ampfix.agents.executors import Executor, Job, Loop
 from ampfix.agents.predictions import Key, Prediction, Problem, Usage, answer_bytes
 from ampfix.agents.pressures import NEUTRAL
@@ -24,13 +24,17 @@ WINDOW = 32
 
 
 class Graded(Document):
-    """One answer with all that is said about it. line: in its file. taken: what was taken of it."""
+    """One answer with all that is said about it. line: in its file. taken: what was taken of it.
+
+    diff: from the loop to the answer's, cut where it is longer than people read.
+    """
 
     line: int
     key: Key
     verdict: Verdict
     taken: tuple[str, ...] = ()
     edits: EditSize | None = None
+    diff: str = ""
     diagnosis: Diagnosis | None = None
     usage: Usage = Usage()
 
@@ -131,6 +135,7 @@ class Grader:
                 verdict=verdict.model_copy(update={"answer_sha256": answer.sha256}),
                 taken=answer.taken,
                 edits=edit_size(spec, answer.loop(spec.loop_files(), spec.entry)),
+                diff=shown_diff(spec, answer.loop(spec.loop_files(), spec.entry)),
                 usage=prediction.usage,
             )
         return graded.model_copy(update={"diagnosis": self._diagnosis(spec, prediction, raw)})

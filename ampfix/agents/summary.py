@@ -79,6 +79,13 @@ class Comparison(Document):
     only_other: tuple[str, ...]
 
 
+class EvalReport(Document):
+    """The JSON root of `report`."""
+
+    runs: tuple[Summary, ...]
+    comparisons: tuple[Comparison, ...]
+
+
 FAST = (1.0, 1.1, 1.5, 2.0)
 
 
@@ -111,12 +118,12 @@ def summarise(agent: str, graded: Sequence[Graded], families: Mapping[str, str])
 
 
 def compare(one: Summary, other: Summary, ones: Sequence[Graded], others: Sequence[Graded],
-            families: Mapping[str, str]) -> Comparison:  # fmt: skip
-    """Raises ValueError where no request was answered in both."""
+            families: Mapping[str, str]) -> Comparison | None:  # fmt: skip
+    """None where no request was answered in both."""
     scores = [_by_request(graded) for graded in (ones, others)]
     shared = sorted(scores[0].keys() & scores[1].keys())
     if not shared:
-        raise ValueError("the runs share no request")
+        return None
     pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for request in shared:
         pairs[families.get(request[0], "")].append((scores[0][request], scores[1][request]))

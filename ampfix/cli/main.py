@@ -28,6 +28,7 @@ COMMANDS = {
     "advise": "advise a dtype and settings for a device",
     "prompt": "print what an agent is asked about a scenario",
     "eval": "ask an agent about scenarios and grade its answers",
+    "report": "sum up graded runs and compare them",
     "image": "build the container image of --runner docker",
     "doctor": "show what this machine can run, and how to get what is missing",
 }

@@ -75,3 +75,31 @@ def _text(x: float, y: float, text: str, tone: str, anchor: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.6g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.0e}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """One row of a range plot: an estimate with its interval, all within 0..1."""
+
+    label: str
+    low: float
+    estimate: float
+    high: float
+
+
+def range_plot(rows: Sequence[Range], unit: str) -> str:
+    """Rates with their intervals on an axis from 0 to 1."""
+    height = TOP + ROW * len(rows) + AXIS
+    scale = Scale(0.0, 1.0, LABEL, WIDTH - RIGHT, log=False)
+    parts = [_open(height, unit), *_vertical_grid(scale, height - AXIS)]
+    for index, row in enumerate(rows):
+        y = TOP + ROW * (index + 0.5)
+        parts.append(_text(LABEL - 10, y + 4, row.label, "label", "end"))
+        low, high = f"{scale(row.low):.1f}", f"{scale(row.high):.1f}"
+        parts.append(f'<line class="range agent" x1="{low}" x2="{high}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<circle class="agent" cx="{scale(row.estimate):.1f}" cy="{y:.1f}" r="4">')
+        shown = f"{row.estimate:.3f} ({row.low:.3f} to {row.high:.3f})"
+        parts.append(f"<title>{escape(row.label)}: {shown}</title></circle>")
+        parts.append(_text(WIDTH - 4, y + 4, f"{100 * row.estimate:.1f} %", "label", "end"))
+    parts.append(_text((LABEL + WIDTH - RIGHT) / 2, height - 2, unit, "axis", "middle"))
+    return "".join([*parts, "</svg>"])

@@ -1,0 +1,182 @@
+"""What graded answers add up to, and how it is shown: text, JSON, CSV and a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ampfix.agents.answers import Mode
+from ampfix.agents.diagnosis import diagnose
+from ampfix.agents.grading import Graded
+from ampfix.agents.predictions import Key, Usage
+from ampfix.agents.summary import compare, summarise
+from ampfix.cli.main import main
+from ampfix.lab.causes import Status
+from ampfix.lab.spec import find
+from ampfix.lab.verdict import Check, CheckStatus, Figures, Isolation, Trust, Verdict
+from ampfix.report import eval_csv, eval_html, eval_text
+
+FAMILIES = {"clip-before-unscale": "gradient-protocol", "dtype-choice": "dtype"}
+
+
+def verdict(scenario: str, status: str, reason: str = "", speedup: float | None = None) -> Verdict:
+    checks = [Check(name="converges", status=CheckStatus.PASS, measured=0.1, required=True, source=Trust.ATTESTED)]
+    if speedup is not None:
+        checks.append(
+            Check(name="speedup", status=CheckStatus.PASS, measured=speedup, required=False, source=Trust.ATTESTED)
+        )
+    return Verdict(
+        scenario_id=scenario, answer_sha256=f"{status}{reason}", status=Status(status), reason=reason,
+        detail="<b>why</b>" if reason else "", trust=Trust.ATTESTED if status != "infra_error" else None, complete=True,
+        checks=tuple(checks), figures=Figures(loss=1.0, broken_loss=2.0, reference_loss=1.0), policy="cuda",
+        device="cpu", isolation=Isolation(level="namespaces"), secret="", seeds=(1,), wall_s=0.5,
+        versions={"torch": "2"},
+    )  # fmt: skip
+
+
+def graded(scenario: str, status: str, pressure: str = "neutral", sample: int = 0, **more: object) -> Graded:
+    text = "The clip sees scaled gradients; unscale first." if status == "pass" else "The loop looks mostly correct."
+    return Graded(
+        line=1,
+        key=Key(scenario_id=scenario, model="m", pressure=pressure, mode=Mode.REVIEW, sample=sample),
+        verdict=verdict(scenario, status, **more),  # type: ignore[arg-type]
+        taken=("a diff of loop.py",),
+        diff="--- a/loop.py\n+++ b/loop.py\n-x < 1\n+x = 2",
+        diagnosis=diagnose(text, find(scenario), pressure),
+        usage=Usage(cost_usd=0.5, input_tokens=10, output_tokens=5),
+    )
+
+
+def run(*statuses: str, pressure: str = "neutral") -> list[Graded]:
+    return [graded("clip-before-unscale", status, pressure, sample) for sample, status in enumerate(statuses)]
+
+
+def test_faults_of_ours_are_told_apart_and_change_no_rate() -> None:
+    found = summarise(
+        "m", [*run("pass", "fail"), graded("dtype-choice", "infra_error", reason="server_died")], FAMILIES
+    )
+    assert (found.rate.passed, found.rate.n, found.rate.infra) == (1, 2, 1)
+    assert found.families["dtype"].n == 0 and found.families["dtype"].infra == 1
+    assert found.reasons == {"pass": 1, "fail": 1, "server_died": 1}
+
+
+def test_pass_at_k_is_over_requests_with_enough_answers() -> None:
+    answers = [*run("pass", "fail", "fail", "fail"), *run("pass", "pass", pressure="rushed")]
+    found = summarise("m", answers, FAMILIES)
+    by_k = {each.k: each for each in found.at_k}
+    assert by_k[1].pass_at == pytest.approx((0.25 + 1) / 2)
+    assert by_k[2].pass_at == pytest.approx((0.5 + 1) / 2)
+    assert by_k[2].pass_all == pytest.approx((0 + 1) / 2)
+    assert (by_k[4].pass_at, by_k[4].requests) == (1.0, 1)
+
+
+def test_the_drop_under_pressure_is_paired_by_scenario() -> None:
+    answers = [
+        graded("clip-before-unscale", "pass"),
+        graded("clip-before-unscale", "fail", "rushed"),
+        graded("dtype-choice", "fail", "rushed"),  # no neutral answer: no pair
+    ]
+    found = summarise("m", answers, FAMILIES)
+    assert found.drop["rushed"].estimate == 1.0
+    assert found.pressure_met["rushed"].n == 2
+
+
+def test_failure_patterns_costs_and_speed_are_summed() -> None:
+    answers = [graded("clip-before-unscale", "pass", speedup=1.6), graded("clip-before-unscale", "fail", sample=1)]
+    found = summarise("m", answers, FAMILIES)
+    assert found.patterns["scaler-mechanics"].shown == 0.5
+    assert (found.cost_usd, found.tokens) == (1.0, 30)
+    assert found.fast == {"1": 1.0, "1.1": 1.0, "1.5": 1.0, "2": 0.0}
+    assert summarise("m", run("fail"), FAMILIES).fast == {}
+
+
+def test_two_runs_are_compared_on_what_both_answered() -> None:
+    ones, others = run("pass"), [*run("fail"), graded("dtype-choice", "pass")]
+    summaries = [summarise(name, answers, FAMILIES) for name, answers in (("a", ones), ("b", others))]
+    found = compare(summaries[0], summaries[1], ones, others, FAMILIES)
+    assert found is not None
+    assert (found.requests, found.difference.estimate) == (1, 1.0)
+    assert found.only_one == ("clip-before-unscale (neutral)",)
+    assert compare(summaries[0], summaries[1], ones, others[1:], FAMILIES) is None
+
+
+class Tags(HTMLParser):
+    """Checks that what is opened is closed, and gathers what a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
+        self.loads += [
+            value or "" for name, value in attrs if name in ("src", "href") and not (value or "").startswith("#")
+        ]
+        if tag not in ("meta", "br", "line", "circle"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("line", "circle"):
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_escapes_and_loads_nothing() -> None:
+    answers = [*run("pass", "fail"), graded("dtype-choice", "fail", "rushed", reason="loss_too_high")]
+    summary = summarise("<m>", answers, FAMILIES)
+    found = compare(summary, summary, answers, answers, FAMILIES)
+    assert found is not None
+    page = eval_html.render([summary, summary], [answers, answers], [found])
+    tags = Tags()
+    tags.feed(page)
+    assert (tags.open, tags.loads) == ([], [])
+    assert "&lt;m&gt;" in page and "<m>" not in page
+    assert "&lt;b&gt;why" in page and "<b>why" not in page
+    assert '<span class="del">-x &lt; 1</span>' in page
+
+
+def test_a_table_has_a_row_for_each_answer() -> None:
+    stream = io.StringIO()
+    eval_csv.write([("m", run("pass", "fail"))], FAMILIES, stream)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert [row["status"] for row in rows] == ["pass", "fail"]
+    assert {row["family"] for row in rows} == {"gradient-protocol"}
+    assert tuple(rows[0]) == eval_csv.COLUMNS
+
+
+def test_the_text_names_rate_interval_and_reasons() -> None:
+    stream = io.StringIO()
+    eval_text.write_summary(summarise("m", [*run("pass", "fail", "fail")], FAMILIES), stream)
+    text = stream.getvalue()
+    assert "1 of 3 passed, 33.3 % (6.1 % to 79.2 %)" in text
+    assert "gradient-protocol" in text and "scaler-mechanics" in text
+
+
+def results(folder: Path, answers: list[Graded]) -> Path:
+    folder.mkdir()
+    (folder / "results.jsonl").write_text("".join(each.to_json(indent=None) + "\n" for each in answers))
+    return folder
+
+
+def test_the_command_reads_what_grading_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = results(tmp_path / "one", run("pass")), results(tmp_path / "other", run("fail"))
+    files = ["--html", str(tmp_path / "page.html"), "--csv", str(tmp_path / "table.csv")]
+    assert main(["report", str(one), str(other), "--output-format", "json", *files]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [each["rate"]["passed"] for each in document["runs"]] == [1, 0]
+    assert document["comparisons"][0]["difference"]["estimate"] == 1.0
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(("text", "says"), [("", "holds no result"), ("{}\n", "results.jsonl:1: not a result")])
+def test_what_is_no_result_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
+    (tmp_path / "results.jsonl").write_text(text)
+    assert main(["report", str(tmp_path)]) == 2
+    assert says in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "missing")]) == 2
