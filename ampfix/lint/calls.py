@@ -49,6 +49,7 @@ class CallReader:
         self.clips = ClipReader(resolver, namer)
         self.gradients = GradientReader(resolver, namer, self._event)
         self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
+        self.unclear: set[str] = set()  # scalers whose switch is not seen
 
     def site(self, node: ast.AST, frame: Frame, *, proven: bool = True) -> Site:
         """Where a node of this frame lies, in its own file."""
@@ -118,15 +119,11 @@ class CallReader:
         return path, guess.proven
 
     def _switch(self, node: ast.expr, frame: Frame) -> Condition:
-        """GradScaler(enabled=...): whether the scaler does anything."""
-        binding = self._roles.instance(node, frame, Role.SCALER)
-        if binding is None or not isinstance(binding.node, ast.Call):
-            return Always(True)
-        has_device = not binding.symbol.startswith(("torch.cuda", "torch.cpu"))
-        enabled = argument(binding.node, "enabled", 5 if has_device else 4)
-        if enabled is None:
-            return Always(True)
-        return self.namer.foreign(enabled, binding.scope, frame) or Always(True)
+        """When the scaler does anything; taken as always where that is not seen."""
+        switch = self.namer.switch(node, frame)
+        if switch is None and (path := self.namer.canonical(node, frame)) is not None:
+            self.unclear.add(path)
+        return Always(True) if switch is None else switch
 
     def _switched(self, node: ast.expr, frame: Frame, on: Block, off: Block) -> Block:
         return _under(self._switch(node, frame), on, off)
@@ -246,11 +243,20 @@ class CallReader:
             if _GUARD.search(test):
                 return True
             for name in walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
-                if isinstance(name, ast.Name):
-                    values = [d.value for d in frame.scope.lookup(name.id) if d.value is not None]
-                    if any(_GUARD.search(ast.unparse(value)) for value in values):
-                        return True
+                if isinstance(name, (ast.Name, ast.Attribute)) and self._tells_of_a_skip(name, frame):
+                    return True
         return False
+
+    def _tells_of_a_skip(self, flag: ast.Name | ast.Attribute, frame: Frame) -> bool:
+        """Whether a flag is computed from what shows a skipped step, or set under a test of it."""
+        if isinstance(flag, ast.Name):
+            definitions = frame.scope.lookup(flag.id)
+        else:
+            owner = frame.scope.owner_class() if dotted(flag.value) == frame.scope.self_name() else None
+            definitions = owner.attributes.get(flag.attr, []) if owner is not None else []
+        shown = [definition.value for definition in definitions if definition.value is not None]
+        shown += [test for definition in definitions for test, _ in definition.tests]
+        return any(_GUARD.search(ast.unparse(one)) for one in shown)
 
     def _method_zero_grad(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         guess = self._roles.of(receiver, frame)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import Scope
+from ampfix.lint.rewriting import Substitute, spelled_out
+from ampfix.lint.roles import Roles, argument
+from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.usage import dotted
-from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
+from ampfix.program import AllOf, Always, AnyOf, Atom, Binding, Block, Condition, Form, Not, Role, Site
 from ampfix.program.tree import unparsed, walk
 
 if TYPE_CHECKING:
@@ -66,9 +68,10 @@ class Frame:
 class Namer:
     """Canonical names and conditions of one module."""
 
-    def __init__(self, resolver: Resolver, fields: Fields) -> None:
-        self._resolver, self.fields = resolver, fields
+    def __init__(self, resolver: Resolver, fields: Fields, roles: Roles) -> None:
+        self._resolver, self.fields, self._roles = resolver, fields, roles
         self._globals: dict[tuple[str, Scope], str] = {}
+        self._rewritten: list[ast.expr] = []  # kept alive: the resolver knows expressions by their identity
 
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
         """The path of a name as the outermost function would write it; None where the expression has no path."""
@@ -156,6 +159,8 @@ class Namer:
             return self._compare(test, frame, depth)
         if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "bool" and test.args:
             return self._condition(test.args[0], frame, depth)
+        if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "is_enabled":
+            return self.switch(test.func.value, frame) or self.atom(test, frame)
         unfolded = self._unfold(test, frame, depth)
         return unfolded if unfolded is not None else self.atom(test, frame)
 
@@ -223,19 +228,58 @@ class Namer:
             return self._condition(test, replace(frame, scope=scope, bindings={}, paths={}), depth)
         if scope in list(frame.scope.chain()):
             return self._condition(test, replace(frame, scope=scope, paths={}), depth)
-        owner = scope.owner_class()
-        if owner is None or owner is not frame.scope.owner_class():
+        owner, here = scope.owner_class(), frame.scope.owner_class()
+        if owner is None or here is None or owner not in self._resolver.ancestry(here):
             return None
         kept = {}
         for attribute, definitions in owner.attributes.items():
             for definition in definitions:
-                if isinstance(definition.value, ast.Name) and definition.scope is scope:
-                    kept[definition.value.id] = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
-        rewritten = _Substitute(kept).visit(ast.parse(unparsed(test), mode="eval").body)
+                if isinstance(definition.value, (ast.Name, ast.Attribute)) and definition.scope is scope:
+                    known = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
+                    kept[unparsed(definition.value)] = known
+        rewritten = Substitute(kept).visit(ast.parse(spelled_out(test, scope), mode="eval").body)
         local = {node.id for node in walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
         if local - {scope.self_name()}:
             return None
+        self._rewritten.append(rewritten)
         return self._condition(rewritten, frame, depth)
+
+    def switch(self, node: ast.expr, frame: Frame) -> Condition | None:
+        """`GradScaler(enabled=...)`: when a scaler does anything; None where that is not seen."""
+        built = self._roles.instances(node, frame, Role.SCALER)
+        switches = [self._enabled(binding, frame) for binding in built]
+        if not switches or any(switch is None for switch in switches):
+            return None
+        if all(switch == switches[0] for switch in switches):
+            return switches[0]
+        ways = []
+        for binding, switch in zip(built, switches, strict=True):
+            guard = Always(True) if binding.guard is None else self._there(binding.guard, binding, frame)
+            if guard is None or switch is None:
+                return None
+            ways.append(AllOf((guard, switch)))
+        return AnyOf(tuple(ways))
+
+    def _enabled(self, binding: Binding, frame: Frame) -> Condition | None:
+        assert isinstance(binding.node, ast.Call)
+        has_device = not binding.symbol.startswith(("torch.cuda", "torch.cpu"))
+        enabled = argument(binding.node, "enabled", 5 if has_device else 4)
+        return Always(True) if enabled is None else self._there(enabled, binding, frame)
+
+    def _there(self, test: ast.expr, binding: Binding, frame: Frame) -> Condition | None:
+        """A test from where something is constructed; a helper's parameters are what its call hands it."""
+        found = self.foreign(test, binding.scope, frame)
+        if found is not None or binding.built is None or not isinstance(binding.scope.node, FUNCTIONS):
+            return found
+        call, scope = binding.built
+        names = [parameter.arg for parameter in parameters(binding.scope.node)]
+        given = dict(zip(names[names[:1] == [binding.scope.self_name()] :], call.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        replacements = {name: value for name, value in given.items() if not isinstance(value, ast.Starred)}
+        handed = Substitute(replacements).visit(ast.parse(unparsed(test), mode="eval").body)
+        left = {node.id for node in walk(handed) if isinstance(node, ast.Name)} & (set(names) - set(replacements))
+        self._rewritten.append(handed)
+        return None if left else self.foreign(handed, scope, frame)
 
     def atom(self, test: ast.expr, frame: Frame) -> Atom:
         names: set[str] = set()
@@ -274,14 +318,6 @@ class _Names(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._names())
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, replacements: dict[str, ast.Attribute]) -> None:
-        self._replacements = replacements
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self._replacements.get(node.id, node)
 
 
 def negate(condition: Condition) -> Condition:

@@ -175,7 +175,9 @@ class HalfWalker:
             return value.operands[index]
         if value.op == "network":
             return self._evaluator.part_of(value, element, frame)
-        is_tensor = value.op in _SPLITS or (index == 0 and value.op in _WITH_INDICES) or value.op in _PAIRS
+        if index == 0 and value.op in _WITH_INDICES:
+            return replace(value, op="view", operands=(value,), parts=(value.node,))
+        is_tensor = value.op in _SPLITS or value.op in _PAIRS
         return replace(value, op="view") if is_tensor else _nothing(value)
 
     def _branches(self, test: ast.expr | None, bodies: list[list[ast.stmt]], frame: Frame) -> bool:

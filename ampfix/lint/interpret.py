@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.paths import Past, Path, assign, split
+from ampfix.lint.paths import Past, Path, assign, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
@@ -263,6 +263,8 @@ class _Interpreter:
     def _report(self, broken: Broken, do: Do, path: Path) -> None:
         if broken.violation in _SPOILT_EARLIER:
             do, path = _blamed(broken, do, path)
+        if hangs_on_a_switch(do, path, self._order[: self._position(do)], self._routine.unclear):
+            return
         key = (broken.violation, do.site.span, do.site.function, broken.optimizer)
         known = self._found.get(key)
         proven = do.site.proven and not path.doubt and _loss_is_proven(path)

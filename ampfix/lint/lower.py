@@ -55,7 +55,7 @@ class Lowering:
     def routine(self, node: ast.AST, scope: Scope) -> Block:
         """The program of one function, seen with the `self` of its scope."""
         self._inliner.start(node)
-        self._reader.owners = {}
+        self._reader.owners, self._reader.unclear = {}, set()
         return self._function_body(node, Frame(scope))
 
     def _function_body(self, node: ast.AST, frame: Frame) -> Block:

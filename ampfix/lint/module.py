@@ -56,8 +56,8 @@ class SourceModule:
         self.tree, self._scopes = self._file.tree, self._file.scopes
         self._neighbours = Neighbours(self._file, project)
         self._resolver = Resolver(self._neighbours)
-        namer = Namer(self._resolver, Fields(self._resolver))
         self._roles = Roles(self._resolver)
+        namer = Namer(self._resolver, Fields(self._resolver), self._roles)
         self._reader = CallReader(self._resolver, self._roles, namer, path)
         self._regions = RegionReader(self._resolver, namer, self._reader.site)
         self._alone: dict[tuple[str, str], frozenset[object]] = {}
@@ -100,7 +100,8 @@ class SourceModule:
             body = prune(self._lowering.routine(node, scope))
             events = tuple(flatten(body))
             if events:
-                yield Routine(scope.qualname or "<module>", body, events, dict(self._reader.owners), node)
+                owners, unclear = dict(self._reader.owners), frozenset(self._reader.unclear)
+                yield Routine(scope.qualname or "<module>", body, events, owners, unclear, node)
 
     @cached_property
     def occurrences(self) -> tuple[Occurrence, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Not
 from ampfix.protocol import State
+
+_SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,22 @@ def _split_all(
             yield decided, stop_at
         else:
             yield from _split_all(operands[1:], decided, atoms, stop_at=stop_at)
+
+
+def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) -> bool:
+    """Whether a flag for AMP kept the path from a use of a scaler that may be disabled by the same flag.
+
+    earlier: the events in front of this one in the source. unclear: scalers whose switch is not seen.
+    """
+    if not unclear:
+        return False
+    passed, here = {id(past.site) for past in path.events()}, set(do.site.tests)
+    return any(
+        other.event.scaler in unclear
+        and id(other.site) not in passed
+        and any(_SWITCH.search(test) for test in other.site.tests if test not in here)
+        for other in earlier
+    )
 
 
 def assign(node: Assign, path: Path, atoms: Atoms) -> Path:

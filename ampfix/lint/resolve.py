@@ -13,7 +13,7 @@ from dataclasses import replace
 from ampfix.lint.classes import linearised
 from ampfix.lint.project import Neighbours
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
-from ampfix.lint.signatures import default_of, is_super, returned_values
+from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
 from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
 
@@ -207,6 +207,17 @@ class Resolver:
             self._returns[function] = list(returned_values(function))
         return self._returns[function]
 
+    def _returns_of(self, function: Binding, call: ast.Call, scope: Scope) -> Iterator[Binding]:
+        """What a call of a function gives; what it constructs itself, under the test of its `return`."""
+        tests = return_tests(function.node)
+        for returned in self.returned(function.node):
+            test = tests.get(returned)
+            for found in self.resolve(returned, function.scope):
+                is_built_there = found.form in (Form.INSTANCE, Form.PARTIAL) and found.scope is function.scope
+                if is_built_there:
+                    found = replace(found, guard=test if found.guard is None else found.guard, built=(call, scope))
+                yield found
+
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Iterator[Binding]:
         if isinstance(node.value, ast.Name) and node.value.id == scope.self_name():
             owner = scope.owner_class()
@@ -323,5 +334,4 @@ class Resolver:
             elif function.form is Form.CLASS:
                 yield Binding(Form.OBJECT, function.symbol, function.node, function.scope, built=(node, scope))
             elif function.form is Form.FUNCTION:
-                for returned in self.returned(function.node):
-                    yield from self.resolve(returned, function.scope)
+                yield from self._returns_of(function, node, scope)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
-from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import parameters
 from ampfix.lint.usage import Guess, dotted
 from ampfix.program import Binding, Form, Role
+
+if TYPE_CHECKING:
+    from ampfix.lint.frames import Frame
 
 _OPEN = (Form.PARAMETER, Form.UNKNOWN, Form.NONE)
 NOTHING = Guess(Role.OTHER, False)
@@ -42,11 +45,14 @@ class Roles:
 
     def instance(self, node: ast.expr, frame: Frame, role: Role) -> Binding | None:
         """The construction behind an expression of this role, where the file shows it."""
-        for binding in self.resolver.resolve(node, frame.scope):
-            if self.resolver.role(binding) is role and isinstance(binding.node, ast.Call):
-                return binding
+        return next(iter(self.instances(node, frame, role)), None)
+
+    def instances(self, node: ast.expr, frame: Frame, role: Role) -> tuple[Binding, ...]:
+        """Every construction behind an expression of this role that the file shows."""
+        held = self.resolver.resolve(node, frame.scope)
+        built = tuple(b for b in held if self.resolver.role(b) is role and isinstance(b.node, ast.Call))
         passed = frame.passed(node)
-        return None if passed is None else self.instance(*passed, role)
+        return built if built or passed is None else self.instances(*passed, role)
 
 
 def argument(call: ast.Call, keyword: str, position: int | None = None) -> ast.expr | None:

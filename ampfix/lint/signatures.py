@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ampfix.lint.scopes import FUNCTIONS
 from ampfix.program.tree import children
@@ -25,6 +25,37 @@ def default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
         *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]
     return next((default for candidate, default in pairs if candidate is parameter), None)
+
+
+def return_tests(function: ast.AST) -> dict[ast.expr, ast.expr]:
+    """The test under which each returned value is reached, as far as `if` statements decide it; none for others."""
+    found: dict[ast.expr, ast.expr] = {}
+    if not isinstance(function, ast.Lambda):
+        _note_returns(getattr(function, "body", []), [], found)
+    return found
+
+
+def _note_returns(body: Sequence[ast.stmt], tests: list[ast.expr], found: dict[ast.expr, ast.expr]) -> bool:
+    """Go through a block that runs under some tests. False where its end is not reached."""
+    tests = list(tests)
+    for statement in body:
+        if isinstance(statement, ast.Return):
+            if statement.value is not None and tests:
+                found[statement.value] = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
+            return False
+        if isinstance(statement, ast.Raise):
+            return False
+        if isinstance(statement, ast.If):
+            refused = ast.UnaryOp(ast.Not(), statement.test)
+            then = _note_returns(statement.body, [*tests, statement.test], found)
+            orelse = _note_returns(statement.orelse, [*tests, refused], found)
+            if not then and not orelse:
+                return False
+            if then != orelse:
+                tests.append(statement.test if then else refused)
+        elif isinstance(statement, (ast.With, ast.AsyncWith)) and not _note_returns(statement.body, tests, found):
+            return False
+    return True
 
 
 def returned_values(function: ast.AST) -> Iterator[ast.expr]:

@@ -38,7 +38,8 @@ class Binding:
 
     symbol: the qualified name outside this file ("torch.cuda.amp.GradScaler"), or the name of a local definition.
     scope: where `node` is to be resolved. guard: the test under which the name holds this value, if there is one.
-    built: of an object, the call that made it and the scope of that call. preset: of a function, the call of
+    built: of an object, the call that made it and the scope of that call; of what a helper constructs and returns, the
+    call of the helper. preset: of a function, the call of
     `functools.partial` that set some of its arguments, and its scope.
     """
 

@@ -176,13 +176,15 @@ Block = tuple[Node, ...]
 class Routine:
     """One analysed function, method, or module body. events: all of them in source order, whatever the path.
 
-    owners: optimizer -> whose parameters it updates.
+    owners: optimizer -> whose parameters it updates. unclear: scalers that a switch which is not seen
+    may disable.
     """
 
     name: str
     body: Block
     events: tuple[Do, ...] = ()
     owners: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    unclear: frozenset[str] = frozenset()
     node: Any = field(default=None, compare=False, hash=False)
 
 

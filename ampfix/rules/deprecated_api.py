@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -154,6 +155,7 @@ dtype = th.get_autocast_dtype("cuda")
         )
 
 
+_SUCCESSOR = re.compile(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 
@@ -180,8 +182,11 @@ def _is_for_old_torch(node: ast.AST, source: Source) -> bool:
             test = ast.unparse(parent.test)
             if "hasattr" in test or "version" in test.lower() or "torch_ge" in test.lower() or "torch_" in test.lower():
                 return True
-        if isinstance(parent, ast.ExceptHandler) and parent.type is not None:
-            caught = ast.unparse(parent.type)
+        if isinstance(parent, ast.ExceptHandler):
+            caught = "Exception" if parent.type is None else ast.unparse(parent.type)
             if any(name in caught for name in ("ImportError", "AttributeError", "ModuleNotFoundError", "TypeError")):
+                return True
+            tried = next(around for around in source.ancestors(parent) if isinstance(around, ast.Try))
+            if "Exception" in caught and any(_SUCCESSOR.search(ast.unparse(statement)) for statement in tried.body):
                 return True
     return False

@@ -170,7 +170,8 @@ class Trainer:
     def applies(self, occurrence: Occurrence) -> bool:
         """Only schedulers that step as often as the optimizer: in the same loop, under no test of a count."""
         step = _scaler_step(occurrence)
-        if step is None or step.site.loops != occurrence.do.site.loops:
+        here = occurrence.do.site.loops
+        if step is None or step.site.loops != here or _only_flushes(step, occurrence):
             return False
         shared = {test for frame in step.site.frames() for test in frame.tests}
         own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
@@ -194,6 +195,20 @@ class Trainer:
             occurrence.do.site.statement,
             {"scaler": scaler, "step_line": str(here.span.start.line)},
         )
+
+
+def _only_flushes(step: Do, occurrence: Occurrence) -> bool:
+    """Whether the step is what is left of a window behind the loop of batches: the scheduler goes by epochs there."""
+    loops, events = step.site.loops, occurrence.routine.events
+    if any(do.event.kind is EventKind.BACKWARD and do.site.loops == loops for do in events):
+        return False
+    steps = (do for do in events if do.event.kind is EventKind.SCALER_STEP)
+    return any(
+        do.event.optimizers == step.event.optimizers
+        and len(do.site.loops) > len(loops)
+        and do.site.loops[: len(loops)] == loops
+        for do in steps
+    )
 
 
 def _scaler_step(occurrence: Occurrence) -> Do | None:
