@@ -6,6 +6,7 @@ marked; a hook on it tells that a backward went through it, and the graph above 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from ampfix.watch.patches import Patches
 from ampfix.watch.scalers import MARK, ScalerObserver
 from ampfix.watch.usage import GradientUse
 
+_NEAR = 8  # nodes behind a scaled value within which its factor lies
 _MAX_NODES = 4096  # of a graph that are looked at
 _SUSPECT = {Grad.UNSCALED, Grad.STALE, Grad.FORGOTTEN, Grad.MIXED, Grad.SCALED}
 
@@ -60,7 +62,7 @@ class BackwardObserver:
 
     def _run(self, original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._running or not kwargs.get("accumulate_grad"):  # autograd.grad, or a checkpoint's inner backward
-            return original(outputs, *args, **kwargs)
+            return self._differentiate(original, outputs, *args, **kwargs)
         self._use.close()
         self._optimizers.find_older()
         place = self._journal.locate()
@@ -82,6 +84,19 @@ class BackwardObserver:
                 self._write(place, outputs, received, _Loss(mixed, half, by_hand, whole))
                 if not self._optimizers.stepping:
                     self._use.open(received)
+
+    def _differentiate(self, original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`torch.autograd.grad`: gradients that are handed out. Its third argument asks for a graph of them."""
+        results = original(outputs, *args, **kwargs)
+        wants_graph = len(args) > 2 and args[2]
+        if wants_graph and not self._running and self._is_scaled(outputs):
+            self._use.open_penalty(results)
+        return results
+
+    def _is_scaled(self, outputs: Iterable[torch.Tensor]) -> bool:
+        """Whether these come from `scale()`, perhaps summed up."""
+        near = itertools.islice(_graph(outputs, lambda node: MARK in node.metadata), _NEAR)
+        return bool(self._journal.state.scaled) and any(MARK in node.metadata for node in near)
 
     def _write(
         self,

@@ -13,12 +13,13 @@ from ampfix.watch.patches import Patches
 
 _SCALER_KEYS = {"scale", "growth_factor", "backoff_factor", "growth_interval"}
 _OPTIMIZER_KEYS = {"state", "param_groups"}
+_HALVES = {"float16", "bfloat16"}
 _DEPTH = 4  # nesting of a checkpoint that is looked through
 
 
 class CheckpointObserver:
     """Writes CHECKPOINT_SAVE and CHECKPOINT_LOAD. `scaler` and `optimizers` hold the keys under which their states lie
-    in the checkpoint, such as "scaler" and ("optimizer",)."""
+    in the checkpoint, such as "scaler" and ("optimizer",); `dtype` is that of weights in half."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -40,7 +41,17 @@ class CheckpointObserver:
         states = list(_states(thing, "", _DEPTH))
         scaler = next((key for key, state in states if state.keys() >= _SCALER_KEYS), None)
         optimizers = tuple(key for key, state in states if state.keys() >= _OPTIMIZER_KEYS)
-        self._journal.emit(kind, scaler=scaler, optimizers=optimizers)
+        self._journal.emit(kind, scaler=scaler, optimizers=optimizers, dtype=_dtype(states))
+
+
+def _dtype(states: list[tuple[str, Mapping[Any, Any]]]) -> str | None:
+    """The half dtype in which a checkpoint's weights are, None where they are not all in one."""
+    for _, state in states:
+        tensors = [value for value in state.values() if isinstance(value, torch.Tensor) and value.is_floating_point()]
+        dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors}
+        if len(dtypes) == 1 and dtypes <= _HALVES:
+            return dtypes.pop()
+    return None
 
 
 def _states(thing: Any, key: str, depth: int) -> Iterator[tuple[str, Mapping[Any, Any]]]:

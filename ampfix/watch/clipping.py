@@ -96,6 +96,7 @@ class ClipOracle:
             return None
         carried = _fused_scale(optimizer)
         for clip in [clip for clip in self.waiting if name in clip.optimizers]:
+            self.journal.clip = (float(clip.total) * clip.unscale, clip.unscale != 1.0)
             self._compare(clip, gradients.norm(gradients.gradients_of(clip.parameters), clip.norm_type) / carried)
         self.forget((name,))
         return gradients.norm(gradients.gradients_of(gradients.parameters_of(optimizer))) / carried

@@ -16,7 +16,9 @@ class StepFacts:
     """One attempt at an optimizer step.
 
     applied: None where it cannot be told. scale: the loss scale at the attempt, None without an enabled scaler.
-    grad_norm: 2-norm of the unscaled gradients, where it was measured. loss: the last unscaled loss seen before it.
+    grad_norm: 2-norm of the unscaled gradients, where it was measured. norm_before_clip: the same when they were
+    clipped; clipped_scaled: whether they carried the scale then. loss: the last unscaled loss seen before it. lr: the
+    first group's learning rate.
     """
 
     attempt: int
@@ -24,7 +26,10 @@ class StepFacts:
     applied: bool | None
     scale: float | None = None
     grad_norm: float | None = None
+    norm_before_clip: float | None = None
+    clipped_scaled: bool = False
     loss: float | None = None
+    lr: float | None = None
     path: str = ""
     line: int = 0
 

@@ -15,12 +15,23 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
+from ampfix.watch.alignment import AlignmentCensus
+
 _RANDOM = SystemRandom()
 
 _FIRST_BLOCKS = (2, 2, 4)
 _BLOCK, _BLOCKS_A_SIZE = 8, 8
 """Steps are counted one in a block: small blocks first, so that short runs are counted too, then eight blocks of 8
 steps, eight of 16 and so on: the last block, which may be cut short, is at most an eighth of the run."""
+
+
+def doubling() -> Iterator[int]:
+    """Blocks of 2, 2, 4, 8 and so on: a run of n steps has about log2(n) counted."""
+    yield 2
+    size = 2
+    while True:
+        yield size
+        size *= 2
 
 
 def _block_sizes() -> Iterator[int]:
@@ -39,17 +50,21 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
     a loop cannot do as it likes on the others; step 0, where modules initialise lazily and compile, is never drawn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Iterator[int] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.by_dtype: Counter[str] = Counter()
+        self.alignment = AlignmentCensus()
         self.steps = 0
-        self._sizes = _block_sizes()
+        self._sizes = sizes or _block_sizes()
         self._size, self._end, self._drawn = 0, 0, 0
         self._entered = False
+        self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted step and its arguments
         self._formulas: dict[Any, Callable[..., int] | None] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
+        for listener in self.listeners:
+            listener(func, args)
         try:
             formula = self._formulas[func]
         except KeyError:
@@ -58,6 +73,7 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
             operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
             work = formula(*args, **(kwargs or {}), out_val=out)
             self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._size * work
+            self.alignment.count(func, args, self._size * work)
         return out
 
     def before_step(self, attempt: int) -> None:

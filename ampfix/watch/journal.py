@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,12 @@ from ampfix.watch.names import Names
 from ampfix.watch.position import Locator
 
 _MAX_BROKEN = 256  # distinct (violation, place) pairs kept; a loop has a few at most
+_NO_CLIP: tuple[float | None, bool] = (None, False)
 _USES = frozenset({EventKind.UNSCALE, EventKind.OPTIMIZER_STEP, EventKind.ZERO_GRAD, EventKind.UPDATE})
 _OUTCOMES = {True: Outcome.APPLIED, False: Outcome.SKIPPED, None: Outcome.UNKNOWN}
 
 
-def _nothing() -> None:
+def _nothing(*_: Any) -> None:
     pass
 
 
@@ -67,6 +69,13 @@ class Journal:
         self.met_strangers = False  # optimizers whose making was not seen
         self.scaler_step: ScalerStep | None = None
         self.grad_norm: float | None = None
+        self.clip: tuple[float | None, bool] = _NO_CLIP  # the norm when it was clipped, and whether it was scaled
+        self.on_step: Callable[[StepFacts], None] = _nothing
+        self.on_penalty: Callable[[tuple[str, int]], None] = _nothing
+        self.on_loss: Callable[[Any], None] = _nothing
+        self.regions: Counter[tuple[str, str | None]] = Counter()  # device and dtype (None: disabled) of those entered
+        self.scaler_is_off = False
+        self.on_broken: Callable[[Broken], None] = _nothing
         self.losses = Range()
         self.scales = Range()
         self.final_scale: Any = None  # the scaler's own tensor, which outlives it here and is read at the end
@@ -127,6 +136,7 @@ class Journal:
             self._broken[key] = Occurrence(seen.broken, seen.count + 1)
         elif len(self._broken) < _MAX_BROKEN:
             self._broken[key] = Occurrence(broken, 1)
+            self.on_broken(broken)
 
     @property
     def violations(self) -> list[Occurrence]:
@@ -165,15 +175,33 @@ class Journal:
             self.applied += 1
         if self.grad_norm is not None:
             self.grad_norms.add(attempt, self.grad_norm)
-        path, line = self.locate()
-        self.steps.append(StepFacts(attempt, optimizer, applied, scale, self.grad_norm, self._loss, path, line))
-        self.grad_norm = None
+        facts = StepFacts(
+            attempt,
+            optimizer,
+            applied,
+            scale,
+            self.grad_norm,
+            *self.clip,
+            self._loss,
+            self._learning_rate(optimizer),
+            *self.locate(),
+        )
+        self.steps.append(facts)
+        self.grad_norm, self.clip = None, _NO_CLIP
         self.attempts += 1
         self._unused.pop(optimizer, None)
         self._on_attempt(attempt, applied)
+        self.on_step(facts)
+
+    def _learning_rate(self, name: str) -> float | None:
+        optimizer = next((thing for known, thing in self.optimizers.live() if known == name), None)
+        groups = getattr(optimizer, "param_groups", None)
+        rate = groups[0].get("lr") if groups else None
+        return float(rate) if isinstance(rate, (int, float)) else None
 
     def saw_loss(self, loss: Any, divisor: float = 1.0) -> None:
         """Keep a loss until the step's end: reading it at once would wait for a GPU in the middle of the step."""
+        self.on_loss(loss)
         if loss.numel() == 1 and len(self._pending_losses) < 64:
             self._pending_losses.append((loss.detach(), divisor))
 

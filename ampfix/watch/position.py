@@ -27,7 +27,7 @@ class Locator:
         """(path, line), or ("", 0) where no frame of the user's is on the stack."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            path = self._path_of(frame.f_code)
+            path = self.path_of(frame.f_code)
             if path is not None:
                 return path, frame.f_lineno
             frame = frame.f_back
@@ -42,9 +42,10 @@ class Locator:
 
     def is_users(self, code: CodeType) -> bool:
         """Whether a function is the user's."""
-        return self._path_of(code) is not None
+        return self.path_of(code) is not None
 
-    def _path_of(self, code: CodeType) -> str | None:
+    def path_of(self, code: CodeType) -> str | None:
+        """A function's path as it is told; None for one that is not the user's."""
         try:
             return self._known[code]
         except KeyError:

@@ -34,6 +34,7 @@ class Recorder:
         on_attempt: called after each attempt at an optimizer step with its number, counted from 0, and whether it was
             applied (None: cannot be told). Weights have their new values then.
         root: the user's code, a folder or one file; positions are given relative to it.
+        flops: the census of work by dtype, where it shall count other steps than it does by itself.
 
     One recorder at a time; one recorder records once.
     """
@@ -43,8 +44,9 @@ class Recorder:
         on_event: Callable[[Event], None] = _ignore,
         on_attempt: Callable[[int, bool | None], None] = _ignore,
         root: Path | None = None,
+        flops: FlopCensus | None = None,
     ) -> None:
-        self._flops = FlopCensus()
+        self._flops = flops or FlopCensus()
         self._told = on_attempt
         self.journal = Journal(on_event, self._attempted, Locator(root))
         self._oracle = ClipOracle(self.journal)
@@ -120,6 +122,7 @@ class Recorder:
             "clip": self._oracle.facts.summary(),
             "flops": self._flops.summary(),
             "flop_steps": self._flops.steps,
+            "half_products": self._flops.alignment.summary(),
             "violations": [_describe(occurrence) for occurrence in journal.violations],
         }
 

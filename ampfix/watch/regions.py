@@ -31,8 +31,9 @@ class RegionObserver:
         result = original(region)
         if threading.get_ident() == self._thread:
             dtype = str(region.fast_dtype).removeprefix("torch.") if region._enabled else None
+            self._journal.regions[region.device, dtype] += 1
             self._journal.saw_float16_region |= dtype == "float16" and torch.is_grad_enabled()
-            self._use.close()  # a forward begins: what it calls has nothing to do with gradients
+            self._use.begin_forward()
             self._journal.emit(EventKind.AUTOCAST_ENTER, dtype=dtype)
         return result
 

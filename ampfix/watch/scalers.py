@@ -45,6 +45,7 @@ class ScalerObserver:
 
     def _scale(self, original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
         if self._idle(scaler, "scale"):
+            self._journal.scaler_is_off |= not scaler.is_enabled()
             return original(scaler, outputs)
         name = self._journal.scalers.of(scaler)
         if isinstance(outputs, torch.Tensor):

@@ -66,6 +66,7 @@ class GradientUse:
         self._told: set[tuple[EventKind, Place]] = set()
         self._scale: float | None = None
         self._drawn = 0
+        self._penalty = False
 
     def install(self, patches: Patches) -> None:
         for owner in subclasses(GradScaler):
@@ -82,6 +83,27 @@ class GradientUse:
         if not self._entered and top is not None and not isinstance(top, FlopCensus):
             return  # a mode of the loop's own would be left before this one
         self._tag_gradients()
+        self._enter()
+
+    def open_penalty(self, results: Sequence[Any]) -> None:
+        """autograd.grad gave gradients of a scaled value, to be differentiated again: a penalty on them is measured in
+        units of the scale until something divides it out."""
+        top = _get_current_dispatch_mode()
+        if not self._wanted() or (top is not None and not isinstance(top, FlopCensus)):
+            return
+        self._penalty = True
+        for tensor in _tensors(results):
+            held = _storage(tensor)
+            if held is not None:
+                self._set(held, Tag(1.0, gradient=True))
+        self._enter()
+
+    def begin_forward(self) -> None:
+        """What a forward calls has nothing to do with gradients, unless a penalty is computed in it."""
+        if not self._penalty:
+            self.close()
+
+    def _enter(self) -> None:
         if not self._entered:
             self._mode.__enter__()  # type: ignore[no-untyped-call]
             self._entered = True
@@ -90,6 +112,7 @@ class GradientUse:
     def close(self) -> None:
         """Stop following until gradients arrive again. What was learnt stays until the step."""
         self._mode.quiet = True
+        self._penalty = False
         if self._entered and _get_current_dispatch_mode() is self._mode:
             self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._entered = False
@@ -190,6 +213,10 @@ class GradientUse:
             self._overwrite(op, args[0], operands, degrees.apply(op, operands, scale, place), place)
             return
         tag = degrees.apply(op, operands, scale, place)
+        if self._penalty and _mixes(op, operands, tag):
+            self.close()
+            self._journal.on_penalty(place)
+            return
         if tag is not None:
             for tensor in _tensors(out):
                 held = _storage(tensor)
@@ -283,6 +310,13 @@ class GradientUse:
         known = self._tags.get(storage._cdata)
         weak = StorageWeakRef(storage) if known is None else known[0]  # type: ignore[no-untyped-call]
         self._tags[storage._cdata] = (weak, tag)
+
+
+def _mixes(op: str, operands: Sequence[Operand], tag: Tag | None) -> bool:
+    """Whether gradients that carry the scale are added to a number, or to a loss, that does not."""
+    if op not in ("add", "sub", "rsub") or tag is None or not tag.gradient or tag.degree == 0:
+        return False
+    return tag.bent or any(item is None for item in operands[:2])
 
 
 def _tests_finiteness(code: CodeType | None, line: int) -> bool:

@@ -1,0 +1,128 @@
+"""What is wrong with the way a run uses AMP though its events are in order: something is missing or does nothing."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+
+from ampfix.protocol import Broken, Event, EventKind, Violation
+from ampfix.watch import gradients
+from ampfix.watch.alarms import Alarm, Alarms, rule_name
+from ampfix.watch.facts import StepFacts
+from ampfix.watch.flops import FlopCensus
+from ampfix.watch.journal import Journal
+
+_HALVES = (torch.float16, torch.bfloat16)
+_HALF_NAMES = frozenset({"float16", "bfloat16"})
+_FRESH_SCALERS = 3  # new ones in as many attempts: nobody needs more than a few in a run
+
+
+class Setting:
+    """Call with events, violations and attempts; `finish` when the run has ended."""
+
+    def __init__(self, journal: Journal, flops: FlopCensus, alarms: Alarms) -> None:
+        self._journal, self._flops, self._alarms = journal, flops, alarms
+        self._seen_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._saved_without: Event | None = None
+        self._saved_scaler = False
+        self._half_saved: Event | None = None
+        self._last_half_load: Event | None = None
+        self._stepped_in_region: Event | None = None
+        self._scaler_names: set[str] = set()
+        self._backward: Event | None = None
+
+    def saw(self, event: Event) -> None:
+        if event.kind is EventKind.BACKWARD:
+            self._on_backward(event)
+        elif event.kind in (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP):
+            if any(region is not None for region in self._journal.state.autocast):
+                self._stepped_in_region = event
+        elif event.kind is EventKind.SCALE and event.scaler is not None:
+            self._on_scale(event)
+        elif event.kind is EventKind.AUTOCAST_EXIT:
+            self._stepped_in_region = None
+        elif event.kind is EventKind.CHECKPOINT_SAVE:
+            self._on_save(event)
+        elif event.kind is EventKind.CHECKPOINT_LOAD and event.dtype is not None and event.optimizers:
+            self._last_half_load = event
+
+    def overrules(self, broken: Broken) -> str:
+        """The code of a bug that explains a violation better than its own rule, "" for none."""
+        if broken.violation is Violation.FP16_WITHOUT_SCALER and self._journal.scaler_is_off:
+            return "AMP208"
+        return ""
+
+    def stepped(self, step: StepFacts) -> None:
+        for name, optimizer in self._journal.optimizers.live():
+            if name == step.optimizer and optimizer not in self._seen_optimizers:
+                self._seen_optimizers.add(optimizer)
+                self._look_at(optimizer, step)
+        if self._flops.steps:
+            self._look_at_work(step)
+        if self._last_half_load is not None:
+            event, self._last_half_load = self._last_half_load, None
+            self._raise("AMP306", event, "training goes on from weights that the checkpoint holds in half: each resume "
+                        "rounds them, and small updates are lost")  # fmt: skip
+
+    def finish(self) -> None:
+        if self._saved_without is not None and not self._saved_scaler and self._journal.state.scaled:
+            self._raise("AMP203", self._saved_without, "checkpoints hold the optimizer's state and not the scaler's: a "
+                        "resumed run starts from the first scale again")  # fmt: skip
+
+    def _on_backward(self, event: Event) -> None:
+        self._backward = event
+        if event.manual_scale and event.scaler is None:
+            self._raise("AMP205", event, "the loss is multiplied by a constant and no GradScaler is at work: overflows "
+                        "are stepped on and the scale never adapts")  # fmt: skip
+        if self._stepped_in_region is not None:
+            self._raise("AMP410", event, "weights changed inside this autocast region, which still serves their old "
+                        "casts from its cache")  # fmt: skip
+
+    def _on_scale(self, event: Event) -> None:
+        self._scaler_names.add(event.scaler or "")
+        if len(self._scaler_names) >= _FRESH_SCALERS and len(self._scaler_names) >= self._journal.attempts:
+            self._raise("AMP202", event, f"{len(self._scaler_names)} GradScalers in {self._journal.attempts} attempts: "
+                        "each starts from the first scale and forgets what the last one learnt")  # fmt: skip
+
+    def _on_save(self, event: Event) -> None:
+        self._saved_scaler |= event.scaler is not None
+        if event.optimizers and event.scaler is None and self._saved_without is None:
+            self._saved_without = event
+
+    def _look_at(self, optimizer: Any, step: StepFacts) -> None:
+        parameters = [item for item in gradients.parameters_of(optimizer) if item.is_floating_point()]
+        half = [item for item in parameters if item.dtype in _HALVES]
+        if parameters and len(half) == len(parameters):
+            dtype = str(half[0].dtype).removeprefix("torch.")
+            self._raise("AMP301", step, f"the optimizer updates weights in {dtype}: "
+                        "updates below half an ulp of the weight are lost")  # fmt: skip
+
+    def _look_at_work(self, step: StepFacts) -> None:
+        """A scaler is at work, and no product ran in half."""
+        work = self._flops.by_dtype
+        wants_half = step.scale is not None or any(dtype is not None for _, dtype in self._journal.regions)
+        if not wants_half or not sum(work.values()) or any(work[name] for name in _HALF_NAMES):
+            return
+        place = self._backward or step
+        enabled = {device for device, dtype in self._journal.regions if dtype is not None}
+        device = self._device(step.optimizer)
+        if enabled and device and device not in enabled:
+            self._raise("AMP307", place, f"autocast is entered for {', '.join(sorted(enabled))} and the model is on "
+                        f"{device}: nothing runs in half")  # fmt: skip
+        elif not enabled and self._journal.regions:
+            self._raise("AMP602", place, "autocast is entered switched off, and the scaler scales: all products run in "
+                        "float32")  # fmt: skip
+        elif not enabled:
+            self._raise("AMP210", place, "a GradScaler is at work without autocast: all products run in float32")
+
+    def _device(self, name: str) -> str:
+        for known, optimizer in self._journal.optimizers.live():
+            if known == name:
+                return next((item.device.type for item in gradients.parameters_of(optimizer)), "")
+        return ""
+
+    def _raise(self, code: str, where: Event | StepFacts, message: str) -> None:
+        step = where.step if isinstance(where, Event) else where.attempt
+        self._alarms.raise_(Alarm(code, rule_name(code), message, where.path, where.line, step))
