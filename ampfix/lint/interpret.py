@@ -254,11 +254,17 @@ class _Interpreter:
 
     def _clipped(self, do: Do, state: State) -> tuple[str, ...]:
         owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
-        owned = tuple(name for name, owners in self._routine.owners.items() if owner and owner in owners)
-        if owned:
-            return tuple(name for name in alive if name in owned)
+        owned = tuple(name for name in self._routine.owners if owner and owner in self._routine.owners[name])
         unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
+        if owned:
+            return tuple(name for name in alive if name in owned and not self._shares(name, unscaled))
         return unscaled or tuple(alive)
+
+    def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:
+        """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
+        owners, (_, _, place) = self._routine.owners, name.partition(".")
+        twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
+        return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
 
     def _report(self, broken: Broken, do: Do, path: Path) -> None:
         if broken.violation in _SPOILT_EARLIER:

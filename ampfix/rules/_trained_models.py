@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
         path(node.func).rpartition(".")[2] for one in trainers for node in own(one) if isinstance(node, ast.Call)
     }
     switched = switched_names(source)
+    running = _running_models(source, switched)
     for region in source.regions:
         if region.enabled is False or not isinstance(region.node, (ast.With, ast.AsyncWith)):
             continue
@@ -48,9 +50,28 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
         if not trains or is_without_grad(region.node.body[0], source):
             continue
         for call in own(region.node):
-            name = model_of(call, switched) if isinstance(call, ast.Call) else ""
+            if not isinstance(call, ast.Call):
+                continue
+            name = model_of(call, switched)
             if name:
                 yield TrainedModel(name, owner_of(call, name, source), region)
+            called = path(call.func)
+            if called.removeprefix("self.") in running:
+                yield TrainedModel(called, owner_of(call, called, source), region)
+
+
+def _running_models(source: Source, switched: set[str]) -> set[str]:
+    """The functions and methods of this file that run a model forward, and neither train it nor open a region."""
+    covered = {function_of(region.node, source) for region in source.regions}
+    found = set()
+    for function in source.nodes((ast.FunctionDef,)):
+        assert isinstance(function, ast.FunctionDef)
+        if function in covered or function.name in ("forward", "__call__", "__init__"):
+            continue
+        made = [node for node in own(function) if isinstance(node, ast.Call)]
+        if any(model_of(call, switched) for call in made) and not any(method(call)[1] == "backward" for call in made):
+            found.add(function.name)
+    return found
 
 
 def _trainers(source: Source) -> set[ast.AST]:
@@ -63,19 +84,17 @@ def switched_names(source: Source) -> set[str]:
     return {path(receiver) for receiver, name in calls if name in ("train", "eval")} - {"", "self"}
 
 
-_FORWARDS = frozenset(
-    {
-        "forward", "predict", "generate", "sample", "infer", "encode", "decode", "get_loss", "compute_loss", "loss",
-        "training_step", "validation_step", "test_step", "forward_train", "forward_test", "extract_feature",
-        "extract_features", "get_features", "encode_image", "encode_text",
-    }
-)  # fmt: skip
+_FORWARD = re.compile(
+    r"(forward|predict|infer|encode|decode|extract|get_features?)(_\w+)?|generate|sample|(get|compute)_loss|loss|"
+    r"(training|validation|test)_step"
+)
 
 
 def model_of(call: ast.Call, switched: set[str]) -> str:
     """The name of the model that a call runs forward, by calling it or a method that does; empty for other calls."""
     receiver, name = method(call)
-    called = path(receiver) if name in _FORWARDS else path(call.func)
+    called = path(receiver) if _FORWARD.fullmatch(name) else path(call.func)
+    called = called.removesuffix(".module")  # what DistributedDataParallel wraps
     return called if called and (called in switched or looks_like_a_model(called)) else ""
 
 
@@ -110,7 +129,9 @@ def _with_aliases(variables: set[_Variable], source: Source) -> set[_Variable]:
 
 
 _MAX_ALIASES = 3
-_WRAPPERS = ("DistributedDataParallel", "DDP", "DataParallel", "compile")
+_WRAPPERS = re.compile(
+    r"DistributedDataParallel|DDP|DataParallel|compile|getattr|\w*unwrap\w*|de_parallel|\w*raw_model"
+)
 
 
 def _alternatives(value: ast.expr) -> Iterator[str]:
@@ -119,8 +140,11 @@ def _alternatives(value: ast.expr) -> Iterator[str]:
         yield from (*_alternatives(value.body), *_alternatives(value.orelse))
     elif isinstance(value, ast.BoolOp):
         yield from (alias for operand in value.values for alias in _alternatives(operand))
-    elif isinstance(value, ast.Call) and value.args and path(value.func).rpartition(".")[2] in _WRAPPERS:
-        yield from _alternatives(value.args[0])
+    elif isinstance(value, ast.Call) and _WRAPPERS.fullmatch(path(value.func).rpartition(".")[2]):
+        if value.args:
+            yield from _alternatives(value.args[0])
+        elif path(value.func).startswith("self."):
+            yield "self.model"
     elif path(value):
         yield path(value).removesuffix(".module")
 

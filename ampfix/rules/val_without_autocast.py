@@ -205,10 +205,10 @@ def score(model, loader):
         if not trained or _opens_its_own(source):
             return
         reported: set[ast.AST] = set()
-        switched = switched_names(source)
+        switched, names = switched_names(source), {one.name for one in trained}
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
-            name = model_of(call, switched)
+            name = model_of(call, switched) or (path(call.func) if path(call.func) in names else "")
             loop = _scope(call, source) if name else None
             if loop is None or loop in reported or not _is_evaluation(call, name, loop, source):
                 continue
