@@ -17,9 +17,9 @@ class GradientsNotZeroed(ProtocolRule):
 
     ## Why is this bad
     The old gradients are unscaled, the new ones carry the scale, and their sum is divided by it: the old ones count
-    65536 times less. So the loop trains as if they had been zeroed, and the mistake is not seen, until the scaler is
-    disabled, the scale is small, or the loop runs in bfloat16 without a scaler. Then every step applies the sum of all
-    gradients since the first.
+    65536 times less. So the loop trains as if they had been zeroed, until the first overflow: infinite gradients stay,
+    and every later step is skipped. Where the scaler is disabled, its scale small, or the loop runs in bfloat16 without
+    one, every step applies the sum of all gradients since the first.
 
     ## Example
     ```python
@@ -46,7 +46,7 @@ class GradientsNotZeroed(ProtocolRule):
     code, name, severity = "AMP123", "gradients-not-zeroed", Severity.WARNING
     violations = (Violation.MIXED_GRADIENTS,)
     fix = Applicability.UNSAFE
-    unproven = "what is left of earlier gradients is divided by the scale again, so next to nothing of it is added"
+    scenarios = ("gradients-never-zeroed",)
 
     VALID = (
         """\

@@ -69,7 +69,7 @@ class PrivateApi(NodeRule):
 
     code, name, severity = "AMP206", "private-api", Severity.WARNING
     fix = Applicability.SAFE
-    unproven = "a private attribute does what it does until torch changes it"
+    scenarios = ("private-overflow-check",)
     mentions = tuple((".scale(", f".{attribute}") for attribute in _ADVICE) + tuple(
         ("GradScaler", f".{attribute}") for attribute in (_ADVICE | _GETTERS)
     )

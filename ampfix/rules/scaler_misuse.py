@@ -22,9 +22,9 @@ class ScalerMisuse(NodeRule):
 
     ## Why is this bad
     Nothing raises where it is written. `torch.amp.GradScaler(1024.0)` takes 1024.0 for a device and starts at 65536;
-    `torch.amp.GradScaler(False)` is enabled; `torch.cuda.amp.GradScaler(False)` multiplies every loss by False, so that
-    all gradients are zero, and with True by 1, so that nothing is scaled. `torch.cuda.amp.GradScaler("cuda")` raises at
-    the first `scale`.
+    `torch.amp.GradScaler(False)` is enabled; `torch.cuda.amp.GradScaler(False)` multiplies every loss by 0 and divides
+    the gradients by 0, which makes the weights NaN, and with True by 1, so that nothing is scaled.
+    `torch.cuda.amp.GradScaler("cuda")` raises at the first `scale`.
 
     ## Example
     ```python
@@ -51,8 +51,8 @@ class ScalerMisuse(NodeRule):
     code, name, severity = "AMP605", "scaler-misuse", Severity.ERROR
     nodes = (ast.Call,)
     fix = Applicability.SAFE
+    scenarios = ("flag-as-loss-scale",)
     mentions = (("GradScaler",),)
-    unproven = "Tests execute each form and read the scale; a loop shows the wrong scale only by chance."
 
     VALID = (
         """\

@@ -41,6 +41,7 @@ class WrongScaler(ProtocolRule):
     """
 
     code, name, severity = "AMP122", "wrong-scaler", Severity.ERROR
+    scenarios = ("wrong-scaler",)
     violations = (Violation.WRONG_SCALER, Violation.MIXED_GRADIENTS)
 
     VALID = (

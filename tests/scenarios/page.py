@@ -18,6 +18,8 @@ Every scenario is a training loop as people write it, with one bug (`loop.py`), 
 (`task.py`) and answers whose verdicts are known. `ampfix suite --validate` runs them all on fresh secret seeds and
 holds each to what this page says. This page is generated from the scenarios (`python -m tests.scenarios.page`).
 
+- A *control* has nothing wrong with it: its loop passes, check and recorder are silent, and an answer that breaks it
+  fails. A *decoy* fails in float32 as well: its bug is not one of precision, and no change of precision repairs it.
 - Loops run on an emulated device of the profile named; figures come from a CPU that follows CUDA's autocast policy.
 - A threshold holds only if gold's worst seed and, for the check that the broken loop must fail, its best seed lie a
   factor 2 away from it (`ampfix suite --calibrate`, 64 seeds). `converges` is 0 for the fp32 reference's held-out loss
@@ -51,16 +53,15 @@ def _scenario(spec: ScenarioSpec) -> Iterator[str]:
     yield f"## {spec.id}\n"
     yield f"**{spec.title}.**\n"
     yield (spec.root / "README.md").read_text(encoding="utf-8")
-    repair = f"`fix` ({spec.codemod})" if spec.codemod != "none" else f"none: {spec.codemod_reason}"
-    yield f"Rules: {', '.join(spec.rules) or 'none'}. Repair: {repair}."
+    if spec.kind == "bug":
+        repair = f"`fix` ({spec.codemod})" if spec.codemod != "none" else f"none: {spec.codemod_reason}"
+        yield f"Rules: {', '.join(spec.rules) or 'none'}. Repair: {repair}."
+    else:
+        yield f"A {spec.kind}: {spec.codemod_reason}."
     yield f"Style: {spec.style}. Profile: {spec.device.profile}. Steps: {spec.steps}."
     yield f"People met it at: {', '.join(thread for thread in spec.provenance if '#' in thread)}.\n"
     measured = calibration(spec)
-    yield f"| check | threshold | gold, {measured.seeds} seeds (min / median / max) | broken |"
-    yield "|---|---|---|---|"
-    for check in measured.checks:
-        must_fail = " (must fail)" if check.name == spec.broken.fails else ""
-        yield f"| {check.name}{must_fail} | {_threshold(check)} | {_figures(check.gold)} | {_figures(check.broken)} |"
+    yield from _margins_of_control(measured) if spec.kind == "control" else _margins(spec, measured)
     yield ""
     yield "| answer | verdict | why |"
     yield "|---|---|---|"
@@ -68,6 +69,22 @@ def _scenario(spec: ScenarioSpec) -> Iterator[str]:
         said = answer.expect + (f", {answer.check}" if answer.check else "")
         yield f"| {Path(answer.file).stem} | {said} | {answer.note} |"
     yield ""
+
+
+def _margins(spec: ScenarioSpec, measured: Calibration) -> Iterator[str]:
+    yield f"| check | threshold | gold, {measured.seeds} seeds (min / median / max) | broken |"
+    yield "|---|---|---|---|"
+    for check in measured.checks:
+        must_fail = " (must fail)" if check.name == spec.broken.fails else ""
+        yield f"| {check.name}{must_fail} | {_threshold(check)} | {_figures(check.gold)} | {_figures(check.broken)} |"
+
+
+def _margins_of_control(measured: Calibration) -> Iterator[str]:
+    """A control is its own gold: one column."""
+    yield f"| check | threshold | loop, {measured.seeds} seeds (min / median / max) |"
+    yield "|---|---|---|"
+    for check in measured.checks:
+        yield f"| {check.name} | {_threshold(check)} | {_figures(check.gold)} |"
 
 
 def _threshold(check: CheckCalibration) -> str:

@@ -62,7 +62,7 @@ def test_some_answers_fail_and_another_one_passes(spec: ScenarioSpec) -> None:
     for answer in spec.answers:
         assert answer.note
         assert bool(answer.check) == (answer.expect == "fail"), f"{answer.file}: a failing answer names its check"
-        assert not answer.reason or answer.reason in CAUSES
+        assert not answer.reason or answer.reason.partition(":")[0] in CAUSES
 
 
 @each

@@ -1,0 +1,25 @@
+import torch
+from ampfix_task import task
+from torch.amp import GradScaler, autocast
+from torch.nn.utils import clip_grad_norm_
+
+model = task.modules["model"].cuda()
+optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.05)
+scaler = GradScaler("cuda", enabled=False)
+dropped = 0
+
+for features, progression in task.batches:
+    optimizer.zero_grad()
+    with autocast("cuda", enabled=False):
+        loss = torch.nn.functional.mse_loss(model(features.cuda()), progression.cuda())
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = clip_grad_norm_(model.parameters(), 1.0)
+    if torch.isfinite(norm):
+        scaler.step(optimizer)
+    else:
+        dropped += 1
+        optimizer.zero_grad()
+    scaler.update()
+
+print(f"{dropped} steps without an update of the weights")

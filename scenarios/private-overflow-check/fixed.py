@@ -1,0 +1,23 @@
+import torch
+from ampfix_task import task
+from torch import nn
+
+model = task.modules["model"].cuda()
+criterion = nn.BCEWithLogitsLoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+scaler = torch.amp.GradScaler("cuda")
+left_out = 0
+
+for features, benign in task.batches:
+    optimizer.zero_grad()
+    with torch.amp.autocast("cuda", dtype=torch.float16):
+        loss = criterion(model(features.cuda()), benign.cuda())
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    before = scaler.get_scale()
+    scaler.step(optimizer)
+    scaler.update()
+    left_out += scaler.get_scale() < before
+
+print(f"{left_out} steps left out")
