@@ -17,7 +17,7 @@ from typing import Literal
 from ampfix.lab.assembly import versions
 from ampfix.lab.bench import Bench
 from ampfix.lab.checks import Paired, loss_gap, skipped_share
-from ampfix.lab.checkspec import CheckSpec, Converges, HalfPrecision, NotFp32, SkippedSteps, Trajectory
+from ampfix.lab.checkspec import Aligned, CheckSpec, Converges, HalfPrecision, NotFp32, SkippedSteps, Trajectory
 from ampfix.lab.models import Document, Model
 from ampfix.lab.runner import Runner
 from ampfix.lab.seeds import new_secret
@@ -150,8 +150,12 @@ def _scale(check: CheckSpec) -> Scale | None:
             return Scale(lambda runs: runs.answer[0].trajectory, check.max_distance, "at_most")
         case NotFp32():
             return Scale(lambda runs: runs.answer[0].fp32_distance, check.min_distance, "at_least")
+        case HalfPrecision() if check.max_share < 1:
+            return Scale(lambda runs: runs.answer[0].half_share, check.max_share, "at_most")
         case HalfPrecision():
             return Scale(lambda runs: runs.answer[0].half_share, check.min_share, "at_least")
+        case Aligned():
+            return Scale(lambda runs: runs.answer[0].aligned, check.min_share, "at_least")
         case SkippedSteps():
             return Scale(lambda runs: skipped_share(runs.answer[0]), check.max_share, "at_most")
         case _:

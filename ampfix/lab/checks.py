@@ -175,6 +175,16 @@ def _less_work(runs: Paired) -> Problem | None:
     return Problem(cause="fewer_steps", detail=f"{done:.0%} of the reference's matrix work was done")
 
 
+def _aligned(spec: checkspec.Aligned, runs: Paired) -> Check:
+    share = median(run.aligned for run in runs.answer)
+    if share is None:
+        return _not_measured(spec, Trust.SELF_REPORTED, "no matrix product in half precision was recorded", "of FLOPs")
+    problem = Problem(cause="misaligned") if share < spec.min_share else None
+    return _result(
+        spec, Trust.SELF_REPORTED, problem=problem, measured=share, threshold=spec.min_share, unit="of FLOPs"
+    )
+
+
 def _protocol(spec: checkspec.Protocol, runs: Paired) -> Check:
     malformed = [run.events for run in runs.answer if run.events]
     if malformed:
@@ -263,6 +273,7 @@ _CHECKS: dict[str, Callable[..., Check]] = {
     "trajectory": _trajectory,
     "not_fp32": _not_fp32,
     "half_precision": _half_precision,
+    "aligned": _aligned,
     "protocol": _protocol,
     "skipped_steps": _skipped_steps,
     "speedup": _speedup,

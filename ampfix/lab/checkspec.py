@@ -63,6 +63,13 @@ class HalfPrecision(Required):
     max_share: float = Field(default=1.0, ge=0, le=1)
 
 
+class Aligned(Required):
+    """Share of half-precision matrix products, by FLOPs, whose sizes are multiples of 8; median over seeds."""
+
+    name: Literal["aligned"] = "aligned"
+    min_share: float = Field(default=0.5, gt=0, le=1)
+
+
 class Protocol(Required):
     """Recorded events break none of these rules (default: the scenario's own)."""
 
@@ -103,6 +110,6 @@ class Memory(Required):
 
 
 CheckSpec = Annotated[
-    Runs | Converges | Trajectory | NotFp32 | HalfPrecision | Protocol | SkippedSteps | Speedup | Memory,
+    Runs | Converges | Trajectory | NotFp32 | HalfPrecision | Aligned | Protocol | SkippedSteps | Speedup | Memory,
     Field(discriminator="name"),
 ]

@@ -48,7 +48,7 @@ class Measurement(Model):
 
     ended: why the run did not end by itself. weights: what is wrong with its weights. events: why its record is no use.
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
-    flops: of matrix products and convolutions, estimated. peak_bytes: of the GPU's memory, held by tensors.
+    flops: of matrix products and convolutions, estimated. aligned: share of the half-precision products. peak_bytes: of the GPU's memory, held by tensors.
     output: the end of what the loop printed.
     """
 
@@ -67,6 +67,7 @@ class Measurement(Model):
     flops: float | None = None
     half_share: float | None = None
     final_scale: float | None = None
+    aligned: float | None = None
     breaches: tuple[Breach, ...] = ()
     peak_bytes: int | None = None
     unsupported: str = ""
@@ -122,6 +123,7 @@ def _self_reported(runner: Runner, spec: ScenarioSpec, account: Account) -> dict
         "flops": total,
         "half_share": half / total if total else None,
         "final_scale": account.final_scale,
+        "aligned": account.aligned,
         "peak_bytes": account.peak_bytes,
         "unsupported": account.failure.message if account.failure and account.failure.unsupported else "",
     }

@@ -62,6 +62,7 @@ class Account(Model):
     skipped: int
     final_scale: float | None
     flops: dict[str, float]
+    aligned: float | None = None
     peak_bytes: int | None = None
 
 
@@ -84,6 +85,7 @@ def read_account(path: Path) -> Account:
         skipped=_count(facts, "skipped"),
         final_scale=None if facts.get("final_scale") is None else _number(facts, "final_scale"),
         flops={name: _number(flops, name) for name in flops},
+        aligned=_share(_mapping(facts.get("half_products", {}), "half_products")),
         peak_bytes=None if fields.get("device") is None else _count(_mapping(fields["device"], "device"), "peak_bytes"),
     )
 
@@ -161,6 +163,12 @@ def _number(fields: dict[str, Any], name: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise Malformed(f"{name} is not a finite number of at least 0")
     return float(value)
+
+
+def _share(products: dict[str, Any]) -> float | None:
+    """Aligned over all half-precision matrix products; None where there were none."""
+    total = _number(products, "total") if products else 0.0
+    return min(1.0, _number(products, "aligned") / total) if total else None
 
 
 def _failure(fields: dict[str, Any]) -> Failure:
