@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,16 @@ def sources() -> dict[str, Path]:
 
 def content_hash() -> str:
     """The hash of all that this ampfix would put into an image."""
+    return _hash(_contents())
+
+
+def _contents() -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in sources().items()}
+
+
+def _hash(contents: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(sources().items()):
-        data = path.read_bytes()
+    for name, data in sorted(contents.items()):
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
 
@@ -58,16 +64,17 @@ def build(engine: Engine, name: str, base: str, network: str | None, tell: Tell)
     network: of the build's steps, as the engine calls it; None for the engine's default. Raises EngineError.
     """
     before = _id_of(engine, name)
+    contents = _contents()  # read once: what is labelled is what goes in
     labels = {
-        CONTENT_LABEL: content_hash(),
+        CONTENT_LABEL: _hash(contents),
         VERSION_LABEL: ampfix.__version__,
         _BASE_LABEL: _pinned(engine, base, tell),
     }
     with tempfile.TemporaryDirectory(prefix="ampfix-image-") as folder:
-        for place, path in sources().items():
-            target = Path(folder, place)
+        for name_there, data in contents.items():
+            target = Path(folder, name_there)
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            target.write_bytes(data)
         _build(
             engine,
             tell,
