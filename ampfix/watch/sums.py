@@ -42,10 +42,16 @@ class HalfSums:
             self._alarms.raise_(Alarm("AMP309", rule_name("AMP309"), message, path, line, attempt))
 
     def _is_trained(self, storage: int) -> bool:
-        """Whether it holds a weight or a gradient, which other rules speak of."""
+        """Whether it holds a weight, a gradient or an optimizer's state, which other rules speak of."""
         for _, optimizer in self._journal.optimizers.live():
             for parameter in gradients.parameters_of(optimizer):
                 held = [parameter] if parameter.grad is None else [parameter, parameter.grad]
+                held += [item for item in _state(optimizer, parameter) if isinstance(item, torch.Tensor)]
                 if any(tensor.untyped_storage()._cdata == storage for tensor in held):
                     return True
         return False
+
+
+def _state(optimizer: Any, parameter: torch.Tensor) -> list[Any]:
+    state = getattr(optimizer, "state", {}).get(parameter, {})
+    return list(state.values()) if isinstance(state, dict) else []
