@@ -9,40 +9,33 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source, Value
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halves import in_region
+from ampfix.rules._shapes import path
 
-_PRODUCTS = frozenset(
-    {
-        "matmul",
-        "mm",
-        "bmm",
-        "mv",
-        "addmm",
-        "addbmm",
-        "baddbmm",
-        "addmv",
-        "linear",
-        "einsum",
-        "conv1d",
-        "conv2d",
-        "conv3d",
-    }
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "addmm", "addbmm", "baddbmm", "addmv"}) | frozenset(
+    {"linear", "einsum", "conv1d", "conv2d", "conv3d"}
 )
 _CASTS = frozenset({"to", "type", "type_as", "float", "half", "bfloat16", "double", "autocast"})
 _DECORATORS = ("custom_fwd", "custom_bwd")
+_WORK = {
+    True: "multiplies matrices in backward, which runs without autocast on half gradients and whatever was saved",
+    False: "runs its forward again in backward, which has left the autocast region",
+}
 
 
 class CustomFunction(Rule):
     """A torch.autograd.Function with matrix products runs under autocast without custom_fwd and custom_bwd.
 
     ## What it does
-    Finds autograd Functions that a region applies, whose backward multiplies matrices and casts nothing itself, and
-    whose `forward` or `backward` lacks autocast's decorator.
+    Finds autograd Functions that a region applies, whose backward multiplies matrices or runs its forward again, as a
+    gradient checkpoint does, and casts nothing itself, and whose `forward` or `backward` lacks autocast's decorator.
 
     ## Why is this bad
     Autocast casts inside `forward`, so that its output, and the gradient that comes back, are half; the tensors it
     saved keep the dtype they came in, and backward runs without autocast. The first product of the two raises
     "expected m1 and m2 to have the same dtype", far from the cause. `custom_bwd` runs backward under the autocast
     state that `custom_fwd` noted. Functions that work element by element need neither: autograd casts their gradients.
+    A forward that backward runs again is outside the region, too: it refuses half inputs, or does all its work and that
+    of its backward in float32.
 
     ## Example
     ```python
@@ -133,6 +126,40 @@ def train(x, w):
     with torch.autocast("cuda"):
         return Round.apply(Product.apply(x, w)) + Careful.apply(x, w)
 """,
+        """\
+import torch
+from torch.cuda.amp import autocast
+
+class Recompute(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, block, x):
+        ctx.block, ctx.region = block, torch.is_autocast_enabled()
+        ctx.save_for_backward(x)
+        with torch.no_grad():
+            return block(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        x = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad(), autocast(enabled=ctx.region):
+            y = ctx.block(x)
+        torch.autograd.backward(y, g)
+        return None, x.grad
+
+class Slope(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, g):
+        with torch.enable_grad():
+            return g * 2
+
+def train(block, x):
+    with torch.autocast("cuda"):
+        return Slope.apply(Recompute.apply(block, x))
+""",
     )
     INVALID = (
         Invalid(
@@ -196,6 +223,59 @@ def train(loader, w):
 """,
             (20,),
         ),
+        Invalid(
+            """\
+import torch
+
+class Recompute(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, block, x):
+        ctx.block = block
+        ctx.save_for_backward(x)
+        with torch.no_grad():
+            return block(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        x = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad():
+            y = ctx.block(x)
+        torch.autograd.backward(y, g)
+        return None, x.grad
+
+def train(block, loader):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = Recompute.apply(block, x).sum()
+""",
+            """\
+import torch
+
+class Recompute(torch.autograd.Function):
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cuda")
+    def forward(ctx, block, x):
+        ctx.block = block
+        ctx.save_for_backward(x)
+        with torch.no_grad():
+            return block(x)
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cuda")
+    def backward(ctx, g):
+        x = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad():
+            y = ctx.block(x)
+        torch.autograd.backward(y, g)
+        return None, x.grad
+
+def train(block, loader):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = Recompute.apply(block, x).sum()
+""",
+            (22,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -211,8 +291,8 @@ def train(loader, w):
                 yield self.finding(
                     source,
                     source.span(value.node),
-                    f"{definition.name} multiplies matrices in backward, which runs without autocast on half gradients "
-                    "and tensors saved as they came: decorate forward with custom_fwd and backward with custom_bwd",
+                    f"{definition.name} {_WORK[_multiplies(_method(definition, 'backward'))]}: decorate forward with "
+                    "custom_fwd and backward with custom_bwd",
                     proven=value.context.device != "" and not value.context.optional,
                     symbol=definition.name,
                     repair=_repair(definition, value, source),
@@ -232,7 +312,8 @@ def _breaks(definition: ast.ClassDef) -> bool:
     names = {
         node.attr for method in (forward, backward) for node in ast.walk(method) if isinstance(node, ast.Attribute)
     }
-    return _multiplies(backward) and not names & _CASTS
+    names |= {node.id for node in ast.walk(backward) if isinstance(node, ast.Name)}
+    return (_multiplies(backward) or _runs_forward_again(backward)) and not names & _CASTS
 
 
 def _is_decorated(method: ast.FunctionDef) -> bool:
@@ -240,13 +321,20 @@ def _is_decorated(method: ast.FunctionDef) -> bool:
     return any(name in text for text in spelled for name in _DECORATORS)
 
 
-def _multiplies(function: ast.FunctionDef) -> bool:
-    for node in ast.walk(function):
+def _multiplies(function: ast.FunctionDef | None) -> bool:
+    for node in ast.walk(function) if function is not None else ():
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             return True
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _PRODUCTS:
             return True
     return False
+
+
+def _runs_forward_again(backward: ast.FunctionDef) -> bool:
+    """Whether it records a graph of its own and differentiates that."""
+    called = {path(node.func) for node in ast.walk(backward) if isinstance(node, ast.Call)}
+    records = any(name.endswith(("enable_grad", "set_grad_enabled")) for name in called)
+    return records and any(name.endswith(("autograd.backward", "autograd.grad")) for name in called)
 
 
 def _repair(definition: ast.ClassDef, value: Value, source: Source) -> Repair | str:
