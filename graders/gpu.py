@@ -21,6 +21,7 @@ _DRIVER_FOLDERS = (
     "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/usr/local/cuda/compat", "/run/opengl-driver/lib",
 )  # fmt: skip
 _FOLDERS = ("/usr/local/nvidia", "/usr/local/cuda", "/opt/cuda", "/etc/nvidia", "/etc/OpenCL")
+_SHOWN_ANYWAY = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/usr/local/lib64")
 _KERNEL = ("/sys/devices", "/sys/bus/pci", "/sys/module/nvidia", "/sys/module/nvidia_uvm", "/sys/class/pci_bus")
 """The driver looks up memory blocks, NUMA nodes and PCI addresses there."""
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MODULE_LOADING", "LD_LIBRARY_PATH")
@@ -39,7 +40,8 @@ def folders(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Folders beside the system's that the driver and CUDA's libraries lie in, those they are linked to included."""
     searched = [Path(name) for name in environment.get("LD_LIBRARY_PATH", "").split(":") if name.startswith("/")]
     searched += map(Path, (*_DRIVER_FOLDERS, *_FOLDERS, *_KERNEL))
-    return tuple(dict.fromkeys(str(folder) for path in searched for folder in _with_targets(path)))
+    found = (folder for path in searched for folder in _with_targets(path))
+    return tuple(dict.fromkeys(str(path) for path in found if not any(map(path.is_relative_to, _SHOWN_ANYWAY))))
 
 
 def _with_targets(folder: Path) -> Iterator[Path]:
@@ -73,6 +75,7 @@ def configure(precision: str, variables: Mapping[str, str], *, repeatable: bool)
     if repeatable:
         warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # or torch.empty would be NaN here alone
         torch.backends.cudnn.benchmark = False
 
 
@@ -83,6 +86,15 @@ def must_be_usable() -> None:
     torch.cuda.init()
     torch.zeros(1, device="cuda")  # the context, and the first allocation
     torch.cuda.synchronize()
+
+
+def rehearse(variables: Mapping[str, str], _descriptor: int) -> None:
+    """What every run on the GPU needs, done once inside a jail: a context, a product, and its value back."""
+    configure("as_written", variables, repeatable=True)
+    must_be_usable()
+    ones = torch.ones(64, 64, device="cuda", dtype=torch.float16)
+    if (ones @ ones).sum().item() != 64.0**3:
+        raise RuntimeError("the GPU multiplies wrongly")
 
 
 def facts() -> dict[str, Any]:

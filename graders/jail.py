@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .jail_inside import resolve
-from .jail_probe import probe, settle
+from .jail_probe import probe, settle, settle_for
 from .jail_run import Job, run_at
 from .jail_types import Feature, IsolationLevel, Limits, Outcome, Refused, Report, View
 
@@ -39,7 +39,16 @@ __all__ = [
     "probe",
     "resolve",
     "run",
+    "strongest_for",
 ]
+
+
+def strongest_for(target: Callable[[int], None], view: View, limits: Limits) -> IsolationLevel:
+    """The strongest level in which `target` ends well: a view's devices may ask for a weaker one than `probe()` gives.
+
+    Each level is tried in forks of its own. Raises OSError where there is none, with what went wrong in each.
+    """
+    return settle_for(Job(target, view, limits, lambda _data: None))[0]
 
 
 def run(

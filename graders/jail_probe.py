@@ -23,16 +23,24 @@ _ALWAYS_ON_LINUX = frozenset({Feature.RLIMITS, Feature.NO_NEW_PRIVS})
 @functools.cache
 def settle() -> tuple[IsolationLevel, tuple[Group, ...]]:
     """The level to use on this machine and the control groups it uses; rehearsed once per process tree."""
+    return settle_for(_NOTHING)
+
+
+def settle_for(rehearsal: Job) -> tuple[IsolationLevel, tuple[Group, ...]]:
+    """The strongest level in which a job ends well, and its control groups.
+
+    Raises OSError where it does so in none, with what went wrong in each.
+    """
     groups = writable_groups()
     jail_view.plan(View(readonly=()))  # cached for the forks
     problems: list[str] = []
     for features in _candidates(groups):
         level = IsolationLevel(_name(features), features, "; ".join(problems))
         used = groups if features & reached(groups) else ()
-        report = _rehearse(level, used)
+        report = _rehearse(level, used, rehearsal)
         if report.outcome is Outcome.EXITED and report.exit_code == 0:
             return level, used
-        problems.append(f"{level.name}: {report.detail}")
+        problems.append(": ".join((level.name, report.detail, *report.output.strip().splitlines()[-1:])))
     raise OSError(f"no process can be jailed on this machine ({'; '.join(problems)})")
 
 
@@ -85,14 +93,16 @@ def _do_nothing(_: object) -> None:
     pass
 
 
-def _rehearse(level: IsolationLevel, groups: tuple[Group, ...]) -> Report:
-    """A run of nothing in a fork of its own, since a run consumes the process that makes it."""
-    job = Job(
-        target=_do_nothing,
-        view=View(readonly=()),
-        limits=Limits(10.0, 1 << 30, 64, 1 << 20, 1 << 16, 1 << 20),
-        sink=_do_nothing,
-    )
+_NOTHING = Job(
+    target=_do_nothing,
+    view=View(readonly=()),
+    limits=Limits(10.0, 1 << 30, 64, 1 << 20, 1 << 16, 1 << 20),
+    sink=_do_nothing,
+)
+
+
+def _rehearse(level: IsolationLevel, groups: tuple[Group, ...], job: Job) -> Report:
+    """A run in a fork of its own, since a run consumes the process that makes it."""
     read, write = os.pipe()
     supervisor = os.fork()
     if supervisor == 0:

@@ -18,6 +18,11 @@ from graders.jail import Feature, IsolationLevel, Limits, View
 
 _OUTPUT_TAIL = 4000
 
+# A first context takes seconds, and tens of them where CUDA's libraries are read from a cold disk.
+_REHEARSAL = Limits(
+    wall_s=120.0, memory_bytes=16 << 30, processes=256, file_bytes=1 << 28, output_bytes=1 << 20, tmp_bytes=1 << 28
+)
+
 
 def run(
     answer: str,
@@ -38,11 +43,12 @@ def run(
         job = replace(job, variables=gpu.environment(os.environ))
     bounds = Limits(**limits)
     stopwatch = None if gate is None else Stopwatch(Path(gate["withheld"]), Path(gate["folder"]))
-    if stopwatch is not None and Feature.MOUNT not in jail.probe():
+    if stopwatch is not None and Feature.MOUNT not in (gpu_level() if job.device == "cuda" else jail.probe()):
         stopwatch.release_early()
     collector = Collector(Path(out), bounds.file_bytes, stopwatch.on_frame if stopwatch else None)
     view = _view(job, answer, inputs, gate)
-    report = jail.run(functools.partial(run_loop.run, job), view, bounds, collector)
+    level = gpu_level() if job.device == "cuda" else None
+    report = jail.run(functools.partial(run_loop.run, job), view, bounds, collector, level=level)
     complete = collector.close()
     return {
         "outcome": report.outcome.value,
@@ -57,10 +63,20 @@ def run(
     }
 
 
-def probe_level() -> dict[str, Any]:
+@functools.cache
+def gpu_level() -> IsolationLevel:
+    """The strongest level in which CUDA works, found by using it. Raises OSError where it works in none.
+
+    To be called by the server once, so that its forks need not; only forks of it use CUDA.
+    """
+    rehearsal = functools.partial(gpu.rehearse, gpu.environment(os.environ))
+    return jail.strongest_for(rehearsal, View(_gpu_folders(), devices=gpu.devices()), _REHEARSAL)
+
+
+def probe_level(device: str = "cpu") -> dict[str, Any]:
     """The isolation that runs on this machine get, and the versions that they run with."""
     versions = {"python": platform.python_version(), "torch": importlib.metadata.version("torch")}
-    return describe(jail.probe()) | {"versions": versions}
+    return describe(gpu_level() if device == "cuda" else jail.probe()) | {"versions": versions}
 
 
 def describe(level: IsolationLevel) -> dict[str, Any]:
@@ -76,5 +92,8 @@ def _view(job: run_loop.LoopJob, answer: str, inputs: str, gate: dict[str, str] 
         shown.append((gate["folder"], GATE))
     if job.device != "cuda":
         return View(readonly=tuple(shown), workdir=run_loop.SCRATCH)
-    shown += [(folder, folder) for folder in gpu.folders(os.environ)]
-    return View(readonly=tuple(shown), workdir=run_loop.SCRATCH, devices=gpu.devices())
+    return View(readonly=(*shown, *_gpu_folders()), workdir=run_loop.SCRATCH, devices=gpu.devices())
+
+
+def _gpu_folders() -> tuple[tuple[str, str], ...]:
+    return tuple((folder, folder) for folder in gpu.folders(os.environ))

@@ -49,6 +49,9 @@ def _submission_jobs(device: str) -> Mapping[str, Job]:
 
     if device == "cpu":
         _warm_up()
+    else:
+        with contextlib.suppress(OSError):  # each run tells it
+            run_job.gpu_level()
     return {"run": run_job.run, "probe": run_job.probe_level, "describe_gpu": gpu.describe}
 
 

@@ -151,7 +151,8 @@ class ProcessRunner(Runner):
         return measured
 
     def isolation(self) -> Isolation:
-        return _isolation(self._submissions.call("probe", {}, _STARTUP_ALLOWANCE_S))
+        asked = {} if self.device == "cpu" else {"device": self.device}
+        return _isolation(self._submissions.call("probe", asked, _STARTUP_ALLOWANCE_S))
 
     def close(self) -> None:
         for server in (self._submissions, self._judge):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from ampfix.lab.spec import Device, ScenarioSpec
 from ampfix.lab.suite import run_suite
 from graders import gpu
 from graders.modules import sized
+from tests.project.modules import ROOT
 
 HAS_CUDA = torch.cuda.is_available()
 
@@ -63,6 +67,44 @@ def test_folders_of_the_driver_are_followed_to_where_its_libraries_lie(tmp_path:
     found = gpu.folders({"LD_LIBRARY_PATH": f"{linked}:relative::{tmp_path / 'missing'}"})
     assert found[:2] == (str(linked), str(real))
     assert all(Path(folder).is_dir() for folder in found)
+
+
+FALL_BACK = """
+import os, sys
+from graders import jail
+from graders.jail import Limits, View
+
+def sees_the_host(_descriptor):
+    if not os.path.exists(sys.argv[1]):
+        raise RuntimeError("only the host has it")
+
+def never(_descriptor):
+    raise RuntimeError("no CUDA-capable device is detected")
+
+limits = Limits(20.0, 1 << 30, 64, 1 << 20, 1 << 16, 1 << 20)
+level = jail.strongest_for(sees_the_host, View(()), limits)
+print(level.name, "|", level.detail)
+try:
+    jail.strongest_for(never, View(()), limits)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="has one level")
+def test_where_the_device_cannot_be_used_in_a_strong_jail_a_weaker_one_is_taken(runner: ProcessRunner) -> None:
+    if runner.isolation().level != "namespaces":
+        pytest.skip("no stronger level here")
+    mine = Path(__file__).resolve()
+    done = subprocess.run(
+        [sys.executable, "-c", FALL_BACK, str(mine)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    taken, none = done.stdout.splitlines()
+    assert taken.startswith("process_"), "a level without mounts shows the host's files"
+    assert "namespaces: exited with code 1: RuntimeError: only the host has it" in taken
+    assert none.startswith("no process can be jailed") and "no CUDA-capable device is detected" in none
 
 
 def test_only_the_gpus_own_variables_reach_the_jail() -> None:
