@@ -29,9 +29,9 @@ from ampfix.findings import Applicability
 from ampfix.lint import Settings, UnreadableError, check_paths
 from ampfix.lint.config import Configuration
 from ampfix.lint.jobs import processors
+from ampfix.lint.prefilter import is_worth_checking
 from ampfix.lint.project import Project
 from ampfix.lint.read import read_bytes
-from ampfix.lint.run import is_worth_checking
 from ampfix.report.findings_text import place
 
 

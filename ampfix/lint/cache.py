@@ -38,6 +38,10 @@ class Cache:
         self._today = int(time.time() // _DAY)
         self._changed = False
 
+    def has(self, path: str) -> bool:
+        """Whether anything is known of a file, be it outdated."""
+        return _slot(path) in self._entries
+
     def find(self, path: str, data: bytes, settings: Settings) -> Checked | None:
         """What was found in a file with these bytes; None where it must be checked anew."""
         entry = self._entries.get(_slot(path))

@@ -15,12 +15,14 @@ def linearised(owner: Scope, bases: Callable[[Scope], Iterable[Scope]]) -> tuple
     Python's own order (C3) wherever that is defined for hierarchies as real code has them.
     """
     walked: list[Scope] = []
-
-    def visit(scope: Scope, inheriting: frozenset[Scope]) -> None:
-        if scope not in inheriting and len(walked) < _MAX_CLASSES:
-            walked.append(scope)
-            for base in bases(scope):
-                visit(base, inheriting | {scope})
-
-    visit(owner, frozenset())
+    _walk(owner, frozenset(), bases, walked)
     return tuple(reversed(dict.fromkeys(reversed(walked))))
+
+
+def _walk(
+    scope: Scope, inheriting: frozenset[Scope], bases: Callable[[Scope], Iterable[Scope]], walked: list[Scope]
+) -> None:
+    if scope not in inheriting and len(walked) < _MAX_CLASSES:
+        walked.append(scope)
+        for base in bases(scope):
+            _walk(base, inheriting | {scope}, bases, walked)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampfix.lint.gitignore import Ignores, ignored, ignores_in, inherited
+from ampfix.lint.gitignore import GITIGNORE, Ignores, ignored, ignores_in, inherited
 from ampfix.lint.globs import posix
 from ampfix.lint.settings import Settings
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".py", ".pyi", _NOTEBOOK)
 class Candidate:
     """A path to check with the settings of its folder, or what keeps it from being checked."""
 
-    path: Path
+    path: str
     settings: Settings
     error: str = ""
 
@@ -33,7 +33,9 @@ def discover(paths: Iterable[str], settings_of: SettingsOf = lambda _: Settings(
     settings say `force-exclude`."""
     seen: set[str] = set()
     for name in paths:
-        for real, candidate in _expand(name, settings_of):
+        found: list[tuple[str, Candidate]] = []
+        _expand(name, settings_of, found)
+        for real, candidate in found:
             if real not in seen:
                 seen.add(real)
                 yield candidate
@@ -44,13 +46,13 @@ def is_notebook(path: str) -> bool:
     return path.lower().endswith(_NOTEBOOK)
 
 
-def _expand(name: str, settings_of: SettingsOf) -> Iterator[tuple[str, Candidate]]:
+def _expand(name: str, settings_of: SettingsOf, found: list[tuple[str, Candidate]]) -> None:
     """Each file by its place without links."""
     path = Path(name)
     if path.is_dir():
         folder = str(path)
         above = inherited(folder) if settings_of(folder).respect_gitignore else ()
-        yield from _walk(folder, os.path.realpath(folder), settings_of, above, frozenset())
+        _walk(folder, os.path.realpath(folder), settings_of, above, frozenset(), found)
         return
     settings = settings_of(str(path.parent))
     if settings.force_exclude and _excluded_with_parents(path, settings):
@@ -59,7 +61,7 @@ def _expand(name: str, settings_of: SettingsOf) -> Iterator[tuple[str, Candidate
     if not path.exists():
         is_link = path.is_symlink()
         error = "is a symbolic link that leads nowhere or to itself" if is_link else "no such file or directory"
-    yield os.path.realpath(path), Candidate(path, settings, error)
+    found.append((os.path.realpath(path), Candidate(str(path), settings, error)))
 
 
 def _excluded_with_parents(path: Path, settings: Settings) -> bool:
@@ -68,18 +70,26 @@ def _excluded_with_parents(path: Path, settings: Settings) -> bool:
 
 
 def _walk(
-    folder: str, real: str, settings_of: SettingsOf, above_ignores: tuple[Ignores, ...], above: frozenset[str]
-) -> Iterator[tuple[str, Candidate]]:
+    folder: str,
+    real: str,
+    settings_of: SettingsOf,
+    above_ignores: tuple[Ignores, ...],
+    above: frozenset[str],
+    found: list[tuple[str, Candidate]],
+) -> None:
     if real in above:  # a link back to a directory around it
         return
     settings = settings_of(folder)
-    ignores = (*above_ignores, *ignores_in(folder)) if settings.respect_gitignore else ()
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            entries = sorted(listing, key=_name)
     except OSError:
         return
+    ignores = above_ignores if settings.respect_gitignore else ()
+    if settings.respect_gitignore and any(entry.name == GITIGNORE for entry in entries):
+        ignores = (*ignores, *ignores_in(folder))
     absolute = posix(folder).rstrip("/")
+    prefix = "" if folder == "." else os.path.join(folder, "")
     for entry in entries:
         is_directory = _is(entry.is_dir)
         if not is_directory and not entry.name.endswith(_SUFFIXES):
@@ -87,12 +97,16 @@ def _walk(
         place = f"{absolute}/{entry.name}"
         if settings.excludes(place, is_directory) or (ignores and ignored(place, is_directory, ignores)):
             continue
-        path = os.path.join(folder, entry.name) if folder != "." else entry.name
+        path = prefix + entry.name
         inside = os.path.realpath(path) if entry.is_symlink() else os.path.join(real, entry.name)
         if is_directory:
-            yield from _walk(path, inside, settings_of, ignores, above | {real})
+            _walk(path, inside, settings_of, ignores, above | {real}, found)
         elif _is(entry.is_file):
-            yield inside, Candidate(Path(path), settings)
+            found.append((inside, Candidate(path, settings)))
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _is(test: Callable[[], bool]) -> bool:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
-from ampfix.lint.memory import collector_paused
+from ampfix.lint.memory import analysed, collector_paused
 from ampfix.lint.module import SourceModule
-from ampfix.lint.prefilter import concerned, worth_parsing
+from ampfix.lint.prefilter import concerned, has_words
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
-from ampfix.rules import Rule
+from ampfix.rules import Listed
 
 
 def check_file(data: bytes, path: str, settings: Settings, project: Project | None = None) -> Checked:
@@ -21,7 +21,7 @@ def check_file(data: bytes, path: str, settings: Settings, project: Project | No
 
     Raises UnreadableError for what is not Python source.
     """
-    if not worth_parsing(data, settings.rules_for(path)):
+    if not has_words(data, settings.rules_for(path)):
         return Checked()
     return check_text(decode(data), path, settings, project)
 
@@ -59,14 +59,15 @@ def check_text(text: str, path: str, settings: Settings, project: Project | None
 
 
 def _analysed(
-    text: str, path: str, settings: Settings, rules: Iterable[Rule], project: Project | None
+    text: str, path: str, settings: Settings, rules: Iterable[Listed], project: Project | None
 ) -> tuple[list[Finding], frozenset[str]]:
     """What the rules find in a text, and the paths that this depends on."""
     module = SourceModule(text, path, settings.torch_floor, project)
     try:
-        return [finding for rule in rules for finding in rule.check(module)], module.consulted
+        return [finding for rule in rules for finding in rule.load().check(module)], module.consulted
     finally:
         module.release()
+        analysed()
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

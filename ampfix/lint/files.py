@@ -18,14 +18,21 @@ class SourceFile:
     def __init__(self, text: str, path: str) -> None:
         self.text, self.path = text, path
         self.tree = ast.parse(text, filename=path)
-        self.index = TreeIndex(self.tree)
-        self.scopes = ScopeBuilder(self.index, self)
+        # Without an expression that defines anything the statements tell all; the rest of the tree may never matter.
+        is_plain = "lambda" not in text and ":=" not in text
+        self.scopes = ScopeBuilder(self.tree, None if is_plain else self.index, self)
 
     def release(self) -> None:
         """Take apart what refers to itself in a circle, so that it is freed at once."""
-        self.index.clear()
+        if "index" in self.__dict__:
+            self.index.clear()
         self.scopes.clear()
         self.__dict__.clear()
+
+    @cached_property
+    def index(self) -> TreeIndex:
+        """Every node of the tree."""
+        return TreeIndex(self.tree)
 
     @cached_property
     def spans(self) -> SpanIndex:

@@ -10,6 +10,8 @@ from itertools import groupby
 
 from ampfix.lint.globs import any_of, posix, translate
 
+GITIGNORE = ".gitignore"
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -80,7 +82,7 @@ def inherited(folder: str) -> tuple[Ignores, ...]:
 def ignores_in(folder: str) -> Iterator[Ignores]:
     """The folder's own .gitignore, where it has one with patterns."""
     try:
-        with open(os.path.join(folder, ".gitignore"), encoding="utf-8-sig", errors="replace") as file:
+        with open(os.path.join(folder, GITIGNORE), encoding="utf-8-sig", errors="replace") as file:
             lines = [parsed for line in file if (parsed := _parse(line)) is not None]
     except OSError:
         return

@@ -102,6 +102,10 @@ class HalfWalker:
                 return isinstance(default, ast.Constant) and default.value is False
         return False
 
+    def release(self) -> None:
+        """Let go of the evaluator, which knows the walker. Nothing may be asked afterwards."""
+        del self._evaluator
+
     # functions and statements
 
     def _enter(self, function: ast.AST, frame: Frame) -> None:

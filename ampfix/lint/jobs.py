@@ -1,4 +1,4 @@
-"""What is left to analyse after the cache has been asked."""
+"""What is left to check after the cache has been asked."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ampfix.lint.settings import Settings
 
 @dataclass(frozen=True)
 class Job:
-    """One file to analyse. size: its bytes."""
+    """One file to check. size: how much work it may be, next to others."""
 
     path: str
     settings: Settings
-    size: int
+    size: int = 1
 
 
 def processors() -> int:

@@ -23,7 +23,7 @@ from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
 from ampfix.lint.precision import PrecisionReader
-from ampfix.lint.project import Neighbours, Project, trains
+from ampfix.lint.project import Neighbours, Project
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -44,6 +44,7 @@ from ampfix.program import (
     ScalerBuilt,
     Value,
 )
+from ampfix.rules._base import TRAIN_WORDS
 
 
 class SourceModule:
@@ -71,6 +72,8 @@ class SourceModule:
         if "_lowering" in self.__dict__:
             self._lowering.release()
         self._resolver.release()
+        for part in (self._reader, self._regions, self._roles):  # each is known to what it is made of
+            part.__dict__.clear()
         self.__dict__.clear()
 
     @property
@@ -81,7 +84,7 @@ class SourceModule:
     @cached_property
     def _worth(self) -> Interest:
         """What is worth following. A file without a word of training code holds no event of its own."""
-        concerned = trains(self.text) or "caler" in self.text
+        concerned = any(word in self.text for word in TRAIN_WORDS)
         return interest(self._neighbours) if concerned else Interest(frozenset(), frozenset())
 
     @cached_property
@@ -139,6 +142,7 @@ class SourceModule:
         """Operations on tensors, where autocast regions and half casts reach."""
         walker = HalfWalker(self._resolver, self._regions)
         operations = walker.operations(list(self._scopes.scope_of.items()), self._file.index.owned)
+        walker.release()
         return tuple(value for value in operations if (value.site or value.node) in self._parents)
 
     @cached_property
@@ -233,6 +237,21 @@ class SourceModule:
             for name, definitions in scope.names.items()
             if any(definition.symbol for definition in definitions)
         )
+
+    def may_be(self, node: ast.expr, names: frozenset[str]) -> bool:
+        last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        return last in names or self._renamed.get(last) in names
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """Name -> the last name of what an import brings in under it."""
+        return {
+            alias.asname: alias.name.rpartition(".")[2]
+            for statement in self.nodes((ast.Import, ast.ImportFrom))
+            if isinstance(statement, (ast.Import, ast.ImportFrom))
+            for alias in statement.names
+            if alias.asname
+        }
 
     def segment(self, node: ast.AST) -> str:
         return self._file.spans.text(node) or ast.unparse(node)

@@ -6,45 +6,74 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ampfix.lint.checked import Checked
-from ampfix.lint.document import check_document, located, open_document
 from ampfix.lint.jobs import Job
-from ampfix.lint.project import Project
+from ampfix.lint.memory import collector_paused
+from ampfix.lint.prefilter import is_worth_checking
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
+    from ampfix.lint.project import Project
+
 # A worker starts in 0.03 s by fork and 0.3 s by spawn; files that mention AMP are analysed at about 0.5 MB/s.
 WORTH_BYTES = 400_000
-_CHUNKS_PER_WORKER = 8
+MANY = 500  # files; among so many there is as a rule enough to do, so that workers read them as well
+_CHUNKS_PER_WORKER = 24
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found in the file read as `data`, or why nothing could be looked for."""
+    """What was found in the file read as `data`, or why nothing could be looked for. passed: no rule looks at it."""
 
     data: bytes = b""
     checked: Checked = field(default_factory=Checked)
     error: str = ""
+    passed: bool = False
 
 
-def check_job(job: Job, project: Project) -> Outcome:
-    """Read and analyse one file."""
+class Workshop:
+    """What the files that one process checks share: the files around them, loaded with the first that is analysed."""
+
+    def __init__(self) -> None:
+        self._project: Project | None = None
+
+    @property
+    def project(self) -> Project:
+        if self._project is None:
+            from ampfix.lint.project import Project
+
+            self._project = Project()
+        return self._project
+
+
+def check_job(job: Job, workshop: Workshop) -> Outcome:
+    """Read one file, and analyse it where a rule may look at it."""
     try:
-        data = read_bytes(Path(job.path))
-        return Outcome(data, check_one(data, job.path, job.settings, project))
+        data = read_bytes(job.path)
+        if not is_worth_checking(data, job.path, job.settings):
+            return Outcome(passed=True)
+        return Outcome(data, check_one(data, job.path, job.settings, workshop.project))
     except UnreadableError as error:
         return Outcome(error=str(error))
 
 
+def check_data(data: bytes, path: str, settings: Settings) -> Checked:
+    """Check bytes that do not lie in a file; findings are told at their places in them. Raises UnreadableError."""
+    if not is_worth_checking(data, path, settings):
+        return Checked()
+    return check_one(data, path, settings, Workshop().project)
+
+
 def check_one(data: bytes, path: str, settings: Settings, project: Project) -> Checked:
     """Analyse one file's bytes; findings are told at their places in the file. Raises UnreadableError."""
+    from ampfix.lint.document import check_document, located, open_document
+
     document = open_document(data, path)
     checked = check_document(document, path, settings, project)
     return Checked(tuple(located(finding, document) for finding in checked.findings), checked.depends)
@@ -52,11 +81,14 @@ def check_one(data: bytes, path: str, settings: Settings, project: Project) -> C
 
 def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """An outcome for each job, in their order. The same whatever the number of processes."""
-    if processes < 2 or len(jobs) < 2 or sum(job.size for job in jobs) < WORTH_BYTES:
+    if processes > 1 and len(jobs) < MANY:
+        jobs = [replace(job, size=_work(job)) for job in jobs]
+    if processes < 2 or len(jobs) < 2 or (len(jobs) < MANY and sum(job.size for job in jobs) < WORTH_BYTES):
         yield from _check_alone(jobs)
         return
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
+    _prepare(jobs[0].settings)
     left = deque(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
     try:
         with ProcessPoolExecutor(min(processes, len(left)), _context()) as pool:
@@ -67,10 +99,28 @@ def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
         yield from _check_alone([job for chunk in left for job in chunk])
 
 
+def _work(job: Job) -> int:
+    """The bytes to analyse."""
+    try:
+        data = read_bytes(job.path)
+    except UnreadableError:
+        return 0
+    return len(data) if is_worth_checking(data, job.path, job.settings) else 0
+
+
+def _prepare(settings: Settings) -> None:
+    """Load what workers that are forked will need, once for all."""
+    from ampfix.lint import engine, project  # noqa: F401
+
+    for rule in settings.rules():
+        rule.load()
+
+
 def _check_alone(jobs: Sequence[Job]) -> Iterator[Outcome]:
-    project = Project()
-    for job in jobs:
-        yield check_job(job, project)
+    workshop = Workshop()
+    with collector_paused():
+        for job in jobs:
+            yield check_job(job, workshop)
 
 
 def _context() -> BaseContext:
@@ -96,10 +146,9 @@ def _chunks(jobs: Sequence[Job], count: int) -> Iterator[list[Job]]:
         yield chunk
 
 
-_project: Project | None = None
+_workshop = Workshop()  # of a worker; a process that starts workers checks nothing by it
 
 
 def _check_chunk(jobs: list[Job]) -> list[Outcome]:
-    global _project
-    _project = _project or Project()
-    return [check_job(job, _project) for job in jobs]
+    with collector_paused():
+        return [check_job(job, _workshop) for job in jobs]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ampfix import atomic
-from ampfix.rules import Rule
+from ampfix.rules import Listed
 
 SUFFIX = ".passed"
 _REST_NS = (
@@ -29,7 +29,7 @@ class Passed:
         self._today = int(time.time() // 86_400)
         self.changed = False
 
-    def knows(self, path: str, rules: tuple[Rule, ...]) -> bool:
+    def knows(self, path: str, rules: tuple[Listed, ...]) -> bool:
         """Whether the file, unchanged since, was found to be one that none of the rules looks at."""
         entry = self._entries.get(os.path.abspath(path))
         if entry is None or entry[:3] != _stamp(path, rules):
@@ -39,7 +39,7 @@ class Passed:
             self.changed = True
         return True
 
-    def note(self, path: str, rules: tuple[Rule, ...]) -> None:
+    def note(self, path: str, rules: tuple[Listed, ...]) -> None:
         """The file has been read, and none of the rules looks at it."""
         stamp = _stamp(path, rules)
         if stamp is not None and time.time_ns() - int(stamp[0]) > _REST_NS:
@@ -55,7 +55,7 @@ class Passed:
             atomic.write(self._file, json.dumps(kept, separators=(",", ":")).encode())
 
 
-def _stamp(path: str, rules: tuple[Rule, ...]) -> list[Any] | None:
+def _stamp(path: str, rules: tuple[Listed, ...]) -> list[Any] | None:
     try:
         status = os.stat(path)
     except OSError:
@@ -64,7 +64,7 @@ def _stamp(path: str, rules: tuple[Rule, ...]) -> list[Any] | None:
 
 
 @cache
-def _asked(rules: tuple[Rule, ...]) -> str:
+def _asked(rules: tuple[Listed, ...]) -> str:
     return blake2b(",".join(rule.code for rule in rules).encode(), digest_size=8).hexdigest()
 
 

@@ -5,31 +5,75 @@ It reads every byte of a project, so a word is looked for once, and only where t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from ampfix.rules import Rule
+from ampfix.lint.discover import is_notebook
+from ampfix.lint.settings import Settings
+from ampfix.rules import Listed
 
 Group = tuple[str, ...]
-"""Words that must all occur."""
+"""Words of which all, or one, must occur."""
+
+PATTERN = "re:"
+"""What a word begins with that is a regular expression."""
 
 
-def worth_parsing(data: bytes, rules: Iterable[Rule]) -> bool:
-    """Whether any of the rules looks at a file with these bytes."""
+def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
+    """Whether any rule in force may look at a file with these bytes."""
+    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
+    return has_words(plain, settings.rules_for(path))
+
+
+def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
+    """Whether the words of any of the rules occur in a file, be it in a comment."""
     return _reaches(data, _tree(tuple(rule.mentions for rule in rules)))
 
 
-def concerned(text: str, rules: Iterable[Rule]) -> list[Rule]:
+def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
     """The rules that look at this text."""
+    occurs = _looking_in(code_of(text))
+    return [
+        rule
+        for rule in rules
+        if any(all(map(occurs, group)) for group in rule.mentions)
+        and all(any(map(occurs, need)) for need in rule.needs)
+    ]
+
+
+def _looking_in(code: str) -> Callable[[str], bool]:
     known: dict[str, bool] = {}
 
     def occurs(word: str) -> bool:
-        if word not in known:
-            known[word] = word in text
-        return known[word]
+        found = known.get(word)
+        if found is None:
+            found = known[word] = (
+                re.search(word[len(PATTERN) :], code) is not None if word.startswith(PATTERN) else word in code
+            )
+        return found
 
-    return [rule for rule in rules if any(all(map(occurs, group)) for group in rule.mentions)]
+    return occurs
+
+
+# A comment, a text in triple quotes, or a text in single ones, which hides what looks like the others.
+_TOKEN = re.compile(
+    r"""#[^\n\r]*|\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}|'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}"""
+    r"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'""",
+    re.DOTALL,
+)
+
+
+def code_of(text: str) -> str:
+    """The text without comments, documentation and other texts in triple quotes."""
+    return _TOKEN.sub(_kept, text)
+
+
+def _kept(token: re.Match[str]) -> str:
+    found = token[0]
+    is_formatted = token.start() > 0 and token.string[token.start() - 1] in "fF"
+    return found if found[0] != "#" and (is_formatted or found[:3] not in ('"""', "'''")) else " "
 
 
 Tree = tuple[tuple[bytes, "Tree | None"], ...]
@@ -42,7 +86,10 @@ def _reaches(data: bytes, tree: Tree) -> bool:
 
 @cache
 def _tree(mentions: tuple[tuple[Group, ...], ...]) -> Tree:
-    return _grown(_needed({frozenset(group) for groups in mentions for group in groups}))
+    plain = {
+        frozenset(word for word in group if not word.startswith(PATTERN)) for groups in mentions for group in groups
+    }
+    return _grown(_needed(plain))
 
 
 def _needed(groups: set[frozenset[str]]) -> list[frozenset[str]]:

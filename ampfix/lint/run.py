@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from ampfix.findings import Finding
 from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
-from ampfix.lint.discover import discover, is_notebook
+from ampfix.lint.discover import discover
 from ampfix.lint.jobs import Job
-from ampfix.lint.prefilter import worth_parsing
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings, without_unwanted_repair
 
@@ -44,56 +43,53 @@ def check_paths(
     results: list[tuple[str, Settings, list[Finding] | str]] = []
     jobs: dict[int, Job] = {}
     for candidate in discover(paths, configuration.of):
-        path, settings = str(candidate.path), candidate.settings
-        rules = settings.rules_for(path)
-        if cache and not candidate.error and cache.passed.knows(path, rules):
-            results.append((path, settings, []))
-            continue
+        path, settings = candidate.path, candidate.settings
+        known: list[Finding] | str | None
         try:
-            if candidate.error:
-                raise UnreadableError(candidate.error)
-            data = read_bytes(candidate.path)
+            known = candidate.error or (_known(path, settings, cache) if cache else None)
         except UnreadableError as error:
-            results.append((path, settings, str(error)))
-            continue
-        known: list[Finding] = []
-        if is_worth_checking(data, path, settings):
-            earlier = cache.find(path, data, settings) if cache else None
-            if earlier is None:
-                jobs[len(results)] = Job(path, settings, len(data))
-            else:
-                known = list(earlier.findings)
-        elif cache:
-            cache.passed.note(path, rules)
-        results.append((path, settings, known))
+            known = str(error)
+        if known is None:
+            jobs[len(results)] = Job(path, settings)
+        results.append((path, settings, known or []))
     if jobs:
-        from ampfix.lint.parallel import check_jobs  # with all of the analysis: half of the time it takes to start
-
-        for index, outcome in zip(jobs, check_jobs(list(jobs.values()), processes), strict=True):
-            path, settings, _ = results[index]
-            results[index] = (path, settings, outcome.error or list(outcome.checked.findings))
-            if cache and not outcome.error:
-                cache.put(path, outcome.data, settings, outcome.checked)
+        _check(jobs, results, cache, processes)
     if cache:
         cache.write()
     return _report(results)
 
 
-def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
-    """Whether any rule in force looks at a file with these bytes."""
-    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
-    return worth_parsing(plain, settings.rules_for(path))
+def _known(path: str, settings: Settings, cache: Cache) -> list[Finding] | None:
+    """What is in the cache about a file; None where it has to be checked. Raises UnreadableError."""
+    if cache.passed.knows(path, settings.rules_for(path)):
+        return []
+    earlier = cache.find(path, read_bytes(path), settings) if cache.has(path) else None
+    return None if earlier is None else list(earlier.findings)
+
+
+def _check(
+    jobs: dict[int, Job],
+    results: list[tuple[str, Settings, list[Finding] | str]],
+    cache: Cache | None,
+    processes: int,
+) -> None:
+    from ampfix.lint.parallel import check_jobs
+
+    for index, outcome in zip(jobs, check_jobs(list(jobs.values()), processes), strict=True):
+        path, settings, _ = results[index]
+        results[index] = (path, settings, outcome.error or list(outcome.checked.findings))
+        if cache and outcome.passed:
+            cache.passed.note(path, settings.rules_for(path))
+        elif cache and not outcome.error:
+            cache.put(path, outcome.data, settings, outcome.checked)
 
 
 def check_data(data: bytes, path: str, settings: Settings) -> Report:
     """Check bytes that do not lie in a file, under the name they would have. Never raises for what they contain."""
     try:
-        if not is_worth_checking(data, path, settings):
-            return Report(files_checked=1)
-        from ampfix.lint.parallel import check_one
-        from ampfix.lint.project import Project
+        from ampfix.lint.parallel import check_data as checked
 
-        findings = check_one(data, path, settings, Project()).findings
+        findings = checked(data, path, settings).findings
     except UnreadableError as error:
         return _report([(path, settings, str(error))])
     return _report([(path, settings, list(findings))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -129,14 +129,15 @@ def parameters(node: FunctionNode) -> list[ast.arg]:
 
 
 class ScopeBuilder:
-    """Goes over an indexed module once. `scope_of` maps each function, class and the module to its scope."""
+    """Goes over a module once. `scope_of` maps each function, class and the module to its scope.
 
-    def __init__(self, index: TreeIndex, file: SourceFile | None = None) -> None:
-        self._index = index
-        module = index.order[0]
+    index: the tree's; None for a module without lambdas and assignments in expressions, which needs none.
+    """
+
+    def __init__(self, module: ast.Module, index: TreeIndex | None, file: SourceFile | None = None) -> None:
         self.root = Scope(module, file=file)
         self.scope_of: dict[ast.AST, Scope] = {module: self.root}
-        readers: dict[type[ast.AST], Callable[[Any, Scope], None]] = {
+        readers: dict[type[ast.AST], Callable[[Any, Scope, Tests], None]] = {
             ast.Assign: self._read_assign,
             ast.AnnAssign: self._read_annotated,
             ast.AugAssign: self._read_unknown,
@@ -153,10 +154,36 @@ class ScopeBuilder:
             ast.Lambda: self._read_function,
             ast.ClassDef: self._read_class,
         }
+        if index is None:
+            self._read_statements(module, readers)
+            return
         for node in index.order:
             reader = readers.get(type(node))
             if reader is not None:
-                reader(node, self.scope_of[index.owners[node]])
+                reader(node, self.scope_of[index.owners[node]], _tests(node, index))
+
+    def _read_statements(self, module: ast.Module, readers: Mapping[type[ast.AST], Callable[..., None]]) -> None:
+        pending: list[tuple[ast.AST, Scope, Tests]] = [(node, self.root, ()) for node in reversed(module.body)]
+        while pending:
+            node, scope, tests = pending.pop()
+            kind = node.__class__
+            reader = readers.get(kind)
+            if reader is not None:
+                reader(node, scope, tests)
+            blocks = _BLOCKS.get(kind)
+            if blocks is None:
+                continue
+            inside: list[tuple[ast.AST, Scope, Tests]] = []
+            if kind is ast.If:
+                for block, side in ((node.body, True), (node.orelse, False)):  # type: ignore[attr-defined]
+                    inside.extend([(child, scope, (*tests, (node.test, side))) for child in block])  # type: ignore[attr-defined]
+            else:
+                own = self.scope_of.get(node)
+                around = (scope, tests) if own is None else (own, ())
+                for block in blocks:
+                    inside.extend([(child, *around) for child in getattr(node, block, ())])
+            inside.reverse()
+            pending.extend(inside)
 
     def clear(self) -> None:
         """Let go of everything the scopes hold."""
@@ -197,60 +224,78 @@ class ScopeBuilder:
             else:
                 self._assign(element, None if starred else value, scope, tests, None if starred else index)
 
-    def _read_assign(self, node: ast.Assign, scope: Scope) -> None:
-        tests = self._tests(node)
+    def _read_assign(self, node: ast.Assign, scope: Scope, tests: Tests) -> None:
         for target in node.targets:
             self._assign(target, node.value, scope, tests)
 
-    def _read_annotated(self, node: ast.AnnAssign | ast.NamedExpr, scope: Scope) -> None:
+    def _read_annotated(self, node: ast.AnnAssign | ast.NamedExpr, scope: Scope, tests: Tests) -> None:
         if node.value is not None:
-            self._assign(node.target, node.value, scope, self._tests(node))
+            self._assign(node.target, node.value, scope, tests)
 
-    def _read_unknown(self, node: ast.AugAssign | ast.For | ast.AsyncFor, scope: Scope) -> None:
-        self._assign(node.target, None, scope, self._tests(node))
+    def _read_unknown(self, node: ast.AugAssign | ast.For | ast.AsyncFor, scope: Scope, tests: Tests) -> None:
+        self._assign(node.target, None, scope, tests)
 
-    def _read_item(self, node: ast.withitem, scope: Scope) -> None:
+    def _read_item(self, node: ast.withitem, scope: Scope, tests: Tests) -> None:
         if node.optional_vars is not None:
-            self._assign(node.optional_vars, None, scope, self._tests(node))
+            self._assign(node.optional_vars, None, scope, tests)
 
-    def _read_outer(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+    def _read_outer(self, node: ast.Global | ast.Nonlocal, scope: Scope, _: Tests) -> None:
         scope.outer_names.update(node.names)
 
-    def _read_import(self, node: ast.Import, scope: Scope) -> None:
-        tests = self._tests(node)
+    def _read_import(self, node: ast.Import, scope: Scope, tests: Tests) -> None:
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             symbol = alias.name if alias.asname else name
             self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
 
-    def _read_import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
-        tests = self._tests(node)
+    def _read_import_from(self, node: ast.ImportFrom, scope: Scope, tests: Tests) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             symbol = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
             name = alias.asname or alias.name
             self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
 
-    def _read_function(self, node: FunctionNode, scope: Scope) -> None:
+    def _read_function(self, node: FunctionNode, scope: Scope, tests: Tests) -> None:
         if not isinstance(node, ast.Lambda):
-            definition = Definition(node=node, scope=scope, tests=self._tests(node), line=node.lineno)
+            definition = Definition(node=node, scope=scope, tests=tests, line=node.lineno)
             self._define(node.name, definition, scope)
         inside = self.scope_of[node] = Scope(node, scope, file=scope.file)
         for parameter in (*parameters(node), node.args.vararg, node.args.kwarg):
             if parameter is not None:
                 inside.names[parameter.arg] = [Definition(node=parameter, scope=inside, line=parameter.lineno)]
 
-    def _read_class(self, node: ast.ClassDef, scope: Scope) -> None:
-        self._define(node.name, Definition(node=node, scope=scope, tests=self._tests(node), line=node.lineno), scope)
+    def _read_class(self, node: ast.ClassDef, scope: Scope, tests: Tests) -> None:
+        self._define(node.name, Definition(node=node, scope=scope, tests=tests, line=node.lineno), scope)
         self.scope_of[node] = Scope(node, scope, file=scope.file)
 
-    def _tests(self, node: ast.AST) -> Tests:
-        """The tests a node lies under inside its scope, outermost first."""
-        parents, owner = self._index.parents, self._index.owners[node]
-        found: list[tuple[ast.expr, bool]] = []
-        while node is not owner and node in parents:
-            parent = parents[node]
-            if isinstance(parent, ast.If) and node is not parent.test:
-                found.append((parent.test, any(statement is node for statement in parent.body)))
-            node = parent
-        return tuple(reversed(found))
+
+# The parts of a statement that hold statements, or, for `with`, names.
+_BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.If: ("body", "orelse"),
+    ast.For: ("body", "orelse"),
+    ast.AsyncFor: ("body", "orelse"),
+    ast.While: ("body", "orelse"),
+    ast.With: ("items", "body"),
+    ast.AsyncWith: ("items", "body"),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.ExceptHandler: ("body",),
+    ast.Match: ("cases",),
+    ast.match_case: ("body",),
+    ast.FunctionDef: ("body",),
+    ast.AsyncFunctionDef: ("body",),
+    ast.ClassDef: ("body",),
+}
+if hasattr(ast, "TryStar"):
+    _BLOCKS[ast.TryStar] = _BLOCKS[ast.Try]
+
+
+def _tests(node: ast.AST, index: TreeIndex) -> Tests:
+    """The tests a node lies under inside its scope, outermost first."""
+    parents, owner = index.parents, index.owners[node]
+    found: list[tuple[ast.expr, bool]] = []
+    while node is not owner and node in parents:
+        parent = parents[node]
+        if isinstance(parent, ast.If) and node is not parent.test:
+            found.append((parent.test, any(statement is node for statement in parent.body)))
+        node = parent
+    return tuple(reversed(found))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ampfix.findings import Finding
 from ampfix.lint.globs import CASE, any_of, posix, setting_pattern
-from ampfix.rules import Rule, all_rules
+from ampfix.rules import Listed, listed
 
 # Directories that hold no code of the project itself.
 DEFAULT_EXCLUDE = (
@@ -72,20 +72,20 @@ class Settings:
     force_exclude: bool = False
     torch_floor: str = ""
 
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[Listed, ...]:
         """The rules in force; the longest selector that matches a code decides, as in ruff."""
         return self._rules
 
     @cached_property
-    def _rules(self) -> tuple[Rule, ...]:
-        return tuple(rule for rule in all_rules() if self._is_selected(rule.code))
+    def _rules(self) -> tuple[Listed, ...]:
+        return tuple(rule for rule in listed() if self._is_selected(rule.code))
 
     def _is_selected(self, code: str) -> bool:
         wanted = max(_specificity(code, (*self.select, *self.extend_select)), default=-1)
         unwanted = max(_specificity(code, self.ignore), default=-1)
         return wanted > unwanted
 
-    def rules_for(self, path: str) -> tuple[Rule, ...]:
+    def rules_for(self, path: str) -> tuple[Listed, ...]:
         """The rules in force for one file."""
         off = self.ignored_in(path)
         if not off:
@@ -157,4 +157,4 @@ def validated(settings: Settings, where: str = "") -> Settings:
 
 @cache
 def _prefixes() -> frozenset[str]:
-    return frozenset(("ALL", *(rule.code[:end] for rule in all_rules() for end in range(1, len(rule.code) + 1))))
+    return frozenset(("ALL", *(rule.code[:end] for rule in listed() for end in range(1, len(rule.code) + 1))))

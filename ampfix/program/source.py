@@ -88,6 +88,10 @@ class Source(Protocol):
     def import_aliases(self) -> frozenset[str]:
         """Names that an import binds to something outside this file."""
 
+    def may_be(self, node: ast.expr, names: frozenset[str]) -> bool:
+        """Whether a name or an attribute may be one of these things of a library: it ends in such a name, or an import
+        brings one in under the name it ends in. So few are that resolving them costs little."""
+
     @property
     def torch_floor(self) -> str:
         """The oldest torch the project says it supports ("2.1"); empty where it does not say."""

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 
 _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
 _LEAVES = frozenset({ast.Name, ast.Constant, ast.Pass, ast.Break, ast.Continue, ast.alias, ast.Global, ast.Nonlocal})
+# What a tree consists of; contexts and operators are shared between nodes.
+_SHARED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+_NODES = frozenset(
+    kind
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and not issubclass(kind, _SHARED)
+)
 _SCALARS = frozenset({"ctx", "op", "ops", "id", "attr", "module", "level", "kind", "type_comment", "is_async"})
 # Fields of each node class that hold nodes worth visiting: contexts and operators are shared between nodes.
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
@@ -59,40 +66,48 @@ class TreeIndex:
     def __init__(self, tree: ast.Module) -> None:
         self.order: list[ast.AST] = []
         self.parents: dict[ast.AST, ast.AST] = {}
-        self.owners: dict[ast.AST, ast.AST] = {}
+        self.owners: dict[ast.AST, ast.AST] = {tree: tree}
         self.owned: dict[ast.AST, list[ast.AST]] = {tree: []}
+        self._ends: list[int] = []
         self._visit(tree)
-        self._ends = [0] * len(self.order)
-        self._close()
 
     def _visit(self, tree: ast.Module) -> None:
         order, parents, owners, owned = self.order, self.parents, self.owners, self.owned
-        pending: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
+        pending: list[ast.AST] = [tree]
         while pending:
-            node, owner = pending.pop()
+            node = pending.pop()
+            owner, kind = owners[node], node.__class__
             node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[attr-defined]
             order.append(node)
-            owners[node] = owner
-            if node is not tree:
-                owned[owner].append(node)
-            kind = node.__class__
+            owned[owner].append(node)
             if kind in _LEAVES:
                 continue
-            below = children(node)
-            for child in below:
-                parents[child] = node
+            below: list[ast.AST] = []
+            for value in node.__dict__.values():  # its fields in order, then what is no node
+                what = value.__class__
+                if what is list:
+                    below.extend([item for item in value if item.__class__ in _NODES])
+                elif what in _NODES:
+                    below.append(value)
             if kind in _SCOPES:
                 owned[node] = []
                 inside = node.body  # type: ignore[attr-defined]
                 body = set(map(id, inside)) if isinstance(inside, list) else {id(inside)}
-                pending.extend((child, node if id(child) in body else owner) for child in reversed(below))
+                for child in below:
+                    parents[child] = node
+                    owners[child] = node if id(child) in body else owner
             else:
-                below.reverse()
-                pending.extend([(child, owner) for child in below])
+                for child in below:
+                    parents[child] = node
+                    owners[child] = owner
+            below.reverse()
+            pending.extend(below)
+        del owned[tree][0]
 
-    def _close(self) -> None:
+    def _close(self) -> list[int]:
         """Where each node's own nodes end: a node's last child ends where the node does."""
-        ends, parents, order = self._ends, self.parents, self.order
+        order, parents = self.order, self.parents
+        ends = self._ends = [0] * len(order)
         for at in range(len(order) - 1, -1, -1):
             end = ends[at]
             if not end:
@@ -102,6 +117,7 @@ class TreeIndex:
                 above: int = parent.ampfix_at  # type: ignore[attr-defined]
                 if not ends[above]:
                     ends[above] = end
+        return ends
 
     def clear(self) -> None:
         """Let go of the tree."""
@@ -111,7 +127,7 @@ class TreeIndex:
     def inside(self, node: ast.AST) -> list[ast.AST]:
         """The node and all below it."""
         at: int = node.ampfix_at  # type: ignore[attr-defined]
-        return self.order[at : self._ends[at]]
+        return self.order[at : (self._ends or self._close())[at]]
 
     def by_type(self) -> dict[type[ast.AST], list[ast.AST]]:
         """Every node by its class, in source order."""

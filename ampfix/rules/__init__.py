@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from ampfix.rules._base import Invalid, NodeRule, ProtocolRule, Rule
+from ampfix.rules._listing import Listed, listed, load_rule
+
+if TYPE_CHECKING:
+    from ampfix.rules._base import Invalid, NodeRule, ProtocolRule, Rule
+
+__all__ = ["Invalid", "Listed", "NodeRule", "ProtocolRule", "Rule", "all_rules", "listed"]
 
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule, by code."""
-    found: list[Rule] = []
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            contents = vars(importlib.import_module(f"{__name__}.{module.name}"))
-            classes = [value for value in contents.values() if isinstance(value, type) and issubclass(value, Rule)]
-            found.extend(cls() for cls in classes if cls.__module__.endswith(f".{module.name}"))
-    return tuple(sorted(found, key=lambda rule: rule.code))
+    """Every rule, by code, loaded."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted((load_rule(name) for name in names if not name.startswith("_")), key=lambda rule: rule.code))
 
 
-__all__ = ["Invalid", "NodeRule", "ProtocolRule", "Rule", "all_rules"]
+def __getattr__(name: str) -> Any:
+    """What rules are made of needs all types of a program; it is loaded with the first of them."""
+    if name in ("Invalid", "NodeRule", "ProtocolRule", "Rule"):
+        from ampfix.rules import _base
+
+        return getattr(_base, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,7 +84,7 @@ def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
 
 def _maker(call: ast.Call, source: Source) -> str:
     """What makes the value: the name of torch's factory, or the qualified name of what copies a model."""
-    if path(call.func).rpartition(".")[2] not in _MAKERS and path(call.func) not in source.import_aliases:
+    if not source.may_be(call.func, _MAKERS):
         return ""
     for binding in source.resolve(call.func):
         if binding.form is Form.SYMBOL:

@@ -28,7 +28,7 @@ class Invalid:
 AMP_WORDS: tuple[tuple[str, ...], ...] = (
     ("autocast",),
     ("GradScaler",),
-    ("unscale_",),
+    (".unscale_",),
     ("cuda.amp",),
     ("cpu.amp",),
     ("torch.amp",),
@@ -38,12 +38,18 @@ AMP_WORDS: tuple[tuple[str, ...], ...] = (
 )
 """A file in which none of these groups occurs whole does not use AMP."""
 
+TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler")
+"""A file without any of these holds no event of a training step of its own."""
+
 
 class Rule(ABC):
     """One rule. The docstring is its page: a summary line, then ruff's headings.
 
-    mentions: groups of words; the rule looks at a file where all words of one group occur. scenarios: the ids of those
-    that prove it by execution. unproven: why none can. violations: what of the protocol shows the bug in a recorded run.
+    mentions: groups of words; the rule looks at a file where all words of one group occur. needs: groups of words of
+    which each must have one that occurs besides. What begins with `re:` is a regular expression. Comments and texts in
+    triple quotes do not count; `python -m ampfix.rules._table` after a change. scenarios: the ids of those that prove
+    the rule by execution. unproven: why none can.
+    violations: what of the protocol shows the bug in a recorded run.
     """
 
     code: ClassVar[str]
@@ -51,6 +57,7 @@ class Rule(ABC):
     severity: ClassVar[Severity] = Severity.ERROR
     fix: ClassVar[Applicability | None] = None
     mentions: ClassVar[tuple[tuple[str, ...], ...]] = AMP_WORDS
+    needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
     scenarios: ClassVar[tuple[str, ...]] = ()
     unproven: ClassVar[str] = ""
     violations: ClassVar[tuple[Violation, ...]] = ()
@@ -110,6 +117,8 @@ class NodeRule(Rule):
 
 class ProtocolRule(Rule):
     """A rule about the order of events: it names the protocol's violations and words them."""
+
+    needs = (TRAIN_WORDS,)
 
     def check(self, source: Source) -> Iterator[Finding]:
         for occurrence in self.among(source.occurrences):

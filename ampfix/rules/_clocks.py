@@ -34,8 +34,7 @@ def read(node: ast.expr, at: ast.AST, source: Source) -> ast.Call | None:
 
 
 def _is_clock(call: ast.Call, source: Source) -> bool:
-    name = path(call.func)
-    if call.args or not (name.rpartition(".")[2] in _CLOCK_NAMES or name in source.import_aliases):
+    if call.args or not source.may_be(call.func, _CLOCK_NAMES):
         return False
     return any(b.form is Form.SYMBOL and b.symbol in _CLOCKS for b in source.resolve(call.func))
 

@@ -13,7 +13,9 @@ from ampfix.rules._base import Rule
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
 FLOAT16_VANISHES = 2.0**-25  # half of float16's smallest number: what is not above it rounds to 0
-HALF_WORDS = ((".half(",),)
+FLOAT16_SPELLINGS = tuple(
+    spelling.format("torch.float16") for spelling in ("({}", "={}", ", {}", " = {}", "{} if", "else {}")
+)
 
 # Keep the numbers of a tensor, and only pick or arrange them.
 PICKS = frozenset(
@@ -165,8 +167,23 @@ def in_region(value: Value) -> bool:
     return value.context.state is Autocast.ON
 
 
+# Where neither autocast acts nor anything is cast to a half, no tensor is one. A region that is switched off in so many
+# words is none: most are there to keep a few lines in float32.
+IN_HALF = (
+    r"re:autocast(?!\w)(?!\s*\([^()]*(?:\([^()]*\)[^()]*)*\benabled\s*=\s*False\b)",
+    "float16",
+    "half(",
+    "GradScaler",
+    ".scale(",
+    ".unscale_",
+    "custom_fwd",
+)
+
+
 class TensorRule(Rule):
     """A rule about operations on tensors. Those of another file show at the call of this file that leads there."""
+
+    needs = (IN_HALF,)
 
     def at(
         self, source: Source, value: Value, message: str, *, repair: Callable[[], Repair | str], proven: bool = True

@@ -11,7 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.protocol import Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
-from ampfix.rules._base import AMP_WORDS, Invalid, Rule
+from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import in_reach
 from ampfix.rules._losses import derivation, loss_of
 
@@ -62,6 +62,7 @@ class AccumNotDivided(Rule):
     violations = (Violation.WINDOW_UNDIVIDED,)
     scenarios = ("accumulation-not-divided",)
     mentions = AMP_WORDS
+    needs = (TRAIN_WORDS,)
 
     VALID = (
         """\

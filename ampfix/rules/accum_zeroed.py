@@ -10,7 +10,7 @@ from ampfix.program import Do, Source
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
-from ampfix.rules._base import AMP_WORDS, Invalid, Rule
+from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
 
 
 class AccumZeroed(Rule):
@@ -57,6 +57,7 @@ class AccumZeroed(Rule):
     violations = (Violation.WINDOW_ZEROED,)
     scenarios = ("accumulation-zeroed",)
     mentions = AMP_WORDS
+    needs = (TRAIN_WORDS,)
 
     VALID = (
         """\

@@ -47,7 +47,7 @@ class AutocastDeviceMismatch(Rule):
     code, name, severity = "AMP307", "autocast-device-mismatch", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("region-for-another-device",)
-    mentions = (("autocast", "cuda"), ("autocast", "cpu"))
+    mentions = (("autocast", "cuda", "cpu"),)
 
     VALID = (
         """\

@@ -11,6 +11,8 @@ from ampfix.rules._arguments import REGION, REGION_PARAMETERS, Given, Kind, Laid
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._region_arguments import loss_scaled_without_region, repaired, why_wrong
 
+_NAMES = frozenset({"autocast"})
+
 
 class AutocastMisuse(NodeRule):
     """autocast is called, or used without a call, in a way that raises.
@@ -204,7 +206,10 @@ with autocast():
             return
         bare = [item.context_expr for item in getattr(node, "items", ())] + getattr(node, "decorator_list", [])
         for expression in bare:
-            if isinstance(expression, (ast.Name, ast.Attribute)):
+            if not isinstance(expression, (ast.Name, ast.Attribute)):
+                continue
+            is_imported = isinstance(expression, ast.Name) and expression.id in source.import_aliases
+            if source.may_be(expression, _NAMES) or not is_imported:
                 yield from self._uncalled(expression, node, source)
 
     def _uncalled(self, expression: ast.expr, node: ast.AST, source: Source) -> Iterator[Finding]:
@@ -219,7 +224,7 @@ with autocast():
         yield self.finding(source, span, message, repair=repair)
 
     def _call(self, call: ast.Call, source: Source) -> Iterator[Finding]:
-        if not _may_be_autocast(call, source):
+        if not source.may_be(call.func, _NAMES):
             return
         order = orders_of(call.func, REGION_PARAMETERS, source)
         arguments = given(call, order, source) if order is not None else None
@@ -250,9 +255,3 @@ with autocast():
         repair = lay_out(span, kept, "Switch autocast on", Applicability.SAFE)
         message = "autocast(False) switches the only region of this loop off: it trains in float32, under a scaler"
         yield self.finding(source, span, message, repair=repair)
-
-
-def _may_be_autocast(call: ast.Call, source: Source) -> bool:
-    function = call.func
-    last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return last == "autocast" or last in source.import_aliases

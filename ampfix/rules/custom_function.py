@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source, Value
-from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._base import AMP_WORDS, Invalid, Rule
 from ampfix.rules._halves import in_region
 from ampfix.rules._shapes import path
 
@@ -73,7 +73,8 @@ class CustomFunction(Rule):
     code, name, severity = "AMP408", "custom-function", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("function-without-custom-fwd",)
-    mentions = (("autograd.Function",), ("torch.autograd", "Function"))
+    mentions = (("autograd.Function", ".apply"), ("torch.autograd", "Function", ".apply"))
+    needs = (tuple(word for group in AMP_WORDS if len(group) == 1 for word in group),)
 
     VALID = (
         """\

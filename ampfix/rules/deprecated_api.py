@@ -11,6 +11,14 @@ from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._successors import SUCCESSORS
 
+# A deprecated name, unless it is torch's own new one.
+_NAMED = (
+    *(rf"re:{name}\b(?<!torch\.{name})(?<!torch\.amp\.{name})" for name in ("autocast", "GradScaler")),
+    "custom_fwd",
+    "custom_bwd",
+    *(f"_autocast_{device}_" for device in ("cpu", "gpu", "xla", "ipu")),
+)
+
 
 class DeprecatedApi(NodeRule):
     """A deprecated AMP name is used.
@@ -54,6 +62,7 @@ class DeprecatedApi(NodeRule):
     code, name, severity = "AMP601", "deprecated-api", Severity.WARNING
     nodes = (ast.Name, ast.Attribute)
     fix = Applicability.SAFE
+    needs = (_NAMED,)
     unproven = "both spellings name the same code; only the warnings differ, and tests execute each repair"
 
     VALID = (
@@ -125,10 +134,8 @@ dtype = th.get_autocast_dtype("cuda")
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        renamed = _renamed(source)
         for node in source.nodes(self.nodes):
-            last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            if last in _LAST_NAMES or last in renamed:
+            if source.may_be(node, _LAST_NAMES):  # type: ignore[arg-type]
                 yield from self.visit(node, source)
 
     def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
@@ -157,17 +164,6 @@ dtype = th.get_autocast_dtype("cuda")
 
 _SUCCESSOR = re.compile(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
-
-
-def _renamed(source: Source) -> frozenset[str]:
-    """The names under which imports bring in what may be deprecated; only those are worth resolving."""
-    return frozenset(
-        alias.asname
-        for statement in source.nodes((ast.Import, ast.ImportFrom))
-        if isinstance(statement, (ast.Import, ast.ImportFrom))
-        for alias in statement.names
-        if alias.asname and alias.name.rpartition(".")[2] in _LAST_NAMES
-    )
 
 
 def _is_alias(node: ast.Name, source: Source) -> bool:

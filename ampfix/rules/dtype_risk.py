@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Dtype, Meeting, Source, meetings
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._halves import IN_HALF
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
 
@@ -50,6 +51,7 @@ class DtypeRisk(Rule):
 
     code, name, severity = "AMP308", "dtype-risk", Severity.WARNING
     fix = Applicability.UNSAFE
+    needs = (IN_HALF,)
     scenarios = ("dtype-range",)
 
     VALID = (

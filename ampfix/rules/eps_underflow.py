@@ -10,8 +10,8 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
+    FLOAT16_SPELLINGS,
     FLOAT16_VANISHES,
-    HALF_WORDS,
     TensorRule,
     guards,
     is_number,
@@ -24,6 +24,8 @@ from ampfix.rules._halves import (
 # Ops whose operand must not be 0, with that operand's position.
 _NEEDS_MORE_THAN_ZERO = {"log": 0, "log2": 0, "log10": 0, "sqrt": 0, "rsqrt": 0, "reciprocal": 0, "div": 1, "pow": 0}
 _PROBABILITIES = ("sigmoid", "softmax")
+
+_SMALL = r"re:\de-|0\.000|\*\*\s*\(?-"  # how a number is written that guards against 0
 
 
 class EpsUnderflow(TensorRule):
@@ -61,7 +63,7 @@ class EpsUnderflow(TensorRule):
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("eps-below-half",)
-    mentions = (*AMP_WORDS, *HALF_WORDS, ("torch.float16", "1e-"))
+    mentions = (*AMP_WORDS, (".half(", _SMALL), *((half, "1e-") for half in FLOAT16_SPELLINGS))
 
     VALID = (
         """\

@@ -9,7 +9,7 @@ from functools import partial
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
-from ampfix.rules._halves import FLOAT16_MAX, HALF_WORDS, TensorRule, proven_float16
+from ampfix.rules._halves import FLOAT16_MAX, TensorRule, proven_float16
 
 # op -> (position, keyword) of the number it writes
 _REFUSED = {
@@ -54,7 +54,7 @@ class Fp16MaskFill(TensorRule):
     code, name, severity = "AMP405", "fp16-mask-fill", Severity.ERROR
     fix = Applicability.SAFE
     scenarios = ("mask-fill-beyond-half",)
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, (".half(", r"re:where\(|fill|full|\]\s*=\s*-|e\d|finfo"))
 
     VALID = (
         """\

@@ -10,7 +10,6 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Dtype, Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
-    HALF_WORDS,
     PICKS,
     TensorRule,
     argument_text,
@@ -67,7 +66,7 @@ class LogOfProbability(TensorRule):
 
     code, name, severity = "AMP402", "log-of-probability", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, *((".half(", "re:\\blog_?\\(", chance) for chance in ("oftm", "igmoid", "expit")))
     scenarios = ("dtype-choice", "log-of-sigmoid")
 
     VALID = (

@@ -12,6 +12,8 @@ from ampfix.rules._base import Invalid, NodeRule
 
 _OLD_ORDER = SCALER[1:]  # of torch.cuda.amp.GradScaler, which takes no device
 
+_NAMES = frozenset({"GradScaler"})
+
 
 class ScalerMisuse(NodeRule):
     """GradScaler's first argument is a number or a flag where a device belongs, or the other way round.
@@ -114,7 +116,7 @@ scaler = GradScaler(enabled=not debug)
 
     def visit(self, node: ast.AST, source: Source) -> Iterator[Finding]:
         assert isinstance(node, ast.Call)
-        if not node.args or not _may_be_scaler(node, source):
+        if not node.args or not source.may_be(node.func, _NAMES):
             return
         order = orders_of(node.func, SCALER_PARAMETERS, source)
         arguments = given(node, order, source) if order is not None else None
@@ -140,12 +142,6 @@ _EFFECTS = {
     ("init_scale", Kind.GUESS): _SCALE,
     ("init_scale", Kind.TEXT): "the first scale() raises",
 }
-
-
-def _may_be_scaler(call: ast.Call, source: Source) -> bool:
-    function = call.func
-    last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return last == "GradScaler" or last in source.import_aliases
 
 
 def _repaired(call: ast.Call, arguments: list[Given], proven: bool, source: Source) -> Repair | str:

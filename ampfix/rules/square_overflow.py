@@ -8,7 +8,7 @@ from functools import partial
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Autocast, Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
-from ampfix.rules._halves import HALF_WORDS, PICKS, TensorRule, proven_float16, wrapped
+from ampfix.rules._halves import PICKS, TensorRule, proven_float16, wrapped
 
 _REDUCES = frozenset({"sum", "mean", "sqrt", "rsqrt", "norm", "var", "std", "cumsum"})
 _CARRIES = PICKS | {"add", "sub", "mul", "div", "neg", "join", "sum", "mean"}
@@ -46,7 +46,7 @@ class SquareOverflow(TensorRule):
     code, name, severity = "AMP406", "square-overflow", Severity.WARNING
     fix = Applicability.UNSAFE
     scenarios = ("square-in-half",)
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, (".half(", r"re:\*\*|pow|square|(\b\w[\w.]*) \* \1\b", "re:sum|mean|sqrt|norm|var|std"))
 
     VALID = (
         """\

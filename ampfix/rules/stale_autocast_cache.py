@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity, Span
 from ampfix.program import AutocastOpened, Do, Source
 from ampfix.protocol import EventKind
-from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 
 _STEPS = (EventKind.OPTIMIZER_STEP, EventKind.SCALER_STEP)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -55,6 +55,7 @@ class StaleAutocastCache(Rule):
 
     code, name, severity = "AMP410", "stale-autocast-cache", Severity.ERROR
     fix = Applicability.SAFE
+    needs = (TRAIN_WORDS,)
     scenarios = ("several-steps-in-one-region",)
 
     VALID = (

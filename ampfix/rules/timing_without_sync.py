@@ -65,7 +65,8 @@ class TimingWithoutSync(Rule):
     code, name, severity = "AMP503", "timing-without-sync", Severity.WARNING
     fix = Applicability.SAFE
     unproven = "its harm is a wrong figure on a GPU, and emulated CUDA has no queue to wait for"
-    mentions = (("autocast", "time"), ("autocast", "perf_counter"))
+    mentions = (("autocast",),)
+    needs = (("time(", "perf_counter", "monotonic", "time_ns", "default_timer", "from time import"),)
 
     VALID = (
         """\

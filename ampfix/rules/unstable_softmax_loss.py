@@ -9,7 +9,6 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
-    HALF_WORDS,
     PICKS,
     TensorRule,
     argument_text,
@@ -61,7 +60,7 @@ class UnstableSoftmaxLoss(TensorRule):
 
     code, name, severity = "AMP401", "unstable-softmax-loss", Severity.WARNING
     fix = Applicability.UNSAFE
-    mentions = (*AMP_WORDS, *HALF_WORDS)
+    mentions = (*AMP_WORDS, (".half(", "exp("), (".half(", "exp_("))
     scenarios = ("contrastive-loss", "softmax-by-hand")
 
     VALID = (

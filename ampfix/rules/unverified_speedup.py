@@ -45,6 +45,7 @@ class UnverifiedSpeedup(Rule):
     code, name, severity = "AMP505", "unverified-speedup", Severity.NOTE
     fix = Applicability.DISPLAY
     mentions = (("autocast", "time"), ("autocast", "speedup"))
+    needs = ((r"re:/[^\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)",),)
     unproven = "its harm is a wrong figure on a GPU with TF32, which emulated CUDA does not have"
 
     VALID = (

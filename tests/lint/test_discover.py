@@ -26,7 +26,7 @@ def tree(folder: Path, *names: str) -> None:
 def found(folder: Path, settings: Settings | None = None, *names: str) -> list[str]:
     paths = [str(folder / name) for name in names] or [str(folder)]
     candidates = discover(paths, lambda _: settings or Settings())
-    return [candidate.path.relative_to(folder).as_posix() for candidate in candidates]
+    return [Path(candidate.path).relative_to(folder).as_posix() for candidate in candidates]
 
 
 def test_what_is_not_a_file_is_an_error(tmp_path: Path) -> None:

@@ -1,39 +1,106 @@
-"""The prefilter asks what the rules' groups of words ask, whatever order it asks in."""
+"""The prefilter asks what the rules' groups of words ask, whatever order it asks in, and of code alone."""
 
 from __future__ import annotations
 
+import io
+import re
+import tokenize
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampfix.lint.prefilter import concerned, worth_parsing
-from ampfix.rules import Rule, all_rules
+import ampfix.lint
+from ampfix.lint.prefilter import PATTERN, code_of, concerned, has_words
+from ampfix.rules import all_rules, listed
 
 WORDS = st.text(alphabet="ab(.", min_size=1, max_size=3)
 GROUPS = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(tuple), max_size=6).map(tuple)
+Groups = tuple[tuple[str, ...], ...]
 
 
-class Asking(Rule):
+@dataclass(frozen=True)
+class Asking:
     """A rule that looks at files with some words."""
 
-    def __init__(self, mentions: tuple[tuple[str, ...], ...]) -> None:
-        self.mentions = mentions  # type: ignore[misc]
-
-    def check(self, source):  # type: ignore[no-untyped-def]
-        return iter(())
+    mentions: Groups
+    needs: Groups = ()
 
 
-def wanted(text: str, mentions: tuple[tuple[str, ...], ...]) -> bool:
+def plain(groups: Groups) -> Groups:
+    return tuple(tuple(word for word in group if not word.startswith(PATTERN)) for group in groups)
+
+
+def wanted(text: str, mentions: Groups) -> bool:
     return any(all(word in text for word in group) for group in mentions)
 
 
-@given(st.lists(GROUPS, max_size=4), st.text(alphabet="ab(. ", max_size=20))
-def test_a_file_is_worth_it_if_all_words_of_a_group_occur(rules: list[tuple[tuple[str, ...], ...]], text: str) -> None:
-    asking = [Asking(mentions) for mentions in rules]
-    assert worth_parsing(text.encode(), asking) is any(wanted(text, mentions) for mentions in rules)
-    assert concerned(text, asking) == [rule for rule in asking if wanted(text, rule.mentions)]
+def concerns(text: str, rule: Asking) -> bool:
+    return wanted(text, rule.mentions) and all(any(word in text for word in group) for group in rule.needs)
 
 
-@given(st.lists(st.sampled_from(sorted({word for rule in all_rules() for group in rule.mentions for word in group}))))
+@given(st.lists(st.tuples(GROUPS, GROUPS), max_size=4), st.text(alphabet="ab(. ", max_size=20))
+def test_a_rule_is_concerned_where_a_group_and_all_its_needs_occur(
+    rules: list[tuple[Groups, Groups]], text: str
+) -> None:
+    asking = [Asking(*groups) for groups in rules]
+    assert has_words(text.encode(), asking) is any(wanted(text, rule.mentions) for rule in asking)  # type: ignore[arg-type]
+    assert concerned(text, asking) == [rule for rule in asking if concerns(text, rule)]  # type: ignore[arg-type]
+
+
+def own_words() -> Iterable[str]:
+    return sorted({word for rule in all_rules() for group in rule.mentions for word in group})
+
+
+@given(st.lists(st.sampled_from(own_words())))
 def test_the_rules_own_words(words: list[str]) -> None:
     text = "\n".join(words)
-    assert worth_parsing(text.encode(), all_rules()) is any(wanted(text, rule.mentions) for rule in all_rules())
+    assert has_words(text.encode(), listed()) is any(wanted(text, plain(rule.mentions)) for rule in all_rules())
+
+
+def test_what_concerns_a_rule_has_its_words_in_the_bytes_too() -> None:
+    for rule in all_rules():
+        for example in rule.INVALID:
+            assert rule.code in {each.code for each in concerned(example.code, listed())}, example.code
+            assert has_words(example.code.encode(), listed())
+
+
+def test_a_pattern_is_searched_for() -> None:
+    asking = [Asking(((f"{PATTERN}a+b",),)), Asking((("c",),), ((f"{PATTERN}^x", "d"),))]
+    assert concerned("aab", asking) == asking[:1]  # type: ignore[arg-type]
+    assert concerned("cd", asking) == asking[1:]  # type: ignore[arg-type]
+    assert concerned("c x", asking) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a  # b", "a   "),
+        ("'# a'  # b", "'# a'   "),
+        ('"""a # b"""; c', " ; c"),
+        ("'''a\n\"\"\"b'''; c", " ; c"),
+        ('"\\"#"; c', '"\\"#"; c'),
+        ('f"""{a}"""', 'f"""{a}"""'),
+        ('"""a\\"""b"""', " "),
+        ("'a\\\n# b'; c", "'a\\\n# b'; c"),
+        ('"" "# a"', '"" "# a"'),
+    ],
+)
+def test_code_is_what_is_left_of_comments_and_documentation(text: str, code: str) -> None:
+    assert code_of(text) == code
+
+
+def names(text: str) -> list[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token.string for token in tokens if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER)]
+
+
+@pytest.mark.parametrize("path", sorted(Path(ampfix.lint.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_nothing_but_strings_and_comments_is_taken_from_real_code(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    code = code_of(text)
+    wanted_names = set(re.findall(r"\w+", " ".join(names(text))))
+    assert wanted_names <= set(re.findall(r"\w+", code))

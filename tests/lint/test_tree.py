@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from ampfix.lint.scopes import ScopeBuilder
 from ampfix.program.tree import TreeIndex, children, unparsed, walk
 
 SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+ROOT = Path(__file__).parents[2]
+TEXTS = {
+    path: path.read_text(encoding="utf-8") for folder in ("ampfix", "tests") for path in (ROOT / folder).rglob("*.py")
+}
+PLAIN = sorted(path for path, text in TEXTS.items() if "lambda" not in text and ":=" not in text)[::6]
 SAMPLES = sorted((Path(__file__).parents[2] / "ampfix" / "lint").glob("*.py"))[:12]
 
 
@@ -43,3 +49,13 @@ def test_decorators_defaults_and_bases_belong_to_the_scope_around() -> None:
 def test_source_in_canonical_form() -> None:
     node = ast.parse("f( x ,y )", mode="eval").body
     assert unparsed(node) == unparsed(node) == "f(x, y)"
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.stem)
+def test_statements_tell_the_same_scopes_as_the_whole_tree(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    by_statements, by_tree = ScopeBuilder(tree, None), ScopeBuilder(tree, TreeIndex(tree))
+    assert list(by_statements.scope_of) == list(by_tree.scope_of)
+    for node, scope in by_tree.scope_of.items():
+        other = by_statements.scope_of[node]
+        assert (other.names, other.attributes, other.outer_names) == (scope.names, scope.attributes, scope.outer_names)

@@ -1,0 +1,37 @@
+"""Writes the table of the rules: run `python -m ampfix.rules._table` after a code, a name or words of a rule change."""
+
+from __future__ import annotations
+
+import pprint
+from pathlib import Path
+
+from ampfix.rules import Listed, Rule, all_rules
+
+FILE = Path(__file__).with_name("_words.py")
+_HEAD = '''"""Code, name, module, mentions and needs of each rule, as `python -m ampfix.rules._table` writes them."""
+
+from __future__ import annotations
+
+# fmt: off
+'''
+
+
+def row(rule: Rule) -> Listed:
+    """A rule's row."""
+    return Listed(rule.code, rule.name, type(rule).__module__.rpartition(".")[2], rule.mentions, rule.needs)
+
+
+def table() -> str:
+    """The file's text. Groups of words that rules share are written once."""
+    rows = [row(rule) for rule in all_rules()]
+    groups = list(dict.fromkeys(groups for each in rows for groups in (each.mentions, each.needs)))
+    names = {groups_: f"_{number}" for number, groups_ in enumerate(groups)}
+    lines = [_HEAD]
+    lines += [f"{name} = {pprint.pformat(groups_, width=110, compact=True)}\n" for groups_, name in names.items()]
+    lines += ["ROWS = (\n"]
+    lines += [f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}),\n' for r in rows]
+    return "".join([*lines, ")\n"])
+
+
+if __name__ == "__main__":
+    FILE.write_text(table(), encoding="utf-8")

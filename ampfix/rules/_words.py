@@ -1,0 +1,193 @@
+"""Code, name, module, mentions and needs of each rule, as `python -m ampfix.rules._table` writes them."""
+
+from __future__ import annotations
+
+# fmt: off
+_0 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('))
+_1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler'),)
+_2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(', 'grad', 'isfinite'),
+ ('.scale(', 'grad', 'isinf'))
+_3 = ()
+_4 = (('.scale(', 'create_graph'),)
+_5 = (('GradScaler', '.step('), ('.scale(', '.step('))
+_6 = (('GradScaler',),)
+_7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'))
+_8 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
+_9 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
+_10 = (('backward',),)
+_11 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
+ ('.scale(', '._get_growth_tracker'), ('.scale(', '._found_inf_per_device'),
+ ('.scale(', '._check_inf_per_device'), ('.scale(', '._per_optimizer_states'),
+ ('.scale(', '._maybe_opt_step'), ('.scale(', '._unscale_grads_'),
+ ('.scale(', '._lazy_init_scale_growth_tracker'), ('.scale(', '._check_scale_growth_tracker'),
+ ('GradScaler', '._scale'), ('GradScaler', '._init_scale'), ('GradScaler', '._growth_tracker'),
+ ('GradScaler', '._get_growth_tracker'), ('GradScaler', '._found_inf_per_device'),
+ ('GradScaler', '._check_inf_per_device'), ('GradScaler', '._per_optimizer_states'),
+ ('GradScaler', '._maybe_opt_step'), ('GradScaler', '._unscale_grads_'),
+ ('GradScaler', '._lazy_init_scale_growth_tracker'), ('GradScaler', '._check_scale_growth_tracker'),
+ ('GradScaler', '._enabled'), ('GradScaler', '._growth_factor'), ('GradScaler', '._backoff_factor'),
+ ('GradScaler', '._growth_interval'))
+_12 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', 'backoff_factor'),
+ ('GradScaler', 'GradScaler('))
+_13 = (('GradScaler', 'enabled', 'autocast'), ('GradScaler(', 'autocast('))
+_14 = (('DistributedDataParallel', '.backward(', 'autocast'),
+ ('DistributedDataParallel', '.backward(', 'GradScaler'),
+ ('FullyShardedDataParallel', '.backward(', 'autocast'),
+ ('FullyShardedDataParallel', '.backward(', 'GradScaler'), ('fully_shard', '.backward(', 'autocast'),
+ ('fully_shard', '.backward(', 'GradScaler'), ('init_process_group', '.backward(', 'autocast'),
+ ('init_process_group', '.backward(', 'GradScaler'))
+_15 = (('GradScaler', '.scale('),)
+_16 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
+ ('optim', '.backward(', '(torch.float16'), ('optim', '.backward(', '(torch.bfloat16'),
+ ('optim', '.backward(', '(torch.half'), ('optim', '.backward(', '=torch.float16'),
+ ('optim', '.backward(', '=torch.bfloat16'), ('optim', '.backward(', '=torch.half'),
+ ('optim', '.backward(', ', torch.float16'), ('optim', '.backward(', ', torch.bfloat16'),
+ ('optim', '.backward(', ', torch.half'))
+_17 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
+ ('(torch.bfloat16)', '.backward('))
+_18 = (('autocast', 'bfloat16', 'backward'),)
+_19 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
+ ('autocast', 'backward', '.eval()'))
+_20 = (('autocast', '.half()'), ('autocast', '.bfloat16()'), ('autocast', '(torch.float16'),
+ ('autocast', '(torch.bfloat16'), ('autocast', '(torch.half'), ('autocast', '=torch.float16'),
+ ('autocast', '=torch.bfloat16'), ('autocast', '=torch.half'), ('autocast', ', torch.float16'),
+ ('autocast', ', torch.bfloat16'), ('autocast', ', torch.half'), ('optim', '.backward(', '.half()'),
+ ('optim', '.backward(', '.bfloat16()'), ('optim', '.backward(', '(torch.float16'),
+ ('optim', '.backward(', '(torch.bfloat16'), ('optim', '.backward(', '(torch.half'),
+ ('optim', '.backward(', '=torch.float16'), ('optim', '.backward(', '=torch.bfloat16'),
+ ('optim', '.backward(', '=torch.half'), ('optim', '.backward(', ', torch.float16'),
+ ('optim', '.backward(', ', torch.bfloat16'), ('optim', '.backward(', ', torch.half'),
+ ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
+ ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'),
+ ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
+_21 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
+ ('save(', 'state_dict', '(torch.float16'), ('save(', 'state_dict', '(torch.bfloat16'),
+ ('save(', 'state_dict', '(torch.half'), ('save(', 'state_dict', '=torch.float16'),
+ ('save(', 'state_dict', '=torch.bfloat16'), ('save(', 'state_dict', '=torch.half'),
+ ('save(', 'state_dict', ', torch.float16'), ('save(', 'state_dict', ', torch.bfloat16'),
+ ('save(', 'state_dict', ', torch.half'))
+_22 = (('autocast', 'cuda', 'cpu'),)
+_23 = (('re:autocast(?!\\w)(?!\\s*\\([^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)', 'float16', 'half(',
+  'GradScaler', '.scale(', '.unscale_', 'custom_fwd'),)
+_24 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
+ ('.add_(', '.bfloat16()'), ('lerp_', '.bfloat16()'), ('.backward(', '.bfloat16()'),
+ ('autocast', '.bfloat16()'), ('.add_(', '(torch.float16'), ('lerp_', '(torch.float16'),
+ ('.backward(', '(torch.float16'), ('autocast', '(torch.float16'), ('.add_(', '(torch.bfloat16'),
+ ('lerp_', '(torch.bfloat16'), ('.backward(', '(torch.bfloat16'), ('autocast', '(torch.bfloat16'),
+ ('.add_(', '(torch.half'), ('lerp_', '(torch.half'), ('.backward(', '(torch.half'),
+ ('autocast', '(torch.half'), ('.add_(', '=torch.float16'), ('lerp_', '=torch.float16'),
+ ('.backward(', '=torch.float16'), ('autocast', '=torch.float16'), ('.add_(', '=torch.bfloat16'),
+ ('lerp_', '=torch.bfloat16'), ('.backward(', '=torch.bfloat16'), ('autocast', '=torch.bfloat16'),
+ ('.add_(', '=torch.half'), ('lerp_', '=torch.half'), ('.backward(', '=torch.half'),
+ ('autocast', '=torch.half'), ('.add_(', ', torch.float16'), ('lerp_', ', torch.float16'),
+ ('.backward(', ', torch.float16'), ('autocast', ', torch.float16'), ('.add_(', ', torch.bfloat16'),
+ ('lerp_', ', torch.bfloat16'), ('.backward(', ', torch.bfloat16'), ('autocast', ', torch.bfloat16'),
+ ('.add_(', ', torch.half'), ('lerp_', ', torch.half'), ('.backward(', ', torch.half'),
+ ('autocast', ', torch.half'))
+_25 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
+_26 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
+ ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
+_27 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
+ ('(torch.float16', '1e-'), ('=torch.float16', '1e-'), (', torch.float16', '1e-'),
+ (' = torch.float16', '1e-'), ('torch.float16 if', '1e-'), ('else torch.float16', '1e-'))
+_28 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
+_29 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('),
+ ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
+_30 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
+ ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
+ ('(torch.float16', 'exp('), ('=torch.float16', 'exp('), (', torch.float16', 'exp('),
+ (' = torch.float16', 'exp('), ('torch.float16 if', 'exp('), ('else torch.float16', 'exp('))
+_31 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
+_32 = (('autocast', 'GradScaler', '.unscale_', 'cuda.amp', 'cpu.amp', 'torch.amp', 'import amp', 'custom_fwd'),)
+_33 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
+_34 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
+_35 = (('autocast', 'backward'), ('GradScaler', 'backward'))
+_36 = (('autocast',),)
+_37 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),)
+_38 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
+_39 = (('autocast', 'time'), ('autocast', 'speedup'))
+_40 = (('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',),)
+_41 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
+  're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd',
+  '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
+_42 = (('apex', 'amp.initialize'), ('apex', 'scale_loss'))
+_43 = (('register_backward_hook',), ('register_module_backward_hook',))
+_44 = (('backward(', 'clip_grad', 'accelerat'),)
+_45 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
+_46 = (('FullyShardedDataParallel', 'GradScaler'),)
+ROWS = (
+    ("AMP101", "clip-before-unscale", "clip_before_unscale", _0, _1),
+    ("AMP102", "inspect-before-unscale", "inspect_before_unscale", _0, _1),
+    ("AMP103", "grad-edit-before-unscale", "grad_edit_before_unscale", _0, _1),
+    ("AMP104", "unscale-twice", "unscale_twice", _0, _1),
+    ("AMP105", "unscale-every-microbatch", "unscale_every_microbatch", _0, _1),
+    ("AMP106", "optimizer-step-bypasses-scaler", "optimizer_step_bypasses_scaler", _0, _1),
+    ("AMP107", "double-step", "double_step", _0, _1),
+    ("AMP108", "backward-without-scale", "backward_without_scale", _0, _1),
+    ("AMP109", "missing-update", "missing_update", _0, _1),
+    ("AMP110", "update-every-microbatch", "update_every_microbatch", _0, _1),
+    ("AMP111", "multiple-updates", "multiple_updates", _0, _1),
+    ("AMP112", "update-before-step", "update_before_step", _0, _1),
+    ("AMP113", "skip-without-update", "skip_without_update", _0, _1),
+    ("AMP114", "scheduler-steps-on-skip", "scheduler_steps_on_skip", _0, _1),
+    ("AMP115", "accum-not-divided", "accum_not_divided", _0, _1),
+    ("AMP116", "accum-zeroed", "accum_zeroed", _0, _1),
+    ("AMP117", "grad-scrub", "grad_scrub", _2, _3),
+    ("AMP118", "grad-penalty-scaled", "grad_penalty_scaled", _4, _3),
+    ("AMP119", "closure-with-scaler", "closure_with_scaler", _5, _3),
+    ("AMP120", "step-without-grads", "step_without_grads", _0, _1),
+    ("AMP121", "backward-under-autocast", "backward_under_autocast", _0, _1),
+    ("AMP122", "wrong-scaler", "wrong_scaler", _0, _1),
+    ("AMP123", "gradients-not-zeroed", "gradients_not_zeroed", _0, _1),
+    ("AMP201", "fp16-without-scaler", "fp16_without_scaler", _0, _1),
+    ("AMP202", "scaler-created-in-loop", "scaler_created_in_loop", _6, _3),
+    ("AMP203", "scaler-state-not-saved", "scaler_state_not_saved", _7, _3),
+    ("AMP204", "scaler-with-bf16", "scaler_with_bf16", _8, _3),
+    ("AMP205", "manual-loss-scale", "manual_loss_scale", _9, _10),
+    ("AMP206", "private-api", "private_api", _11, _3),
+    ("AMP207", "bad-scaler-config", "bad_scaler_config", _12, _3),
+    ("AMP208", "independent-enable-flags", "independent_enable_flags", _13, _3),
+    ("AMP209", "rank-desync", "rank_desync", _14, _3),
+    ("AMP210", "scaler-without-autocast", "scaler_without_autocast", _15, _3),
+    ("AMP301", "half-model", "half_model", _16, _3),
+    ("AMP302", "bf16-unchecked-hardware", "bf16_unchecked_hardware", _17, _3),
+    ("AMP303", "mixed-dtypes", "mixed_dtypes", _18, _3),
+    ("AMP304", "val-without-autocast", "val_without_autocast", _19, _3),
+    ("AMP305", "half-input-cast", "half_input_cast", _20, _3),
+    ("AMP306", "half-checkpoint", "half_checkpoint", _21, _3),
+    ("AMP307", "autocast-device-mismatch", "autocast_device_mismatch", _22, _3),
+    ("AMP308", "dtype-risk", "dtype_risk", _0, _23),
+    ("AMP309", "low-precision-accumulator", "low_precision_accumulator", _24, _3),
+    ("AMP401", "unstable-softmax-loss", "unstable_softmax_loss", _25, _23),
+    ("AMP402", "log-of-probability", "log_of_probability", _26, _23),
+    ("AMP403", "bce-under-autocast", "bce_under_autocast", _0, _23),
+    ("AMP404", "eps-underflow", "eps_underflow", _27, _23),
+    ("AMP405", "fp16-mask-fill", "fp16_mask_fill", _28, _23),
+    ("AMP406", "square-overflow", "square_overflow", _29, _23),
+    ("AMP407", "unstable-loss-under-autocast", "unstable_loss_under_autocast", _30, _23),
+    ("AMP408", "custom-function", "custom_function", _31, _32),
+    ("AMP409", "batchnorm-poisoning", "batchnorm_poisoning", _0, _23),
+    ("AMP410", "stale-autocast-cache", "stale_autocast_cache", _0, _1),
+    ("AMP411", "nan-unguarded-bf16", "nan_unguarded_bf16", _33, _3),
+    ("AMP412", "hand-attention", "hand_attention", _0, _23),
+    ("AMP501", "misaligned-dims", "misaligned_dims", _34, _3),
+    ("AMP502", "sync-in-hot-loop", "sync_in_hot_loop", _35, _3),
+    ("AMP503", "timing-without-sync", "timing_without_sync", _36, _37),
+    ("AMP504", "amp-on-tiny-model", "amp_on_tiny_model", _38, _3),
+    ("AMP505", "unverified-speedup", "unverified_speedup", _39, _40),
+    ("AMP601", "deprecated-api", "deprecated_api", _0, _41),
+    ("AMP602", "autocast-misuse", "autocast_misuse", _36, _3),
+    ("AMP603", "apex-amp", "apex_amp", _42, _3),
+    ("AMP604", "deprecated-hook", "deprecated_hook", _43, _3),
+    ("AMP605", "scaler-misuse", "scaler_misuse", _6, _3),
+    ("AMP701", "accelerate-raw-clip", "accelerate_raw_clip", _44, _3),
+    ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _45, _3),
+    ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _46, _3),
+)
