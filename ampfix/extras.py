@@ -11,6 +11,8 @@ EXTRAS = {
     "rich": "run",
     "safetensors": "run",
     "docker": "run",
+    "inspect_ai": "eval",
+    "ray": "cluster",
     "pygls": "lsp",
     "lsprotocol": "lsp",
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampfix.agents.answers import Question, take
+from ampfix.agents.answers import Mode, Question, take
 from ampfix.agents.diagnosis import Diagnosis, diagnose
 from ampfix.agents.edits import EditSize, edit_size, shown_diff
 from ampfix.agents.executors import Executor, Job, Loop
@@ -65,6 +65,16 @@ class Grader:
                     on_progress(done, len(predictions))
                 yield graded
 
+    def grade_answer(self, key: Key, raw: bytes) -> Graded:
+        """One answer that is in no file."""
+        prediction = Prediction(line=0, offset=0, length=len(raw), key=key)
+        spec = self.specs.get(key.scenario_id)
+        if spec is None:
+            return self._refused(prediction, "unknown_scenario", f"no scenario {key.scenario_id[:80]!r}")
+        answer = _taken(raw, Question.of(spec), key.mode)
+        verdicts = self._verdicts(spec, [answer] if isinstance(answer, Submission) else [])
+        return self._graded(spec, prediction, raw, answer, verdicts)
+
     def _window(self, path: Path, window: Sequence[Prediction]) -> Iterator[Graded]:
         spec = self.specs.get(window[0].key.scenario_id)
         if spec is None:
@@ -85,10 +95,7 @@ class Grader:
         if prediction.problem is not None:
             return b"", InvalidAnswer(prediction.problem.code, prediction.problem.detail, "")
         raw = answer_bytes(path, prediction)
-        try:
-            return raw, take(raw, question, prediction.key.mode)
-        except InvalidAnswer as invalid:
-            return raw, invalid
+        return raw, _taken(raw, question, prediction.key.mode)
 
     def _verdicts(self, spec: ScenarioSpec, answers: Sequence[Submission]) -> dict[str, Verdict]:
         """The verdict on every distinct loop, by the store's key. InfraError's verdicts are not kept."""
@@ -152,6 +159,13 @@ class Grader:
         device, policy = self.executor.device, self.executor.policy
         verdict = unjudged(prediction.key.scenario_id, sha256, code, detail, device, policy)
         return Graded(line=prediction.line, key=prediction.key, verdict=verdict, usage=prediction.usage)
+
+
+def _taken(raw: bytes, question: Question, mode: Mode | None) -> Submission | InvalidAnswer:
+    try:
+        return take(raw, question, mode)
+    except InvalidAnswer as invalid:
+        return invalid
 
 
 def _windows(predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
