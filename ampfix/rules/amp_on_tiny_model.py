@@ -52,7 +52,7 @@ class AmpOnTinyModel(Rule):
     code, name, severity = "AMP504", "amp-on-tiny-model", Severity.NOTE
     fix = Applicability.DISPLAY
     mentions = (("autocast", "Linear(", "backward"), ("half()", "Linear(", "backward"), ("GradScaler", "Linear("))
-    unproven = "its harm is time on a GPU, and emulated CUDA has no kernels to launch"
+    scenarios = ("amp-on-tiny-model",)
 
     VALID = (
         """\
