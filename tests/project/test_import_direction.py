@@ -16,6 +16,7 @@ LAYERS = (
     {"rules"},
     {"lint", "codemods", "watch", "emulate"},
     {"lab", "hardware"},
+    {"agents"},
     {"report", "lsp"},
     {"cli"},
     {"__main__"},
