@@ -225,8 +225,10 @@ def skipped_share(run: Measurement) -> float | None:
 
 def _speedup(spec: checkspec.Speedup, runs: Paired) -> Check:
     timing = runs.timing
-    if timing is None or timing.problem:
-        return _not_measured(spec, Trust.ATTESTED, timing.problem if timing else _ON_CUDA, "x")
+    if timing is None:
+        return _not_measured(spec, Trust.ATTESTED, "this loop was not timed" if runs.device_class else _ON_CUDA, "x")
+    if timing.problem:
+        return _not_measured(spec, Trust.ATTESTED, timing.problem, "x")
     gain = timing.over_fp32
     said = f"{gain} of IEEE fp32's speed, {timing.over_tf32} of TF32's"
     if gain.noise >= TOO_NOISY:
