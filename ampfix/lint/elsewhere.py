@@ -24,6 +24,8 @@ def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: C
             continue
         handed = callees.frame(callee, call, frame).arguments
         own = {name: value for name, (value, caller) in handed.items() if caller is frame}
+        if callee.function not in inside.file.index.parents:  # indexed, so that rules find their way in it
+            continue
         yield CalledElsewhere(callee.function, inside.file.path, inside.file.spans.span(callee.function), own)
 
 

@@ -26,6 +26,7 @@ _KEPT_BYTES = 300_000  # of source text kept parsed; a tree and its index take a
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
+    rb"|no_grad|inference_mode"
     rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
 )
 _TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(")

@@ -35,12 +35,24 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
         if not given or _OF_SCALERS.search(ast.unparse(call)):
             continue
         for to in source.called_elsewhere(call):
-            if _OF_SCALERS.search(ast.unparse(to.definition)):
+            if _OF_SCALERS.search(ast.unparse(to.definition)) and not _leaves_out(call, to):
                 continue
             for parameter, value in to.arguments.items():
                 verb = _done_with(parameter, to.definition) if id(value) in given else ""
                 if verb:
                     yield Handed(call, places.spelled(value), verb, to)
+
+
+def _leaves_out(call: ast.Call, to: CalledElsewhere) -> bool:
+    """Whether the function would take a scaler, None if it gets none, and the call, in full view, hands it none."""
+    if any(isinstance(one, ast.Starred) for one in call.args) or any(word.arg is None for word in call.keywords):
+        return False
+    arguments = to.definition.args
+    with_default = [
+        *arguments.args[len(arguments.args) - len(arguments.defaults) :],
+        *(one for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is not None),
+    ]
+    return any("scaler" in one.arg.lower() and one.arg not in to.arguments for one in with_default)
 
 
 def _given(call: ast.Call) -> Iterator[ast.expr]:

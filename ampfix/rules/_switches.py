@@ -10,6 +10,7 @@ from ampfix.program import AutocastOpened, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import is_without_grad
 
 _ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
 _ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
@@ -70,11 +71,13 @@ def speaks_of_device(text: str) -> bool:
 
 
 def training_regions(source: Source) -> list[AutocastOpened]:
-    """The file's regions that may be on, without those of the CPU."""
+    """The file's regions that may be on, without those of the CPU and those where nothing is trained."""
     return [
         region
         for region in source.autocasts
-        if region.device != "cpu" and not places.is_constant(region.enabled, False)
+        if region.device != "cpu"
+        and not places.is_constant(region.enabled, False)
+        and not is_without_grad(region.node, source)
     ]
 
 

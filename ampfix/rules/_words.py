@@ -12,7 +12,8 @@ _3 = ()
 _4 = (('.scale(', 'create_graph'),)
 _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
 _6 = (('GradScaler',),)
-_7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'))
+_7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
+ ('.scale(', 'load'))
 _8 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
 _9 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
  ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
@@ -49,7 +50,8 @@ _17 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat
  ('(torch.bfloat16)', '.backward('))
 _18 = (('autocast', 'bfloat16', 'backward'),)
 _19 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
- ('autocast', 'backward', '.eval()'))
+ ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('GradScaler', 'eval'),
+ ('GradScaler', 'valid'))
 _20 = (('autocast', '.half()'), ('autocast', '.bfloat16()'), ('autocast', '(torch.float16'),
  ('autocast', '(torch.bfloat16'), ('autocast', '(torch.half'), ('autocast', '=torch.float16'),
  ('autocast', '=torch.bfloat16'), ('autocast', '=torch.half'), ('autocast', ', torch.float16'),
@@ -117,7 +119,7 @@ _40 = (('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',),)
 _41 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
   're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd',
   '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
-_42 = (('apex', 'amp.initialize'), ('apex', 'scale_loss'))
+_42 = (('from apex', 'amp'), ('apex.amp',))
 _43 = (('register_backward_hook',), ('register_module_backward_hook',))
 _44 = (('backward(', 'clip_grad', 'accelerat'),)
 _45 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))

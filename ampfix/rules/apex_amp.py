@@ -18,7 +18,8 @@ class ApexAmp(Rule):
     """Mixed precision comes from apex, which torch's own has replaced.
 
     ## What it does
-    Finds `apex.amp.initialize` and `apex.amp.scale_loss` in files that have no native GradScaler beside them.
+    Finds `apex.amp.initialize` and `apex.amp.scale_loss`, or else the import of apex.amp, in files that have no native
+    GradScaler beside them.
 
     ## Why is this bad
     apex.amp is no longer maintained. It patches torch's functions when `initialize` runs, knows none of the operations
@@ -63,7 +64,7 @@ class ApexAmp(Rule):
     code, name, severity = "AMP603", "apex-amp", Severity.WARNING
     fix = Applicability.UNSAFE
     scenarios = ("apex-amp",)
-    mentions = (("apex", "amp.initialize"), ("apex", "scale_loss"))
+    mentions = (("from apex", "amp"), ("apex.amp",))
 
     VALID = (
         """\
@@ -136,6 +137,17 @@ def backward(loss, optimizer):
             None,
             (4,),
         ),
+        Invalid(
+            """\
+import torch
+from apex import amp, optimizers
+
+def norm(optimizer):
+    return torch.stack([p.grad.norm() for p in amp.master_params(optimizer)]).norm()
+""",
+            None,
+            (2,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -148,10 +160,24 @@ def backward(loss, optimizer):
                 for symbol in symbols & calls.keys():
                     calls[symbol].append(node)
         first = next(iter(calls[_INITIALIZE] or calls[_SCALE_LOSS]), None)
-        if first is None:
-            return
         message = "apex.amp is not maintained any more; torch.autocast and torch.amp.GradScaler do the same"
-        yield self.finding(source, source.span(first), message, repair=_repaired(first, calls[_INITIALIZE], source))
+        if first is not None:
+            yield self.finding(source, source.span(first), message, repair=_repaired(first, calls[_INITIALIZE], source))
+            return
+        imported = next((node for node in source.nodes((ast.ImportFrom, ast.Import)) if _brings_apex(node)), None)
+        if imported is not None and not any(
+            word in source.text for word in ("torch.amp", "torch.cuda.amp", "autocast")
+        ):
+            reason = "nothing here starts apex.amp; drop the import, or change the file that calls amp.initialize"
+            yield self.finding(source, source.span(imported), message, repair=reason)
+
+
+def _brings_apex(node: ast.AST) -> bool:
+    """Whether a statement imports apex.amp or something of it."""
+    if isinstance(node, ast.ImportFrom):
+        whole = node.module == "apex" and any(alias.name == "amp" for alias in node.names)
+        return not node.level and (whole or (node.module or "").partition(".amp")[:2] == ("apex", ".amp"))
+    return isinstance(node, ast.Import) and any(f"{alias.name}.".startswith("apex.amp.") for alias in node.names)
 
 
 def _last(call: ast.Call) -> str:

@@ -55,7 +55,13 @@ class ScalerStateNotSaved(Rule):
     code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("scaler-state-lost-on-resume",)
-    mentions = (("state_dict", ".scale("), ("GradScaler",), ("state_dict", "--amp"))
+    mentions = (
+        ("state_dict", ".scale("),
+        ("GradScaler",),
+        ("state_dict", "--amp"),
+        (".scale(", "save"),
+        (".scale(", "load"),
+    )
 
     VALID = (
         """\

@@ -6,33 +6,33 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._evaluated_elsewhere import handed_models, is_evaluated, trains_in_region
+from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._shapes import (
-    FUNCTIONS,
     LOOPS,
     calls,
     function_of,
     inside,
     is_without_grad,
     method,
-    own,
     owner_of,
     path,
     regions_around,
-    statement_of,
 )
-from ampfix.rules._trained_models import TrainedModel, meant, model_of, parameters, switched_names, trained_models
+from ampfix.rules._trained_models import TrainedModel, meant, model_of, switched_names, trained_models
 
 
 class ValWithoutAutocast(Rule):
     """The model is evaluated in another precision than it is trained in.
 
     ## What it does
-    Finds loops without gradients that call a model outside autocast which the same file trains under autocast.
-    Evaluation functions that are called under autocast, and models whose own forward opens a region, are left alone.
+    Finds loops without gradients that call a model outside autocast which the same file trains under autocast; also
+    where either is done by a function of another file that the model is handed to. Evaluation functions that are called
+    under autocast, and models whose own forward opens a region, are left alone.
 
     ## Why is this bad
     Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures
@@ -62,11 +62,14 @@ class ValWithoutAutocast(Rule):
 
     code, name, severity = "AMP304", "val-without-autocast", Severity.NOTE
     fix = Applicability.UNSAFE
-    unproven = "the loop trains the same weights; what differs is how they are measured"
+    scenarios = ("validation-without-autocast",)
     mentions = (
         ("autocast", "backward", "no_grad"),
         ("autocast", "backward", "inference_mode"),
         ("autocast", "backward", ".eval()"),
+        ("autocast", "backward", "import"),
+        ("GradScaler", "eval"),
+        ("GradScaler", "valid"),
     )
 
     VALID = (
@@ -201,9 +204,14 @@ def score(model, loader):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        trained = list(trained_models(source))
-        if not trained or _opens_its_own(source):
+        if _opens_its_own(source):
             return
+        trained = list(trained_models(source))
+        yield from self._here(source, trained)
+        yield from self._elsewhere(source, trained)
+
+    def _here(self, source: Source, trained: list[TrainedModel]) -> Iterator[Finding]:
+        """Evaluations in this file of models that it trains."""
         reported: set[ast.AST] = set()
         switched, names = switched_names(source), {one.name for one in trained}
         for call in source.nodes((ast.Call,)):
@@ -221,7 +229,36 @@ def score(model, loader):
                 source.span(call),
                 f"{name} is evaluated outside autocast here and trained under it in line {match.region.opening.lineno}",
                 symbol=name,
-                repair=_repair(call, match, source),
+                repair=repaired(call, match, source),
+            )
+
+    def _elsewhere(self, source: Source, trained: list[TrainedModel]) -> Iterator[Finding]:
+        """Models that a function of another file evaluates, and this file or a function of a third one trains."""
+        handed = list(handed_models(source, switched_names(source)))
+        openings = {
+            (one.name, id(owner_of(one.call, one.name, source))): one for one in handed if trains_in_region(one)
+        }
+        seen: set[ast.AST] = set()
+        for one in handed:
+            if one.to.definition in seen or not is_evaluated(one, source):
+                continue
+            match = meant(one.name, one.call, trained, source)
+            trainer = openings.get((one.name, id(owner_of(one.call, one.name, source))))
+            if match is not None:
+                where = f"in line {match.region.opening.lineno}"
+            elif trainer is not None and trainer.to.path != one.to.path:
+                where = f"by {trainer.to.definition.name} of {trainer.to.path}"
+            else:
+                continue
+            seen.add(one.to.definition)
+            name = one.to.definition.name
+            yield self.finding(
+                source,
+                source.span(one.call),
+                f"{one.name} is evaluated outside autocast by {name} and trained under it {where}",
+                symbol=one.name,
+                trace=(TracePoint("the model is evaluated", one.to.path, one.to.span),),
+                repair=f"{name} lies in {one.to.path}; open the region that training uses there",
             )
 
 
@@ -280,50 +317,3 @@ def _repeats_itself(loop: ast.AST) -> bool:
 
 def _calls_in(loop: ast.AST) -> Iterator[ast.Call]:
     return (node for node in walk(loop) if isinstance(node, ast.Call))
-
-
-def _repair(call: ast.Call, match: TrainedModel, source: Source) -> Repair | str:
-    opening, function = match.region.opening, function_of(call, source)
-    if not isinstance(opening, ast.Call):
-        return "the training's region is made elsewhere; open the same one here"
-    for root in {path(node).partition(".")[0] for node in walk(opening) if path(node)}:
-        if not _is_known(root, function, match, source):
-            return f"{root}, on which the training's region depends, is not known here; hand it in"
-    first = statement_of(call, source)
-    if not isinstance(first, ast.Assign):
-        return "the forward is part of a larger statement; assign its result first"
-    if match.region.dtype != "float16" and "numpy(" in source.segment(function):
-        return "the results become numpy arrays, which have no bfloat16; convert them with float() first"
-    last = _last(first, match, source)
-    return Repair(
-        "extend_region",
-        Applicability.UNSAFE,
-        "Evaluate under the region that training uses",
-        source.span(first),
-        {"opening": source.segment(opening), "last": str(last.lineno)},
-    )
-
-
-def _is_known(root: str, function: ast.AST, match: TrainedModel, source: Source) -> bool:
-    if root in source.import_aliases or function is function_of(match.region.node, source):
-        return True
-    if root == "self":
-        return owner_of(match.region.node, "self.x", source) is owner_of(function, "self.x", source)
-    return isinstance(function, FUNCTIONS) and root in parameters(function)
-
-
-def _last(first: ast.stmt, match: TrainedModel, source: Source) -> ast.stmt:
-    """The last statement that belongs in the region: what training computes under it right behind the forward."""
-    covered = {path(node.func) for node in own(match.region.node) if isinstance(node, ast.Call)} - {""}
-    parent = next(source.ancestors(first))
-    block: list[ast.stmt] = next(
-        (part for name in ("body", "orelse", "finalbody") if first in (part := getattr(parent, name, []))), [first]
-    )
-    behind = block[block.index(first) + 1 :]
-    last = first
-    for statement in behind:
-        called = {path(node.func) for node in own(statement) if isinstance(node, ast.Call)}
-        if not isinstance(statement, ast.Assign) or not called & covered or method(statement.value)[1] == "item":
-            break
-        last = statement
-    return last

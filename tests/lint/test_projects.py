@@ -17,7 +17,7 @@ from .test_cases import expected
 
 PROJECTS = Path(__file__).parents[1] / "data" / "projects"
 # The loops leave regions out for brevity.
-RULES = Settings(select=("AMP1", "AMP2"), ignore=("AMP210",))
+RULES = Settings(select=("AMP1", "AMP2", "AMP304"), ignore=("AMP210",))
 NAMES = sorted(path.name for path in PROJECTS.iterdir())
 
 
