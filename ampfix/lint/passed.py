@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import time
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from ampfix import atomic
+from ampfix.lint.settings import per_object
 from ampfix.rules import Listed
 
 SUFFIX = ".passed"
@@ -63,7 +63,7 @@ def _stamp(path: str, rules: tuple[Listed, ...]) -> list[Any] | None:
     return [status.st_mtime_ns, status.st_size, _asked(rules)]
 
 
-@cache
+@per_object
 def _asked(rules: tuple[Listed, ...]) -> str:
     return blake2b(",".join(rule.code for rule in rules).encode(), digest_size=8).hexdigest()
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 
 from ampfix.lint.discover import is_notebook
-from ampfix.lint.settings import Settings
+from ampfix.lint.settings import Settings, per_object
 from ampfix.rules import Listed
 
 Group = tuple[str, ...]
@@ -29,7 +28,7 @@ def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
 
 def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
     """Whether the words of any of the rules occur in a file, be it in a comment."""
-    return _reaches(data, _tree(tuple(rule.mentions for rule in rules)))
+    return _reaches(data, _tree_of(rules))
 
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
@@ -84,12 +83,19 @@ def _reaches(data: bytes, tree: Tree) -> bool:
     return any(word in data and (rest is None or _reaches(data, rest)) for word, rest in tree)
 
 
-@cache
-def _tree(mentions: tuple[tuple[Group, ...], ...]) -> Tree:
-    plain = {
-        frozenset(word for word in group if not word.startswith(PATTERN)) for groups in mentions for group in groups
-    }
-    return _grown(_needed(plain))
+# Parts of several words, each of which is looked for where the part occurs.
+_STEMS = (".amp", "backward", "float16", "half")
+
+
+@per_object
+def _tree_of(rules: Sequence[Listed]) -> Tree:
+    groups = {frozenset(group) for rule in rules for group in rule.mentions}
+    plain = {frozenset(word for word in group if not word.startswith(PATTERN)) for group in groups}
+    return _grown([group | _stems(group) for group in _needed(plain)])
+
+
+def _stems(group: frozenset[str]) -> frozenset[str]:
+    return frozenset(stem for stem in _STEMS if any(stem in word for word in group))
 
 
 def _needed(groups: set[frozenset[str]]) -> list[frozenset[str]]:

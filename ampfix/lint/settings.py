@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from ampfix.findings import Finding
 from ampfix.lint.globs import CASE, any_of, posix, setting_pattern
@@ -119,6 +120,27 @@ class Settings:
             for only in (False, True)
         ]
         return any_of(split[0]), any_of(split[1])
+
+
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
+_REMEMBERED = 64
+
+
+def per_object(function: Callable[[_Asked], _Answer]) -> Callable[[_Asked], _Answer]:
+    """Remembers the answer for each object asked about, by what it is and not by what it equals: a tuple of all rules
+    takes longer to hash than to be looked up by thousands of files."""
+    known: dict[int, tuple[_Asked, _Answer]] = {}
+
+    def asked(about: _Asked) -> _Answer:
+        found = known.get(id(about))
+        if found is None or found[0] is not about:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[id(about)] = (about, function(about))
+        return found[1]
+
+    return asked
 
 
 def matches(code: str, selector: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampfix.lint import Settings, check_paths, run
+from ampfix.lint import Settings, check_paths, parallel, run
 from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
 from tests.lint.test_engine import BUG
@@ -23,7 +23,8 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     os.utime("dull.py", (LONG_AGO, LONG_AGO))
     names: list[str] = []
     real = run.read_bytes
-    monkeypatch.setattr(run, "read_bytes", lambda path: names.append(path.name) or real(path))
+    for reader in (run, parallel):
+        monkeypatch.setattr(reader, "read_bytes", lambda path: names.append(Path(path).name) or real(path))
     return names
 
 

@@ -61,6 +61,13 @@ def test_the_rules_own_words(words: list[str]) -> None:
     assert has_words(text.encode(), listed()) is any(wanted(text, plain(rule.mentions)) for rule in all_rules())
 
 
+def test_rules_are_remembered_by_what_they_are() -> None:
+    for word in ("a", "b"):  # the first list is gone, and its place may be taken, when the second is asked about
+        asking = [Asking(((word,),))]
+        assert has_words(word.encode(), asking)  # type: ignore[arg-type]
+        del asking
+
+
 def test_what_concerns_a_rule_has_its_words_in_the_bytes_too() -> None:
     for rule in all_rules():
         for example in rule.INVALID:
