@@ -24,9 +24,10 @@ class Loop(Model):
 
 
 class Job(Model):
-    """scenario: its folder."""
+    """scenario: its folder. content: its hash, so that a worker with other scenarios says so."""
 
     scenario: str
+    content: str
     secret: str
     loops: tuple[Loop, ...]
 
@@ -44,6 +45,11 @@ class Executor(ABC):
     @abstractmethod
     def run(self, job: Job) -> Iterator[tuple[str, Verdict]]:
         """The verdict on each loop of a job, by its key."""
+
+    def run_ahead(self, jobs: Iterator[Job]) -> Iterator[tuple[str, Verdict]]:
+        """Run many jobs at once, in any order, before they are asked for one by one. Here: none of them."""
+        del jobs
+        yield from ()
 
     @abstractmethod
     def close(self) -> None:

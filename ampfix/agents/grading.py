@@ -14,6 +14,7 @@ from ampfix.agents.predictions import Key, Prediction, Problem, Usage, answer_by
 from ampfix.agents.pressures import NEUTRAL
 from ampfix.agents.store import Store, key_of
 from ampfix.lab.assembly import unjudged
+from ampfix.lab.causes import Status
 from ampfix.lab.models import Document
 from ampfix.lab.spec import ScenarioSpec, all_specs
 from ampfix.lab.submission import InvalidAnswer, Submission
@@ -57,6 +58,8 @@ class Grader:
         self, path: Path, predictions: Sequence[Prediction], on_progress: Callable[[int, int], None] | None = None
     ) -> Iterator[Graded]:
         """Every prediction of a file, scenario by scenario and in the file's order within each."""
+        for key, verdict in self.executor.run_ahead(self._jobs(path, predictions)):
+            self._keep(key, verdict)
         done = 0
         for window in _windows(predictions):
             for graded in self._window(path, window):
@@ -98,9 +101,27 @@ class Grader:
         return raw, _taken(raw, question, prediction.key.mode)
 
     def _verdicts(self, spec: ScenarioSpec, answers: Sequence[Submission]) -> dict[str, Verdict]:
-        """The verdict on every distinct loop, by the store's key. InfraError's verdicts are not kept."""
-        loops: dict[str, Loop] = {}
+        """The verdict on every distinct loop, by the store's key."""
         found: dict[str, Verdict] = {}
+        job = self._job(spec, answers, found)
+        for key, verdict in self.executor.run(job) if job is not None else ():
+            found[key] = verdict
+            self._keep(key, verdict)
+        return found
+
+    def _jobs(self, path: Path, predictions: Sequence[Prediction]) -> Iterator[Job]:
+        """All that is still to be run for a file's predictions."""
+        for window in _windows(predictions):
+            spec = self.specs.get(window[0].key.scenario_id)
+            if spec is not None:
+                read = [self._read(path, prediction, Question.of(spec)) for prediction in window]
+                job = self._job(spec, [answer for _, answer in read if isinstance(answer, Submission)], {})
+                if job is not None:
+                    yield job
+
+    def _job(self, spec: ScenarioSpec, answers: Sequence[Submission], found: dict[str, Verdict]) -> Job | None:
+        """The distinct loops that no verdict is stored for; those that are stored go to `found`."""
+        loops: dict[str, Loop] = {}
         for answer in answers:
             key = self._key(spec, answer)
             if key in found or key in loops:
@@ -110,13 +131,15 @@ class Grader:
                 found[key] = stored
             else:
                 loops[key] = Loop(key=key, files=answer.loop(spec.loop_files(), spec.entry))
-        if loops:
-            job = Job(scenario=str(spec.root), secret=self.secret, loops=tuple(loops.values()))
-            for key, verdict in self.executor.run(job):
-                found[key] = verdict
-                if verdict.status.value != "infra_error":
-                    self.store.put(key, verdict)
-        return found
+        if not loops:
+            return None
+        content = spec.content_hash
+        return Job(scenario=str(spec.root), content=content, secret=self.secret, loops=tuple(loops.values()))
+
+    def _keep(self, key: str, verdict: Verdict) -> None:
+        """A fault of ours is not kept: it is tried again the next time."""
+        if verdict.status is not Status.INFRA_ERROR:
+            self.store.put(key, verdict)
 
     def _key(self, spec: ScenarioSpec, answer: Submission) -> str:
         conditions = {**self.executor.conditions(), "scenario": spec.content_hash, "secret": self.secret}

@@ -16,6 +16,7 @@ from ampfix.cli._common import CommandError
 from ampfix.cli._docker import docker_runner
 
 if TYPE_CHECKING:
+    from ampfix.agents.executors import Executor
     from ampfix.lab.process import ProcessRunner
     from ampfix.lab.runner import Runner
 
@@ -56,6 +57,32 @@ def new_runner(args: argparse.Namespace) -> Runner:
     if args.device == "cuda":
         _find_gpu(runner)
     return runner
+
+
+def add_executor_options(parser: argparse.ArgumentParser) -> None:
+    """Where many answers are graded."""
+    parser.add_argument(
+        "--executor", choices=("local", "ray"), default="local", help="this process, or a Ray cluster (default: local)"
+    )
+    parser.add_argument(
+        "--ray-address", metavar="ADDRESS", help="a running cluster's (default: start one on this machine)"
+    )
+
+
+def new_executor(args: argparse.Namespace) -> Executor:
+    """What grades many answers, as the options ask for. Raises CommandError."""
+    from ampfix.agents.executors import LocalExecutor
+
+    if args.executor == "local":
+        return LocalExecutor(lambda: new_runner(args))
+    if args.runner != "process":
+        raise CommandError(f"--executor ray runs loops with --runner process, not {args.runner}")
+    from ampfix.agents.cluster import ClusterError, RayExecutor
+
+    try:
+        return RayExecutor(args.ray_address, args.device)
+    except ClusterError as error:
+        raise CommandError(f"--executor ray: {error}") from error
 
 
 def _find_gpu(runner: ProcessRunner) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampfix.cli._common import CommandError, Exit
-from ampfix.cli._lab import add_options, checked_secret, new_runner, output, show_progress
+from ampfix.cli._lab import (
+    add_executor_options,
+    add_options,
+    checked_secret,
+    new_executor,
+    output,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from ampfix.agents.evaluation import Plan
@@ -46,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where answers and results are kept")
     parser.add_argument("--no-grade", action="store_true", help="only gather answers; grade DIR/answers.jsonl later")
     add_options(parser)
+    add_executor_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,12 +82,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _grade(args: argparse.Namespace, plan: Plan, specs: dict[str, ScenarioSpec], secret: str | None) -> int:
     from ampfix.agents.evaluation import ANSWERS
-    from ampfix.agents.executors import LocalExecutor
     from ampfix.agents.results import grade_file
     from ampfix.agents.summary import INFRA, summarise
     from ampfix.report import eval_text
 
-    with LocalExecutor(lambda: new_runner(args)) as executor:
+    with new_executor(args) as executor:
         graded = grade_file(args.out / ANSWERS, args.out, executor, secret, args.scenarios_dir, show_progress)
     summary = summarise(plan.agent, graded, {name: spec.family for name, spec in specs.items()})
     with output(args) as stream:

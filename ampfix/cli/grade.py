@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampfix.cli._common import CommandError, Exit
-from ampfix.cli._lab import add_options, checked_secret, new_runner, output, show_progress
+from ampfix.cli._lab import (
+    add_executor_options,
+    add_options,
+    checked_secret,
+    new_executor,
+    new_runner,
+    output,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from ampfix.agents.grading import Graded
@@ -57,6 +65,7 @@ def add_parser(subparsers: Any) -> None:
         help="keep verdicts and results there; a grading that was interrupted goes on where it stopped",
     )
     add_options(parser)
+    add_executor_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -110,13 +119,12 @@ def _grade_one(runner: Runner, answer: Submission | InvalidAnswer, spec: Scenari
 
 def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> list[Graded]:
     """The predictions of a file in its order; with --out, results.jsonl beside the verdicts. Raises CommandError."""
-    from ampfix.agents.executors import LocalExecutor
     from ampfix.agents.predictions import PredictionError, index
     from ampfix.agents.results import grade_file
 
     try:
         index(path)  # what cannot be read is told before anything runs
-        with _folder(args.out) as folder, LocalExecutor(lambda: new_runner(args)) as executor:
+        with _folder(args.out) as folder, new_executor(args) as executor:
             return grade_file(path, folder, executor, secret, args.scenarios_dir, show_progress)
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
