@@ -59,7 +59,7 @@ class BadScalerConfig(Rule):
 
     code, name, severity = "AMP207", "bad-scaler-config", Severity.WARNING
     fix = Applicability.UNSAFE
-    scenarios = ("thrashing-scaler",)
+    scenarios = ("initial-scale-too-large", "thrashing-scaler")
     mentions = (
         ("GradScaler", "init_scale"),
         ("GradScaler", "growth_"),

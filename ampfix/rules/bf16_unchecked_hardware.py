@@ -47,7 +47,7 @@ class Bf16UncheckedHardware(Rule):
 
     code, name, severity = "AMP302", "bf16-unchecked-hardware", Severity.WARNING
     fix = Applicability.UNSAFE
-    unproven = "emulated bfloat16 computes the same numbers as native bfloat16, only slower"
+    scenarios = ("bfloat16-on-an-older-gpu",)
     mentions = (
         ("is_bf16_supported",),
         ("bfloat16", ".backward(", "autocast"),

@@ -51,7 +51,12 @@ class ClipBeforeUnscale(ProtocolRule):
     code, name, severity = "AMP101", "clip-before-unscale", Severity.ERROR
     violations = (Violation.CLIP_WHILE_SCALED,)
     fix = Applicability.SAFE
-    scenarios = ("clip-across-modules", "clip-before-unscale", "clip-before-unscale-adamw")
+    scenarios = (
+        "clip-across-modules",
+        "clip-before-unscale",
+        "clip-before-unscale-adamw",
+        "generator-clipped-while-scaled",
+    )
 
     VALID = (
         """\
