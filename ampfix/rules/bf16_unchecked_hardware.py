@@ -101,6 +101,23 @@ def train(model, loader, optimizer):
             """\
 import torch
 
+def train(encoder, head, loader, optimizer):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            features = encoder(x.to("cuda"))
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = head(features, y.to("cuda"))
+        loss.backward()
+        optimizer.step()
+""",
+            None,
+            (8,),
+        ),
+        Invalid(
+            """\
+import torch
+
 dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
 """,
@@ -190,6 +207,8 @@ def _repair(place: ast.expr, source: Source) -> Repair | str:
     region = next((region for region in source.regions if region.opening is place), None)
     if region is None or region.call is not place or source.scalers or "scaler" in source.text.lower():
         return by_hand
+    if any(other.dtype == "float16" and other.enabled is not False for other in source.regions):
+        return "other regions run in float16; give all of them one dtype first"
     steps = {path(method(call)[0]): call for loop in loops(place, source)[-1:] for call in calls(loop, "step")}
     optimizers = [name for name, call in steps.items() if source.held(method(call)[0]).role is Role.OPTIMIZER and name]
     if len(optimizers) != 1 or optimizers[0].startswith("self."):
