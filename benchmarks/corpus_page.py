@@ -132,7 +132,10 @@ def page() -> str:
     if (RESULTS / "blind_sample_after.json").exists():
         runs["after repair"] = result("blind_sample_after")
     lines = ["## The blind sample", "", *figures(runs), SECOND.rstrip(), ""]
-    lines += figures({"one run, blind": result("second_blind_sample")})
+    second = {"one run, blind": result("second_blind_sample")}
+    if (RESULTS / "second_blind_sample_after.json").exists():
+        second["after repair"] = result("second_blind_sample_after")
+    lines += figures(second)
     for sample, title in (("holdout", "the blind sample"), ("dev", "the development sample")):
         entries = [each for each in table("sources.csv") if each["sample"] == sample]
         lines += contents(title, entries, table("verdicts.csv"))
