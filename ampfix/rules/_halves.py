@@ -13,8 +13,11 @@ from ampfix.rules._base import Rule
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
 FLOAT16_VANISHES = 2.0**-25  # half of float16's smallest number: what is not above it rounds to 0
-FLOAT16_SPELLINGS = tuple(
-    spelling.format("torch.float16") for spelling in ("({}", "={}", ", {}", " = {}", "{} if", "else {}")
+# Where torch.float16 is given to something: not compared with, and not one of a list of dtypes.
+FLOAT16_GIVEN = (
+    "torch.float16",
+    r"re:torch\.float16\b(?:(?<=\w\(torch\.float16)|(?<==torch\.float16)|(?<= = torch\.float16)|(?= if )"
+    r"|(?<=else torch\.float16)|(?<=, torch\.float16)(?<!16, torch\.float16)(?<!32, torch\.float16))",
 )
 
 # Keep the numbers of a tensor, and only pick or arrange them.

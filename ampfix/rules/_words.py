@@ -95,8 +95,10 @@ _26 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp'
  ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
 _27 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
  ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
- ('(torch.float16', '1e-'), ('=torch.float16', '1e-'), (', torch.float16', '1e-'),
- (' = torch.float16', '1e-'), ('torch.float16 if', '1e-'), ('else torch.float16', '1e-'))
+ ('torch.float16',
+  're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
+  ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
+  'e-', 're:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
 _28 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
  ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
 _29 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
@@ -104,8 +106,10 @@ _29 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp'
  ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
 _30 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
  ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
- ('(torch.float16', 'exp('), ('=torch.float16', 'exp('), (', torch.float16', 'exp('),
- (' = torch.float16', 'exp('), ('torch.float16 if', 'exp('), ('else torch.float16', 'exp('))
+ ('torch.float16',
+  're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
+  ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
+  'exp('))
 _31 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
 _32 = (('autocast', 'GradScaler', '.unscale_', 'cuda.amp', 'cpu.amp', 'torch.amp', 'import amp', 'custom_fwd'),)
 _33 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))

@@ -10,7 +10,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
-    FLOAT16_SPELLINGS,
+    FLOAT16_GIVEN,
     FLOAT16_VANISHES,
     TensorRule,
     guards,
@@ -26,6 +26,8 @@ _NEEDS_MORE_THAN_ZERO = {"log": 0, "log2": 0, "log10": 0, "sqrt": 0, "rsqrt": 0,
 _PROBABILITIES = ("sigmoid", "softmax")
 
 _SMALL = r"re:\de-|0\.000|\*\*\s*\(?-"  # how a number is written that guards against 0
+# How one is written that float16 rounds to 0, or that it rounds to 1 when taken from 1.
+_VANISHING = r"re:\d(?:e-0?[89]|e-[1-9]\d)\b|\b1(?:\.0*)? ?- ?\d+(?:\.\d*)?e-"
 
 
 class EpsUnderflow(TensorRule):
@@ -63,7 +65,7 @@ class EpsUnderflow(TensorRule):
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("eps-below-half",)
-    mentions = (*AMP_WORDS, (".half(", _SMALL), *((half, "1e-") for half in FLOAT16_SPELLINGS))
+    mentions = (*AMP_WORDS, (".half(", _SMALL), (*FLOAT16_GIVEN, "e-", _VANISHING))
 
     VALID = (
         """\
