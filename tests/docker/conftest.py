@@ -29,6 +29,9 @@ Ampfix = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="session")
 def engine() -> Iterator[TestEngine]:
     with engines.running() as started:
+        with contextlib.closing(started.client()) as client:
+            for container in client.containers.list(all=True):  # of an earlier test run that was killed
+                container.remove(force=True)
         yield started
         with contextlib.closing(started.client()) as client:
             assert eventually(lambda: not leftovers(client), 30.0), leftovers(client)

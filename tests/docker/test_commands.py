@@ -68,7 +68,7 @@ def test_with_an_image_of_other_sources(
 ) -> None:
     name = "ampfix-run-test:old"
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\n")
-    client.images.build(path=str(tmp_path), tag=name, labels=labels)
+    client.images.build(path=str(tmp_path), tag=name, labels=labels, rm=True)
     try:
         done = ampfix(*SUITE, "--image", name)
     finally:
@@ -87,7 +87,7 @@ def test_a_base_that_cannot_be_had(ampfix: Ampfix) -> None:
 def test_a_base_that_lacks_python(ampfix: Ampfix, client: docker.DockerClient, base: str, tmp_path: Path) -> None:
     name = "ampfix-test-no-python:1"
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN rm /usr/bin/python3\n")
-    client.images.build(path=str(tmp_path), tag=name, network_mode="none")
+    client.images.build(path=str(tmp_path), tag=name, network_mode="none", rm=True)
     try:
         done = ampfix("image", "build", "--base", name, "--name", "ampfix-run-test:never")
     finally:
