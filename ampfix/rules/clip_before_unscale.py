@@ -56,6 +56,7 @@ class ClipBeforeUnscale(ProtocolRule):
         "clip-before-unscale",
         "clip-before-unscale-adamw",
         "generator-clipped-while-scaled",
+        "values-clipped-while-scaled",
     )
 
     VALID = (

@@ -72,7 +72,7 @@ class CustomFunction(Rule):
 
     code, name, severity = "AMP408", "custom-function", Severity.WARNING
     fix = Applicability.SAFE
-    scenarios = ("function-without-custom-fwd",)
+    scenarios = ("function-without-custom-fwd", "recompute-without-autocast")
     mentions = (("autograd.Function", ".apply"), ("torch.autograd", "Function", ".apply"))
     needs = (tuple(word for group in AMP_WORDS if len(group) == 1 for word in group),)
 

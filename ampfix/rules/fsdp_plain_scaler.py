@@ -60,7 +60,7 @@ class FsdpPlainScaler(Rule):
 
     code, name, severity = "AMP703", "fsdp-plain-scaler", Severity.ERROR
     fix = Applicability.SAFE
-    unproven = "a scenario runs in one process, and FSDP shards over several"
+    unproven = "the judge takes whole weights, and FSDP leaves each rank a shard of them"
     mentions = (("FullyShardedDataParallel", "GradScaler"),)
 
     VALID = (

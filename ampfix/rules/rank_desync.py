@@ -58,7 +58,7 @@ class RankDesync(Rule):
 
     code, name, severity = "AMP209", "rank-desync", Severity.WARNING
     fix = Applicability.DISPLAY
-    unproven = "a scenario runs in one process, which has no other rank to part from"
+    scenarios = ("rank-skips-alone",)
     mentions = tuple((wrapper, ".backward(", word) for wrapper in _WRAPPERS for word in ("autocast", "GradScaler"))
 
     VALID = (
