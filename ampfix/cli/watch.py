@@ -28,6 +28,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--emulate", choices=("cuda",), help="run a CUDA script on the CPU, with CUDA's numerics")
     parser.add_argument("--profile", default="A100", metavar="NAME", help="device to emulate (default: A100)")
     parser.add_argument(
+        "--precision",
+        choices=("as-written", "fp32"),
+        default="as-written",
+        help="fp32: with autocast and scalers switched off (default: as-written)",
+    )
+    parser.add_argument(
         "--replay", action="store_true", help="where a step goes wrong for good, run the script again and trace it"
     )
     parser.add_argument("--trace-step", type=int, metavar="N", help="trace attempt N op by op and stop there")
@@ -39,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the script and print what it came to."""
     from ampfix.hardware.watching import replay, watch_script
 
-    script = _script(args)
+    script = script_of(args)
     profile = args.profile if args.emulate else None
     try:
-        watched = watch_script(script, args.out, profile, args.trace_step)
+        watched = watch_script(script, args.out, profile, args.trace_step, args.precision)
     except ValueError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     return watched.code
 
 
-def _script(args: argparse.Namespace) -> Any:
+def script_of(args: argparse.Namespace) -> Any:
     from ampfix.hardware.watching import Script
 
     words = args.module if args.module is not None else list(args.script)

@@ -20,6 +20,7 @@ from ampfix.watch import log
 from ampfix.watch.alarms import Alarm
 from ampfix.watch.monitor import TraceDone, Watch
 
+AS_WRITTEN, FP32 = "as-written", "fp32"
 UNCAUGHT = 1  # the exit code Python ends with on an uncaught exception
 
 
@@ -47,7 +48,9 @@ class Watched:
     record: Path | None
 
 
-def watch_script(script: Script, out: Path | None, emulate: str | None, trace_step: int | None = None) -> Watched:
+def watch_script(
+    script: Script, out: Path | None, emulate: str | None, trace_step: int | None = None, precision: str = AS_WRITTEN
+) -> Watched:
     """Run a script in this interpreter under watch.
 
     Args:
@@ -55,6 +58,7 @@ def watch_script(script: Script, out: Path | None, emulate: str | None, trace_st
         out: folder for the record.
         emulate: name of the device profile CUDA is emulated with; None runs on what there is.
         trace_step: see `Watch`.
+        precision: AS_WRITTEN, or FP32 to run with autocast and scalers off.
     """
     watch = Watch(out, trace_step=trace_step)
     with contextlib.ExitStack() as stack:
@@ -62,6 +66,10 @@ def watch_script(script: Script, out: Path | None, emulate: str | None, trace_st
             from ampfix.emulate import cuda
 
             stack.enter_context(cuda(emulate))
+        if precision == FP32:
+            from ampfix.emulate import force_fp32
+
+            stack.enter_context(force_fp32())
         code = _run(script, watch)
     record = None if out is None else watch.record
     return Watched(code, tuple(watch.alarms), watch.summary(), watch.first_bad_step, record)

@@ -72,6 +72,7 @@ class Journal:
         self.clip: tuple[float | None, bool] = _NO_CLIP  # the norm when it was clipped, and whether it was scaled
         self.on_step: Callable[[StepFacts], None] = _nothing
         self.on_penalty: Callable[[tuple[str, int]], None] = _nothing
+        self.on_private: Callable[[str, tuple[str, int]], None] = _nothing
         self.on_loss: Callable[[Any], None] = _nothing
         self.regions: Counter[tuple[str, str | None]] = Counter()  # device and dtype (None: disabled) of those entered
         self.scaler_is_off = False

@@ -69,6 +69,7 @@ class Watch:
         journal.on_penalty = self._penalised
         self._health = Health(self._alarms, journal)
         self._setting = Setting(journal, self._flops, self._alarms)
+        journal.on_private = self._setting.used_private
         self._flops.listeners.append(HalfSums(journal, self._alarms))
         self._events: deque[Event] = deque(maxlen=_REMEMBERED)
         self._trace_step = trace_step

@@ -6,6 +6,8 @@ checks found there, because hooks lie: a fused optimizer's step runs, and fires 
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +21,7 @@ from ampfix.watch.journal import Journal, ScalerStep
 from ampfix.watch.optimizers import name_optimizer
 from ampfix.watch.patches import Patches, Replacement, subclasses
 
+_PRIVATE = ("_found_inf_per_device", "_check_inf_per_device")
 MARK = "ampfix_scaler"
 """Key of a graph node's metadata that names the scaler whose `scale()` made it."""
 
@@ -42,6 +45,13 @@ class ScalerObserver:
         for owner in subclasses(GradScaler):
             for name, replacement in methods.items():
                 patches.method(owner, name, replacement)
+            for name in _PRIVATE:
+                patches.method(owner, name, functools.partial(self._private, name))
+
+    def _private(self, name: str, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._journal.locate.is_users(sys._getframe(2).f_code):
+            self._journal.on_private(name, self._journal.locate())
+        return original(*args, **kwargs)
 
     def _scale(self, original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
         if self._idle(scaler, "scale"):

@@ -16,6 +16,7 @@ from ampfix.watch.journal import Journal
 
 _HALVES = (torch.float16, torch.bfloat16)
 _HALF_NAMES = frozenset({"float16", "bfloat16"})
+_IDLE_UPDATES = 16  # scalers updated this often without a step: more than a large first scale needs to settle
 _FRESH_SCALERS = 3  # new ones in as many attempts: nobody needs more than a few in a run
 
 
@@ -31,18 +32,22 @@ class Setting:
         self._last_half_load: Event | None = None
         self._stepped_in_region: Event | None = None
         self._scaler_names: set[str] = set()
+        self._idle_updates = 0
         self._backward: Event | None = None
 
     def saw(self, event: Event) -> None:
         if event.kind is EventKind.BACKWARD:
             self._on_backward(event)
         elif event.kind in (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP):
+            self._idle_updates = 0
             if any(region is not None for region in self._journal.state.autocast):
                 self._stepped_in_region = event
         elif event.kind is EventKind.SCALE and event.scaler is not None:
             self._on_scale(event)
         elif event.kind is EventKind.AUTOCAST_EXIT:
             self._stepped_in_region = None
+        elif event.kind is EventKind.UPDATE:
+            self._on_update(event)
         elif event.kind is EventKind.CHECKPOINT_SAVE:
             self._on_save(event)
         elif event.kind is EventKind.CHECKPOINT_LOAD and event.dtype is not None and event.optimizers:
@@ -59,6 +64,7 @@ class Setting:
             if name == step.optimizer and optimizer not in self._seen_optimizers:
                 self._seen_optimizers.add(optimizer)
                 self._look_at(optimizer, step)
+                self._look_at_scalers(step)
         if self._flops.steps:
             self._look_at_work(step)
         if self._last_half_load is not None:
@@ -86,10 +92,28 @@ class Setting:
             self._raise("AMP202", event, f"{len(self._scaler_names)} GradScalers in {self._journal.attempts} attempts: "
                         "each starts from the first scale and forgets what the last one learnt")  # fmt: skip
 
+    def _on_update(self, event: Event) -> None:
+        self._idle_updates += 1
+        if self._idle_updates == _IDLE_UPDATES:
+            message = f"the scaler was updated {_IDLE_UPDATES} times in a row and no step was taken: nothing is trained"
+            self._alarms.raise_(Alarm("", "steps-left-out", message, event.path, event.line, event.step))
+
+    def used_private(self, name: str, place: tuple[str, int]) -> None:
+        """The loop called a private method of the scaler."""
+        message = f"{name} is private to torch: it tells per device, and is true of any optimizer that was looked at"
+        self._alarms.raise_(Alarm("AMP206", rule_name("AMP206"), message, *place, self._journal.attempts))
+
     def _on_save(self, event: Event) -> None:
         self._saved_scaler |= event.scaler is not None
         if event.optimizers and event.scaler is None and self._saved_without is None:
             self._saved_without = event
+
+    def _look_at_scalers(self, step: StepFacts) -> None:
+        for _, scaler in self._journal.scalers.live():
+            first = getattr(scaler, "_init_scale", None)
+            if isinstance(first, bool) or first == 0:
+                self._raise("AMP605", step, f"the scaler's first scale is {float(first or 0):g}: a switch was passed "
+                            "where init_scale stands")  # fmt: skip
 
     def _look_at(self, optimizer: Any, step: StepFacts) -> None:
         parameters = [item for item in gradients.parameters_of(optimizer) if item.is_floating_point()]

@@ -22,6 +22,7 @@ from ampfix.watch.position import Locator
 _ON_PURPOSE = frozenset({"full", "full_like", "fill", "fill_", "masked_fill", "masked_fill_", "scalar_tensor", "empty"})
 """Ops that write infinities they are given."""
 _UNSET = frozenset({"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"})
+_HALVES = (torch.float16, torch.bfloat16)
 _MOST_ORIGINS = 64
 _MOST_CALLS = 100_000  # remembered places of forward ops, for backward to look up
 
@@ -116,24 +117,33 @@ class StepTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.partition("::")[2]
+        if not self._hooks:
+            return func(*args, **kwargs)
         inputs = list(_tensors((args, kwargs)))
-        bad_before = [tensor for tensor in inputs if tensor.dtype.is_floating_point and _bad(tensor)]
-        described = None if bad_before or not self._hooks else [_describe(tensor) for tensor in inputs[:4]]
+        # What is overwritten has to be looked at before.
+        before = _looked_at(inputs) if func._schema.is_mutable else None
         out = func(*args, **kwargs)
-        if self._hooks:
-            self.trace.ops += 1
-            self._follow(name, args, inputs, bad_before, described, out)
+        self.trace.ops += 1
+        node = torch._C._current_autograd_node()
+        place = self._place(node)
+        broken = [] if name in _UNSET else [tensor for tensor in _tensors(out) if _bad(tensor)]
+        if broken:
+            bad, described = before or _looked_at(inputs)
+            self._follow(name, args, inputs, bad, described, broken, node, place)
         return out
 
     def _follow(
-        self, name: str, args: Any, inputs: list[torch.Tensor], bad: list[torch.Tensor], described: Any, out: Any
+        self,
+        name: str,
+        args: Any,
+        inputs: list[torch.Tensor],
+        bad: list[torch.Tensor],
+        described: list[Operand],
+        broken: list[torch.Tensor],
+        node: Any,
+        place: tuple[str, str, int],
     ) -> None:
-        node = torch._C._current_autograd_node()
-        module, path, line = self._place(node)
-        results = [tensor for tensor in _tensors(out) if tensor.dtype.is_floating_point]
-        broken = [] if name in _UNSET else [tensor for tensor in results if _bad(tensor)]
-        if not broken:
-            return
+        module, path, line = place
         origin = self._origin(bad) if bad else None
         if bad and origin is None:
             origin = -1  # what came in was bad already: the batch, or the weights
@@ -141,7 +151,7 @@ class StepTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             numbers = tuple(float(item) for item in args if isinstance(item, (int, float)))
             self.trace.origins.append(
                 BadOp(
-                    name, node is not None, _dtype(broken[0]), tuple(described or ()), numbers, module, path, line,
+                    name, node is not None, _dtype(broken[0]), tuple(described), numbers, module, path, line,
                     self._source(line) if node is None else "",
                     same_operand=len(inputs) > 1 and inputs[0] is inputs[1],
                     in_function=node is not None and "Function" in type(node).__name__,
@@ -203,11 +213,18 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
         yield from _tensors(list(value.values()))
 
 
+def _looked_at(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[Operand]]:
+    """Those that are not finite, and what the first few hold."""
+    return [tensor for tensor in inputs if _bad(tensor)], [_describe(tensor) for tensor in inputs[:4]]
+
+
 @torch.no_grad()
 def _bad(tensor: torch.Tensor) -> bool:
     if not tensor.dtype.is_floating_point or tensor.is_sparse or tensor.is_meta or not tensor.numel():
         return False
-    return not bool(torch.isfinite(tensor).all())
+    with torch._C._DisableTorchDispatch():  # a mode below need not see what is no op of the loop
+        total = tensor.sum(dtype=torch.float32 if tensor.dtype in _HALVES else None)  # one pass, where all is well
+        return not bool(torch.isfinite(total)) and not bool(torch.isfinite(tensor).all())
 
 
 @torch.no_grad()

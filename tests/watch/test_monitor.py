@@ -196,6 +196,28 @@ def region_off() -> None:
         scaling.update()
 
 
+def switch_for_a_scale() -> None:
+    net, scaling = model(), torch.amp.GradScaler("cpu", True)  # type: ignore[arg-type]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for step in range(3):
+        optimizer.zero_grad()
+        scaling.scale(half_loss(net, step)).backward()
+        scaling.step(optimizer)
+        scaling.update()
+
+
+def private_check() -> None:
+    net, scaling = model(), scaler(init_scale=256.0)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for step in range(3):
+        optimizer.zero_grad()
+        scaling.scale(half_loss(net, step)).backward()
+        scaling.unscale_(optimizer)
+        if not scaling._found_inf_per_device(optimizer):
+            scaling.step(optimizer)
+        scaling.update()
+
+
 def penalised(divide: bool) -> None:
     net, scaling = model(), scaler(init_scale=256.0)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
@@ -223,6 +245,8 @@ def penalised(divide: bool) -> None:
         (half_weights, "AMP301"),
         (half_average, "AMP309"),
         (region_off, "AMP602"),
+        (switch_for_a_scale, "AMP605"),
+        (private_check, "AMP206"),
         (lambda: penalised(False), "AMP118"),
     ],
 )
