@@ -11,7 +11,7 @@ ENGINES := docker or ray or browser or corpus or cuda or fuzz or stress
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo demo-recbole test lint test-engines format clean
+.PHONY: env demo demo-recbole test lint test-engines baselines format clean
 
 env: $(STAMP)
 
@@ -58,6 +58,10 @@ test: lint
 # Tests that need an engine, a browser, a device or the package index. Those that cannot run here say why, last.
 test-engines: env
 	$(BIN)/python -m pytest -m "$(ENGINES)" -rs
+
+# The reference agents on every scenario: docs/baselines.md.
+baselines: env
+	$(BIN)/python benchmarks/baselines.py --out $(OUT)/baselines
 
 format: env
 	$(BIN)/ruff check --fix .
