@@ -52,7 +52,7 @@ class Fp16WithoutScaler(ProtocolRule):
     code, name, severity = "AMP201", "fp16-without-scaler", Severity.ERROR
     violations = (Violation.FP16_WITHOUT_SCALER,)
     fix = Applicability.UNSAFE
-    scenarios = ("fp16-without-scaler",)
+    scenarios = ("float16-under-bfloat16", "fp16-without-scaler")
 
     VALID = (
         """\

@@ -70,7 +70,7 @@ class HalfModel(Rule):
 
     code, name, severity = "AMP301", "half-model", Severity.ERROR
     fix = Applicability.UNSAFE
-    scenarios = ("half-model",)
+    scenarios = ("half-model", "half-weights-with-a-scaler")
     mentions = tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
 
     VALID = (

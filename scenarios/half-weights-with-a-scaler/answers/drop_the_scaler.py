@@ -1,0 +1,16 @@
+import torch
+import torch.nn.functional as F
+from torch.cuda import amp
+
+
+def train(task):
+    denoiser = task.modules["denoiser"].to("cuda", dtype=torch.float16)
+    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=4e-3)
+
+    for noisy, time, noise in task.batches:
+        optimizer.zero_grad()
+        with amp.autocast():
+            loss = F.mse_loss(denoiser(noisy.cuda(), time.cuda()), noise.cuda())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
+        optimizer.step()
