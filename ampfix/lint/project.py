@@ -22,7 +22,7 @@ from ampfix.lint.scopes import Scope
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_BYTES = 300_000  # of source text kept parsed; a tree and its index take about 60 times its text
+_KEPT_BYTES = 250_000  # of source text kept parsed; a tree and its index take about 60 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
@@ -159,13 +159,15 @@ class Project:
             self._files.move_to_end(absolute)
             return known
         self._drop(absolute)
+        self.settle(len(text))
         file = SourceFile(text, path)
         self._keep(absolute, file)
         return file
 
-    def settle(self) -> None:
-        """Free what is no longer kept. Nothing that was made from it may be in use."""
-        while self._kept > _KEPT_BYTES and len(self._files) > 1:
+    def settle(self, coming: int = 0) -> None:
+        """Free what is no longer kept, and make room for a text of this size. Nothing that was made from what is freed
+        may be in use."""
+        while self._kept + coming > _KEPT_BYTES and len(self._files) > 1:
             self._drop(next(iter(self._files)))
         while self._dropped:
             self._dropped.pop().release()
