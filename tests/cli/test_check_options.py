@@ -175,7 +175,10 @@ def test_fix_repairs_stdin_to_stdout(project: Path, piped: Pipe) -> None:
     assert b"fixed" in err
     assert not (project / "new.py").exists()
     assert piped("fix", "-", data=b"x = 1\n")[:2] == (0, b"x = 1\n")
-    assert piped("fix", "-", data=b"from torch.amp import autocast\ndef f(:")[:2] == (2, b"from torch.amp import autocast\ndef f(:")
+    assert piped("fix", "-", data=b"from torch.amp import autocast\ndef f(:")[:2] == (
+        2,
+        b"from torch.amp import autocast\ndef f(:",
+    )
     assert piped("fix", "-", "--diff", data=BUG.encode())[1].startswith(b"--- -\n+++ -\n")
 
 

@@ -83,7 +83,11 @@ def test_a_byte_order_mark_survives(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("broken.py", b"from torch.amp import autocast\ndef f(:\n"), ("latin.py", b"import torch.amp  # \xe9\n"), ("missing.py", None)],
+    [
+        ("broken.py", b"from torch.amp import autocast\ndef f(:\n"),
+        ("latin.py", b"import torch.amp  # \xe9\n"),
+        ("missing.py", None),
+    ],
 )
 def test_what_cannot_be_read_is_one_line_and_the_others_are_still_repaired(
     project: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes | None
