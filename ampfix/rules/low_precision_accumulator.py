@@ -49,7 +49,7 @@ class LowPrecisionAccumulator(Rule):
 
     code, name, severity = "AMP309", "low-precision-accumulator", Severity.WARNING
     fix = Applicability.SAFE
-    scenarios = ("average-in-half",)
+    scenarios = ("average-in-half", "reward-statistics-in-half")
     mentions = tuple((word, half) for half in HALF_SPELLINGS for word in (".add_(", "lerp_", ".backward(", "autocast"))
 
     VALID = (

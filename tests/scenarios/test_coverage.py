@@ -47,6 +47,7 @@ LOOPS = (
     "contrastive",
     "detection",
     "diffusion",
+    "reinforcement-learning",
     "gan",
 )
 SHAPES = (
