@@ -51,7 +51,7 @@ class MisalignedDims(Rule):
 
     code, name, severity = "AMP501", "misaligned-dims", Severity.WARNING
     fix = Applicability.UNSAFE
-    unproven = "its harm is time on a GPU, and emulated CUDA has no tensor cores"
+    scenarios = ("misaligned-vocabulary",)
     mentions = (("autocast", "Linear("), ("autocast", "Conv"), ("autocast", "Embedding("))
 
     VALID = (

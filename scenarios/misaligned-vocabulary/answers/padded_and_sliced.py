@@ -1,0 +1,23 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+ITEMS = 4099
+
+
+def train(task):
+    encoder = task.modules["encoder"].cuda()
+    width = encoder[-2].out_features
+    head = nn.Linear(width, (ITEMS + 63) // 64 * 64).cuda()
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=0.16 / width)
+    scaler = torch.amp.GradScaler("cuda")
+
+    for measured, item in task.batches:
+        measured, item = measured.cuda(), item.cuda()
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            scores = head(encoder(measured))[:, :ITEMS]
+            loss = F.cross_entropy(scores, item)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
