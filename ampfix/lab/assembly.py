@@ -51,8 +51,8 @@ def unjudged(scenario_id: str, sha256: str, code: str, detail: str, device: str,
     """The verdict on an answer that is for no scenario, or none at all."""
     return Verdict(
         scenario_id=scenario_id, answer_sha256=sha256, status=CAUSES[code].status, reason=code, detail=detail,
-        trust=None, complete=False, checks=(), policy=policy, device=device, isolation=_NOT_RUN, secret="", seeds=(), wall_s=0.0,
-        versions=versions(),
+        trust=None, complete=False, checks=(), policy=policy, device=device, isolation=_NOT_RUN, secret="", seeds=(),
+        wall_s=0.0, versions=versions(),
     )  # fmt: skip
 
 

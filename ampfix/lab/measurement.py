@@ -48,7 +48,8 @@ class Measurement(Model):
 
     ended: why the run did not end by itself. weights: what is wrong with its weights. events: why its record is no use.
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
-    flops: of matrix products and convolutions, estimated. aligned: share of the half-precision products. peak_bytes: of the GPU's memory, held by tensors.
+    flops: of matrix products and convolutions, estimated. aligned: share of the half-precision products.
+    peak_bytes: of the GPU's memory, held by tensors.
     output: the end of what the loop printed.
     """
 
