@@ -50,6 +50,7 @@ class HandAttention(TensorRule):
 
     code, name, severity = "AMP412", "hand-attention", Severity.NOTE
     fix = Applicability.UNSAFE
+    scenarios = ("attention-scores-in-half",)
     mentions = AMP_WORDS
 
     VALID = (

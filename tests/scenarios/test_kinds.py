@@ -18,8 +18,7 @@ def test_every_larger_family_of_bugs_has_controls() -> None:
     families = Counter(spec.family for spec in SPECS if spec.kind == "bug")
     controls = Counter(spec.family for spec in SPECS if spec.kind == "control")
     short = {family: controls[family] for family, bugs in families.items() if bugs > 2 and controls[family] < 2}
-    assert short.keys() <= {"api", "numerics"}, short
-    assert all(short.values()), short
+    assert not short
 
 
 def test_three_decoys_have_the_answers_that_decoys_invite() -> None:
