@@ -54,7 +54,7 @@ class ScalerStateNotSaved(Rule):
 
     code, name, severity = "AMP203", "scaler-state-not-saved", Severity.WARNING
     fix = Applicability.SAFE
-    scenarios = ("scaler-state-lost-on-resume",)
+    scenarios = ("resume-under-another-precision", "scaler-state-lost-on-resume")
     mentions = (
         ("state_dict", ".scale("),
         ("GradScaler",),

@@ -61,7 +61,7 @@ class UnstableLossUnderAutocast(TensorRule):
         (".half(", "re:exp_?\\(|expm1|sinh|cosh|prod"),
         (*FLOAT16_GIVEN, "exp("),
     )
-    scenarios = ("contrastive-loss",)
+    scenarios = ("box-area-in-half", "contrastive-loss")
 
     VALID = (
         """\
