@@ -72,9 +72,6 @@ def run(args: argparse.Namespace) -> int:
     """Grade every answer and print the verdicts."""
     from ampfix.lab.grade import GradeReport
 
-    for path in args.answers:
-        if not path.is_file():
-            raise CommandError(f"{path}: no such file")
     verdicts = tuple(_verdicts(args))
     with output(args) as stream:
         if args.output_format == "json":

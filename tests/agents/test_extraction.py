@@ -297,7 +297,7 @@ def test_a_diff_made_by_difflib_gives_the_new_text(edits: list[tuple[int, str]],
 def test_every_answer_of_the_suite_can_be_given_as_a_diff(tmp_path: Path) -> None:
     from ampfix.lab.spec import all_specs
 
-    for spec in all_specs()[:12]:
+    for spec in [spec for spec in all_specs() if spec.kind != "control"][:20]:
         question = Question.of(spec)
         old = question.files[question.entry]
         gold = spec.gold_files()[spec.entry]

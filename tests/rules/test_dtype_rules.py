@@ -128,7 +128,7 @@ def test_a_project_on_an_old_torch_gets_the_compute_capability() -> None:
 
 def test_fixed_bfloat16_is_a_warning_where_the_file_names_older_gpus() -> None:
     rule = next(rule for rule in all_rules() if rule.code == "AMP302")
-    text = rule.INVALID[1].code
+    text = rule.INVALID[2].code
     assert [finding.severity for finding in findings(text, "AMP302")] == [Severity.NOTE]
     on_old = text.replace("import torch\n", "import torch  # runs on a T4\n", 1)
     assert [finding.severity for finding in findings(on_old, "AMP302")] == [Severity.WARNING]

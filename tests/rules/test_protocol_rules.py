@@ -33,7 +33,7 @@ def texts() -> Iterator[str]:
 
 
 def test_every_violation_has_a_rule() -> None:
-    assert {violation for rule in RULES for violation in rule.violations} == set(Violation)
+    assert {violation for rule in all_rules() for violation in rule.violations} == set(Violation)
 
 
 def test_no_occurrence_belongs_to_two_rules() -> None:
