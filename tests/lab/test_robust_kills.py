@@ -70,6 +70,7 @@ def test_a_run_whose_keeper_is_killed_is_repeated(
 def test_a_submission_that_is_killed_from_outside_was_killed(
     bench: Bench, runner: ProcessRunner, toy: ScenarioSpec
 ) -> None:
+    bench.ground(toy, SEED).result()  # or the process that is killed could be the reference's
     waiting = bench.run(toy, {toy.entry: f"{SLOW}# submission\n"}, SEED)
     wait_for(lambda: len(jailed(runner)) == 2)
     kill(jailed(runner)[1])
