@@ -35,7 +35,9 @@ def processes_with(marker: str) -> list[int]:
 def test_a_suite_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "ampfix", "suite", "toy", "--scenarios-dir", str(SCENARIOS), "--repeats", "50"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    suite = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    suite = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     marker = f"TMPDIR={tmp_path}/"
     until(lambda: any(tmp_path.glob("ampfix-lab-*/*/weights.safetensors")))
     suite.send_signal(number)
@@ -45,6 +47,11 @@ def test_a_suite_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.
     if number == signal.SIGINT:
         assert (suite.returncode, errors) == (130, "ampfix: error: interrupted\n")
         assert list(tmp_path.iterdir()) == []
+
+
+def heed_interrupts() -> None:
+    """A shell's background jobs ignore SIGINT, and their children with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(condition: object) -> None:
