@@ -42,6 +42,7 @@ class TestEngine:
         self.address = f"unix://{folder}/engine.sock"
 
     def start(self) -> None:
+        self._end_stale_containerd()
         with (self._folder / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -65,6 +66,13 @@ class TestEngine:
         self._process.kill()
         self._process.wait()
         (self._folder / "engine.pid").unlink(missing_ok=True)
+
+    def _end_stale_containerd(self) -> None:
+        """One that a killed engine left answers too slowly at times, and the next engine waits for it in vain."""
+        path = self._folder / "exec" / "containerd" / "containerd.pid"
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(path.read_text()), signal.SIGKILL)
+            path.unlink()
 
     def stop(self) -> None:
         if self._process is None:
