@@ -17,6 +17,7 @@ from requests.exceptions import RequestException
 
 import ampfix
 from ampfix import assets
+from ampfix.lab.scratch import is_alive
 
 DEFAULT_IMAGE = f"ampfix-run:{ampfix.__version__}"
 CONTENT_LABEL, VERSION_LABEL, OWNER_LABEL = "ampfix.content", "ampfix.version", "ampfix.owner"
@@ -217,13 +218,7 @@ def _is_orphan(label: str) -> bool:
 
 
 def _runs(pid: int, label: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return _identity(pid) == label
+    return is_alive(pid) and _identity(pid) == label
 
 
 def _seccomp_profile() -> str:

@@ -36,7 +36,7 @@ def sweep() -> None:
     """Remove the folders of this user's programs that were killed before they could."""
     for folder in Path(tempfile.gettempdir()).glob("ampfix-lab-*"):
         match = _NAME.fullmatch(folder.name)
-        if match and not _alive(int(match["pid"])) and _is_ours(folder):
+        if match and not is_alive(int(match["pid"])) and _is_ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -46,7 +46,8 @@ def _is_ours(folder: Path) -> bool:
     return False
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process with this number exists, whoever owns it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -51,12 +51,16 @@ def _line(text: str) -> cst.BaseStatement:
     return cst.parse_statement(text)
 
 
-class _UnscaleBeforeClip(m.MatcherDecoratableTransformer):
+class _AroundSteps(m.MatcherDecoratableTransformer):
+    """Knows the scaler's steps of a file."""
+
     def __init__(self, tree: cst.Module) -> None:
         super().__init__()
         self._tree = tree
         self._steps = _scaler_steps(tree)
 
+
+class _UnscaleBeforeClip(_AroundSteps):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.SimpleStatementLine | cst.FlattenSentinel[cst.BaseStatement]:
@@ -66,12 +70,7 @@ class _UnscaleBeforeClip(m.MatcherDecoratableTransformer):
         return cst.FlattenSentinel([_line(f"{scaler}.unscale_({optimizer})"), updated_node])
 
 
-class _ClipBeforeStep(m.MatcherDecoratableTransformer):
-    def __init__(self, tree: cst.Module) -> None:
-        super().__init__()
-        self._tree = tree
-        self._steps = _scaler_steps(tree)
-
+class _ClipBeforeStep(_AroundSteps):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.SimpleStatementLine | cst.FlattenSentinel[cst.BaseStatement]:
