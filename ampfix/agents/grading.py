@@ -158,14 +158,15 @@ class Grader:
             if prediction.problem is not None:
                 return graded
         else:
+            files = answer.loop(spec.loop_files(), spec.entry)
             verdict = verdicts[self._key(spec, answer)]
             graded = Graded(
                 line=prediction.line,
                 key=prediction.key,
                 verdict=verdict.model_copy(update={"answer_sha256": answer.sha256}),
                 taken=answer.taken,
-                edits=edit_size(spec, answer.loop(spec.loop_files(), spec.entry)),
-                diff=shown_diff(spec, answer.loop(spec.loop_files(), spec.entry)),
+                edits=edit_size(spec, files),
+                diff=shown_diff(spec, files),
                 usage=prediction.usage,
             )
         return graded.model_copy(update={"diagnosis": self._diagnosis(spec, prediction, raw)})
