@@ -1,7 +1,7 @@
 """Counts the floating point operations of matrix products and convolutions by the dtype they really ran in.
 
 A dispatch mode sees every op after autocast has cast its inputs, forward and backward alike. It slows small models
-down, so only some steps are counted.
+down, so only some rounds of the loop are counted.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from random import SystemRandom
 from typing import Any, cast
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 from ampfix.watch.alignment import AlignmentCensus
+from ampfix.watch.modes import GuestMode
 
 _RANDOM = SystemRandom()
 
 _FIRST_BLOCKS = (2, 2, 4)
 _BLOCK, _BLOCKS_A_SIZE = 8, 8
-"""Steps are counted one in a block: small blocks first, so that short runs are counted too, then eight blocks of 8
-steps, eight of 16 and so on: the last block, which may be cut short, is at most an eighth of the run."""
+"""Rounds are counted one in a block: small blocks first, so that short runs are counted too, then eight blocks of 8
+rounds, eight of 16 and so on: the last block, which may be cut short, is at most an eighth of the run."""
 
 
 def doubling() -> Iterator[int]:
-    """Blocks of 2, 2, 4, 8 and so on: a run of n steps has about log2(n) counted."""
+    """Blocks of 2, 2, 4, 8 and so on: a run of n rounds has about log2(n) counted."""
     yield 2
     size = 2
     while True:
@@ -43,26 +43,29 @@ def _block_sizes() -> Iterator[int]:
         size *= 2
 
 
-class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class FlopCensus(GuestMode):
     """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used.
 
-    The counted step of a block stands for the whole block. It is drawn at random (not from torch's generators), so that
-    a loop cannot do as it likes on the others; step 0, where modules initialise lazily and compile, is never drawn.
+    What is drawn are rounds: the spans between steps of the optimizer that steps most often, so that the work of one
+    batch for several optimizers is counted together. The counted round of a block stands for the whole block. It is
+    drawn at random (not from torch's generators), so that a loop cannot do as it likes on the others; round 0, where
+    modules initialise lazily and compile, is never drawn.
     """
 
     def __init__(self, sizes: Iterator[int] | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.by_dtype: Counter[str] = Counter()
         self.alignment = AlignmentCensus()
-        self.steps = 0
+        self.counted = 0
+        self._attempts: Counter[str] = Counter()
+        self._round = 0
         self._sizes = sizes or _block_sizes()
         self._size, self._end, self._drawn = 0, 0, 0
-        self._entered = False
-        self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted step and its arguments
+        self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted round, its arguments
         self._formulas: dict[Any, Callable[..., int] | None] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
         for listener in self.listeners:
             listener(func, args)
         try:
@@ -71,30 +74,26 @@ class FlopCensus(TorchDispatchMode):  # type: ignore[no-untyped-call]
             formula = self._formulas[func] = _formula(func)
         if formula is not None:
             operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
-            work = formula(*args, **(kwargs or {}), out_val=out)
+            work = formula(*args, **kwargs, out_val=out)
             self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._size * work
             self.alignment.count(func, args, self._size * work)
         return out
 
-    def before_step(self, attempt: int) -> None:
-        """Called between steps: switch counting on for a drawn step and off after it."""
-        while attempt >= self._end:
+    def after_attempt(self, optimizer: str) -> None:
+        """Called after each attempt at a step: ends the round if this optimizer is the one that steps most often."""
+        self._attempts[optimizer] += 1
+        if optimizer != max(self._attempts, key=self._attempts.__getitem__):  # of equal ones the first to have stepped
+            return
+        self._round += 1
+        while self._round >= self._end:
             start, self._size = self._end, next(self._sizes)
             self._end = start + self._size
             self._drawn = _RANDOM.randrange(max(start, 1), self._end)
-        if attempt != self._drawn:
+        if self._round == self._drawn:
+            self.counted += 1
+            self.start()
+        elif self.running:
             self.stop()
-            return
-        self.steps += 1
-        if not self._entered:
-            self.__enter__()  # type: ignore[no-untyped-call]
-            self._entered = True
-
-    def stop(self) -> None:
-        """Leave the mode, unless the loop has entered another one on top of it: then try again later."""
-        if self._entered and _get_current_dispatch_mode() is self:
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            self._entered = False
 
     def summary(self) -> dict[str, int]:
         return dict(sorted(self.by_dtype.items()))

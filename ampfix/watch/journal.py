@@ -54,7 +54,7 @@ class Journal:
     def __init__(
         self,
         on_event: Callable[[Event], None],
-        on_attempt: Callable[[int, bool | None], None],
+        on_attempt: Callable[[str, int, bool | None], None],
         locate: Locator,
     ) -> None:
         self._on_event = on_event
@@ -191,7 +191,7 @@ class Journal:
         self.grad_norm, self.clip = None, _NO_CLIP
         self.attempts += 1
         self._unused.pop(optimizer, None)
-        self._on_attempt(attempt, applied)
+        self._on_attempt(optimizer, attempt, applied)
         self.on_step(facts)
 
     def _learning_rate(self, name: str) -> float | None:

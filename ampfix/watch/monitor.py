@@ -163,8 +163,8 @@ class Watch:
     def _as_line(self, facts: StepFacts) -> dict[str, Any]:
         line = {name: value for name, value in vars(facts).items() if value is not None}
         line["t"] = round(time.monotonic() - self._began, 4)
-        if self._flops.steps > self._counted:
-            self._counted = self._flops.steps
+        if self._flops.counted > self._counted:
+            self._counted = self._flops.counted
             line["flops"] = self._flops.summary()
         return line
 

@@ -34,7 +34,7 @@ class Recorder:
         on_attempt: called after each attempt at an optimizer step with its number, counted from 0, and whether it was
             applied (None: cannot be told). Weights have their new values then.
         root: the user's code, a folder or one file; positions are given relative to it.
-        flops: the census of work by dtype, where it shall count other steps than it does by itself.
+        flops: the census of work by dtype, where it shall count other rounds than it does by itself.
 
     One recorder at a time; one recorder records once.
     """
@@ -85,9 +85,9 @@ class Recorder:
         self._flops.stop()
         self._patches.undo()
 
-    def _attempted(self, attempt: int, applied: bool | None) -> None:
+    def _attempted(self, optimizer: str, attempt: int, applied: bool | None) -> None:
         self._told(attempt, applied)
-        self._flops.before_step(attempt + 1)
+        self._flops.after_attempt(optimizer)
 
     @property
     def violations(self) -> list[Occurrence]:
@@ -121,7 +121,7 @@ class Recorder:
             "loss": journal.losses.summary(),
             "clip": self._oracle.facts.summary(),
             "flops": self._flops.summary(),
-            "flop_steps": self._flops.steps,
+            "flop_rounds": self._flops.counted,
             "half_products": self._flops.alignment.summary(),
             "violations": [_describe(occurrence) for occurrence in journal.violations],
         }

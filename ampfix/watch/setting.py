@@ -65,7 +65,7 @@ class Setting:
                 self._seen_optimizers.add(optimizer)
                 self._look_at(optimizer, step)
                 self._look_at_scalers(step)
-        if self._flops.steps:
+        if self._flops.counted:
             self._look_at_work(step)
         if self._last_half_load is not None:
             event, self._last_half_load = self._last_half_load, None

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
+from ampfix.watch.modes import GuestMode
 from ampfix.watch.position import Locator
 
 _ON_PURPOSE = frozenset({"full", "full_like", "fill", "fill_", "masked_fill", "masked_fill_", "scalar_tensor", "empty"})
@@ -69,11 +69,11 @@ class Trace:
     ops: int = 0
 
 
-class StepTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class StepTracer(GuestMode):
     """Trace the ops of one step. `locate` gives the user's position."""
 
     def __init__(self, locate: Locator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.trace = Trace()
         self._locate = locate
         self._tainted: dict[int, tuple[StorageWeakRef, int]] = {}
@@ -81,24 +81,19 @@ class StepTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._names: dict[int, str] = {}
         self._calls: dict[int, tuple[str, str, int]] = {}
         self._hooks: list[Any] = []
-        self._entered = False
 
     def start(self) -> None:
         self._hooks = [
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, always_call=True),
         ]
-        self.__enter__()  # type: ignore[no-untyped-call]
-        self._entered = True
+        super().start()
 
     def stop(self) -> None:
-        """Leave the mode, unless the loop entered another one on top of it: then see nothing more."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        if self._entered and _get_current_dispatch_mode() is self:
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            self._entered = False
+        super().stop()
 
     def blame(self, tensors: Iterator[torch.Tensor]) -> None:
         """Of the origins, the one that reached the first of these tensors that is not finite."""
@@ -114,11 +109,8 @@ class StepTracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self.trace.culprit = self.trace.origins[origin]
                     return
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         name = func._schema.name.partition("::")[2]
-        if not self._hooks:
-            return func(*args, **kwargs)
         inputs = list(_tensors((args, kwargs)))
         # What is overwritten has to be looked at before.
         before = _looked_at(inputs) if func._schema.is_mutable else None

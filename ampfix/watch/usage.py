@@ -18,13 +18,12 @@ from typing import Any
 import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 from ampfix.protocol import EventKind
 from ampfix.watch import degrees, gradients
 from ampfix.watch.degrees import Operand, Place, Tag
-from ampfix.watch.flops import FlopCensus
 from ampfix.watch.journal import Journal
+from ampfix.watch.modes import GuestMode, guests_only
 from ampfix.watch.patches import Patches, subclasses
 
 _DENSE, _BLOCK = 24, 16
@@ -34,18 +33,18 @@ _FINITE_TEST = re.compile(r"isfinite|isnan|isinf|\binf\b|\bnan\b")
 _VIEWS_OF_GRADIENT = {"zero", "fill"}
 
 
-class _Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Follower(GuestMode):
     def __init__(self, follow: Callable[[Any, Any, Any, Any], None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._follow = follow
-        self.quiet = True
+        self.quiet = False
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        out = func(*args, **kwargs)
         if not self.quiet:
             self.quiet = True  # what following itself calls is not followed
             try:
-                self._follow(func, args, kwargs or {}, out)
+                self._follow(func, args, kwargs, out)
             finally:
                 self.quiet = False
         return out
@@ -57,7 +56,6 @@ class GradientUse:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._mode = _Follower(self._follow)
-        self._entered = False
         self._tags: dict[int, tuple[StorageWeakRef, Tag]] = {}
         self._owners: dict[int, str] = {}
         self._parameters: set[int] = set()
@@ -79,43 +77,33 @@ class GradientUse:
         journal = self._journal
         if not self._wanted() or not any(journal.carries_scale(name) for name in optimizers):
             return
-        top = _get_current_dispatch_mode()
-        if not self._entered and top is not None and not isinstance(top, FlopCensus):
+        if not guests_only():
             return  # a mode of the loop's own would be left before this one
         self._tag_gradients()
-        self._enter()
+        self._mode.start()
 
     def open_penalty(self, results: Sequence[Any]) -> None:
         """autograd.grad gave gradients of a scaled value, to be differentiated again: a penalty on them is measured in
         units of the scale until something divides it out."""
-        top = _get_current_dispatch_mode()
-        if not self._wanted() or (top is not None and not isinstance(top, FlopCensus)):
+        if not self._wanted() or not guests_only():
             return
         self._penalty = True
         for tensor in _tensors(results):
             held = _storage(tensor)
             if held is not None:
                 self._set(held, Tag(1.0, gradient=True))
-        self._enter()
+        self._mode.start()
 
     def begin_forward(self) -> None:
         """What a forward calls has nothing to do with gradients, unless a penalty is computed in it."""
         if not self._penalty:
             self.close()
 
-    def _enter(self) -> None:
-        if not self._entered:
-            self._mode.__enter__()  # type: ignore[no-untyped-call]
-            self._entered = True
-        self._mode.quiet = False
-
     def close(self) -> None:
         """Stop following until gradients arrive again. What was learnt stays until the step."""
-        self._mode.quiet = True
         self._penalty = False
-        if self._entered and _get_current_dispatch_mode() is self._mode:
-            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            self._entered = False
+        if self._mode.running:
+            self._mode.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -128,7 +116,7 @@ class GradientUse:
 
     def settle(self) -> None:
         """The gradients are about to be unscaled, stepped on or cleared: write what is left to write, and forget."""
-        if not self._mode.quiet or self._tags:
+        if self._mode.running or self._tags:
             self.close()
             self._find_replaced()
             for place, (code, optimizers) in self._reads.items():

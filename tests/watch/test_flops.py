@@ -22,7 +22,7 @@ def test_work_is_counted_by_the_dtype_it_ran_in(build: Any) -> None:
     with counter:
         half_loss(net).backward()
     counted = recorded.summary["flops"]
-    assert recorded.summary["flop_steps"] in (2, 3)  # the step after the last may be drawn too
+    assert recorded.summary["flop_rounds"] in (2, 3)  # the round after the last may be drawn too
     attention = 0 if build is model else _attention_work()
     assert counted["float16"] == 4 * (counter.get_total_flops() + attention)
     assert set(counted) == {"float16"}
@@ -69,8 +69,8 @@ def test_no_step_can_be_relied_on_to_be_left_out() -> None:
         census = FlopCensus()
         steps = set()
         for step in range(1, 64):
-            census.before_step(step)
-            if census._entered:
+            census.after_attempt("optimizer")
+            if census.running:
                 steps.add(step)
         census.stop()
         return steps
@@ -84,12 +84,35 @@ def test_no_step_can_be_relied_on_to_be_left_out() -> None:
 def test_counted_steps_stand_for_all(steps: int) -> None:
     census = FlopCensus()
     stood_for = 0
-    for step in range(steps):
-        before = census.steps
-        census.before_step(step)
-        stood_for += census._size if census.steps > before else 0
+    for _ in range(steps):
+        before = census.counted
+        census.after_attempt("optimizer")
+        stood_for += census._size if census.counted > before else 0
     census.stop()
     assert stood_for == pytest.approx(steps, rel=1 / 4)
+
+
+@pytest.mark.parametrize("first, second", [(1, 1), (1, 3), (3, 1)])
+def test_a_batch_for_several_optimizers_is_counted_whole(first: int, second: int) -> None:
+    """Each optimizer steps `first` or `second` times in a batch, whose work all comes before those steps."""
+    steps, totals = 48, []
+
+    def loop() -> None:
+        net = model()
+        parameters = list(net.parameters())
+        optimizers = [torch.optim.SGD(part, lr=0.01) for part in (parameters[:2], parameters[2:])]
+        for step in range(steps):
+            nn.functional.cross_entropy(net(batch(step)[0]), batch(step)[1]).backward()
+            for optimizer, times in zip(optimizers, (first, second), strict=True):
+                for _ in range(times):
+                    optimizer.step()
+
+    for _ in range(12):
+        totals.append(record(loop).summary["flops"]["float32"])
+    if first == second:
+        assert max(totals) == min(totals)
+    one = record(train, model(), steps).summary["flops"]["float16"]
+    assert sum(totals) / len(totals) == pytest.approx(one, rel=0.5)
 
 
 def test_counting_leaves_the_loops_own_dispatch_modes_alone() -> None:

@@ -1,0 +1,58 @@
+"""Dispatch modes that start and stop between the calls of a loop, which may enter modes of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+
+
+class GuestMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A mode without a block: `start` and `stop` it at any time, in any order with other guests.
+
+    One that is stopped below a mode of the loop's own cannot leave yet. It lets every op pass unseen, and leaves when a
+    guest starts or stops later on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.running = False
+        self._entered = False
+
+    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run the op, look at it, and return its result."""
+        raise NotImplementedError
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not self.running:
+            return func(*args, **(kwargs or {}))
+        return self.observe(func, args, kwargs or {})
+
+    def start(self) -> None:
+        self.running = True
+        _let_stopped_leave()
+        if not self._entered:
+            self.__enter__()  # type: ignore[no-untyped-call]
+            self._entered = True
+
+    def stop(self) -> None:
+        self.running = False
+        _let_stopped_leave()
+
+
+def guests_only() -> bool:
+    """Whether no mode of the loop's own is the innermost one."""
+    top = _get_current_dispatch_mode()
+    return top is None or isinstance(top, GuestMode)
+
+
+def _let_stopped_leave() -> None:
+    stay = []
+    while isinstance(top := _get_current_dispatch_mode(), GuestMode):
+        top.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        if top.running:
+            stay.append(top)
+        else:
+            top._entered = False
+    for mode in reversed(stay):
+        mode.__enter__()  # type: ignore[no-untyped-call]
