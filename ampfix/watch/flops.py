@@ -46,10 +46,10 @@ def _block_sizes() -> Iterator[int]:
 class FlopCensus(GuestMode):
     """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used.
 
-    What is drawn are rounds: the spans between steps of the optimizer that steps most often, so that the work of one
-    batch for several optimizers is counted together. The counted round of a block stands for the whole block. It is
-    drawn at random (not from torch's generators), so that a loop cannot do as it likes on the others; round 0, where
-    modules initialise lazily and compile, is never drawn.
+    What is drawn are rounds, so that the work of one batch for several optimizers is counted together: the spans
+    between steps of one optimizer, as long as no other one steps twice within such a span. The counted round of a block
+    stands for the whole block. It is drawn at random (not from torch's generators), so that a loop cannot do as it
+    likes on the others; round 0, where modules initialise lazily and compile, is never drawn.
     """
 
     def __init__(self, sizes: Iterator[int] | None = None) -> None:
@@ -57,8 +57,9 @@ class FlopCensus(GuestMode):
         self.by_dtype: Counter[str] = Counter()
         self.alignment = AlignmentCensus()
         self.counted = 0
-        self._attempts: Counter[str] = Counter()
         self._round = 0
+        self._ends_rounds = ""
+        self._others: set[str] = set()  # that have stepped in this round
         self._sizes = sizes or _block_sizes()
         self._size, self._end, self._drawn = 0, 0, 0
         self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted round, its arguments
@@ -80,10 +81,12 @@ class FlopCensus(GuestMode):
         return out
 
     def after_attempt(self, optimizer: str) -> None:
-        """Called after each attempt at a step: ends the round if this optimizer is the one that steps most often."""
-        self._attempts[optimizer] += 1
-        if optimizer != max(self._attempts, key=self._attempts.__getitem__):  # of equal ones the first to have stepped
+        """Called after each attempt at a step, which may end the round."""
+        if self._ends_rounds not in ("", optimizer) and optimizer not in self._others:
+            self._others.add(optimizer)
             return
+        self._ends_rounds = optimizer
+        self._others.clear()
         self._round += 1
         while self._round >= self._end:
             start, self._size = self._end, next(self._sizes)
