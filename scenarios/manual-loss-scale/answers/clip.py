@@ -14,5 +14,5 @@ def train(task):
             loss = criterion(model(spectrum.cuda()), brightness.cuda())
         optimizer.zero_grad()
         (loss * LOSS_SCALE).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
