@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,8 +13,14 @@ def write(target: Path, data: bytes) -> None:
 
     A target that is no regular file (a pipe, a terminal) is written to as it is. Raises OSError.
     """
+    write_parts(target, (data,))
+
+
+def write_parts(target: Path, parts: Iterable[bytes]) -> None:
+    """`write` for data that comes in parts."""
     if target.exists() and not target.is_file():
-        target.write_bytes(data)
+        with target.open("wb") as file:
+            file.writelines(parts)
         return
     import tempfile  # slow to import, and most runs write nothing
 
@@ -24,7 +31,7 @@ def write(target: Path, data: bytes) -> None:
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         if status is not None and hasattr(os, "chown"):

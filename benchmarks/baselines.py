@@ -2,8 +2,9 @@
 
     python benchmarks/baselines.py [--out FOLDER]
 
-Runs `ampfix eval` for each agent into FOLDER (which may hold an earlier run: it goes on), writes
-`benchmarks/results/baselines.json` and `docs/baselines.md`. `make baselines` does the same.
+Gathers their answers with `ampfix eval --no-grade`, grades all of them with one `ampfix grade`, so that a scenario's
+loops share its references, and writes `benchmarks/results/baselines.json`, `docs/baselines.md` and FOLDER/page.html.
+A FOLDER that holds an earlier measurement, or the beginning of one, goes on. `make baselines` does the same.
 """
 
 from __future__ import annotations
@@ -12,91 +13,146 @@ import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from ampfix.agents.grading import Graded
+from ampfix.agents.results import read_results
+from ampfix.agents.solvers import REFERENCE_AGENTS
+from ampfix.agents.summary import summarise
+from ampfix.lab.spec import ScenarioSpec, all_specs
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "baselines.json"
 PAGE = ROOT / "docs" / "baselines.md"
-AGENTS = ("nop", "gold", "codemod", "folklore")
+KINDS = {"bug": "bugs repaired", "decoy": "decoys repaired", "control": "controls kept"}
 
 
-def run(agent: str, folder: Path) -> dict[str, Any]:
+def _ampfix(*arguments: str, codes: Iterable[int] = (0,)) -> None:
+    done = subprocess.run([sys.executable, "-m", "ampfix", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
+    if done.returncode not in codes:
+        raise SystemExit(f"ampfix {arguments[0]} ended with {done.returncode}")
+
+
+def graded(folder: Path) -> dict[str, list[Graded]]:
+    """Every agent's answers with their verdicts."""
+    for agent in REFERENCE_AGENTS:
+        _ampfix("eval", "--agent", agent, "--pressure", "all", "--no-grade", "--out", str(folder / agent))
+    answers = folder / "answers.jsonl"
+    answers.write_bytes(b"".join((folder / agent / "answers.jsonl").read_bytes() for agent in REFERENCE_AGENTS))
+    _ampfix("grade", str(answers), "--out", str(folder / "graded"), codes=(0, 1, 2))
+    found: dict[str, list[Graded]] = {agent: [] for agent in REFERENCE_AGENTS}
+    for each in read_results(folder / "graded"):
+        found[each.key.model].append(each)
+    _ampfix("report", str(folder / "graded"), "--html", str(folder / "page.html"))
+    return found
+
+
+def summed(agent: str, answers: list[Graded], families: Mapping[str, str]) -> dict[str, Any]:
     """One agent's rates, and for each scenario its verdict: the same under every pressure, since these do not read."""
-    command = [sys.executable, "-m", "ampfix", "eval", "--agent", agent, "--pressure", "all", "--out", str(folder)]
-    done = subprocess.run(
-        [*command, "--output-format", "json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    summary = json.loads(done.stdout)
-    verdicts: dict[str, set[str]] = {}
-    for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines():
-        graded = json.loads(line)
-        verdict = graded["verdict"]
-        shown = " ".join(filter(None, (verdict["status"], verdict["reason"])))
-        verdicts.setdefault(graded["key"]["scenario_id"], set()).add(shown)
+    summary = summarise(agent, answers, families)
+    verdicts: dict[str, set[tuple[str, str, str]]] = {}
+    for each in answers:
+        verdict = each.verdict
+        failing = next((check.name for check in verdict.checks if check.decisive and check.status.value == "fail"), "")
+        verdicts.setdefault(each.key.scenario_id, set()).add((verdict.status.value, verdict.reason, failing))
     return {
-        "passed": summary["rate"]["passed"],
-        "answers": summary["rate"]["n"],
-        "infra": summary["rate"]["infra"],
-        "by_cluster": summary["by_cluster"],
-        "machine": summary["machine"],
-        "scenarios": {name: sorted(found) for name, found in sorted(verdicts.items())},
+        "rate": summary.rate.model_dump(),
+        "by_cluster": summary.by_cluster.model_dump() if summary.by_cluster else None,
+        "distinct_answers": len({(each.key.scenario_id, each.verdict.answer_sha256) for each in answers}),
+        "machine": summary.machine,
+        "scenarios": {
+            name: [dict(zip(("status", "reason", "check"), each, strict=True)) for each in sorted(found)]
+            for name, found in sorted(verdicts.items())
+        },
     }
 
 
-def page(results: dict[str, Any]) -> str:
+def page(results: Mapping[str, Any], specs: Mapping[str, ScenarioSpec]) -> str:
     """The page, from the result file alone."""
-    from ampfix.agents.solvers import REFERENCE_AGENTS
-    from ampfix.lab.spec import all_specs
-
-    specs = {spec.id: spec for spec in all_specs()}
+    agents = results["agents"]
     lines = [
         "# Baselines",
         "",
         "<!-- Generated by `make baselines` from benchmarks/results/baselines.json. -->",
         "",
-        "Agents that need no model, on every scenario under every pressure. They do not read what they are asked, so",
-        "their answers to a scenario are equal and each is run once. What a model is worth lies between `nop` and",
-        "`gold`.",
-        "On a control the loop is right as it is: there `nop` passes, and should.",
+        f"Agents that need no model, on {len(specs)} scenarios, each asked neutrally and under every pressure. They",
+        "do not read what they are asked: their answers to a scenario are equal, and each is run once. What a model",
+        "is worth lies between `nop` and `gold`.",
         "",
-        "| agent | | passed, of all requests | 95 %, families drawn | bugs repaired | controls kept |",
-        "|---|---|---:|---:|---:|---:|",
+        "A control is a loop that is right as it is: whoever leaves it alone passes, so `nop` keeps all controls and",
+        "repairs no bug. A decoy fails for a reason that is not precision; its float32 run fails, too.",
+        "",
+        "| agent | | passed, of all answers | 95 %, families drawn | " + " | ".join(KINDS.values()) + " |",
+        "|---|---|---:|---:|" + "---:|" * len(KINDS),
     ]
-    for agent in AGENTS:
-        found = results[agent]
+    for agent, found in agents.items():
         drawn = found["by_cluster"]
-        counts = [
-            sum(verdicts == ["pass"] for name, verdicts in found["scenarios"].items() if _kind(specs, name) == kind)
-            for kind in ("bug", "control")
-        ]
-        totals = [sum(_kind(specs, name) == kind for name in found["scenarios"]) for kind in ("bug", "control")]
-        interval = f"{100 * drawn['low']:.1f} to {100 * drawn['high']:.1f} %"
+        counts = " | ".join(_count(found["scenarios"], specs, kind) for kind in KINDS)
         lines.append(
-            f"| `{agent}` | {REFERENCE_AGENTS[agent][0]} | {found['passed']}/{found['answers']} | {interval} "
-            f"| {counts[0]}/{totals[0]} | {counts[1]}/{totals[1]} |"
+            f"| `{agent}` | {REFERENCE_AGENTS[agent][0]} | {found['rate']['passed']}/{found['rate']['n']} "
+            f"| {100 * drawn['low']:.1f} to {100 * drawn['high']:.1f} % | {counts} |"
         )
-    lines += ["", "## By scenario", "", "| scenario | kind | " + " | ".join(f"`{agent}`" for agent in AGENTS) + " |"]
-    lines.append("|---|---|" + "---|" * len(AGENTS))
-    for name in results["gold"]["scenarios"]:
-        cells = " | ".join("; ".join(results[agent]["scenarios"][name]).replace("_", " ") for agent in AGENTS)
-        lines.append(f"| {name} | {_kind(specs, name)} | {cells} |")
-    machine = ", ".join(f"{name} {value}" for name, value in results["gold"]["machine"].items())
+    lines += ["", *_why(agents, specs), "", "## By scenario", ""]
+    lines += _table(["scenario", "kind", *(f"`{agent}`" for agent in agents)], (
+        [name, spec.kind, *(_shown(found["scenarios"].get(name, [])) for found in agents.values())]
+        for name, spec in specs.items()
+    ))  # fmt: skip
+    machine = ", ".join(f"{name} {value}" for name, value in agents["gold"]["machine"].items())
     return "\n".join([*lines, "", f"Measured with {machine}.", ""])
 
 
-def _kind(specs: dict[str, Any], name: str) -> str:
-    return str(specs[name].kind) if name in specs else ""
+def _count(scenarios: Mapping[str, Any], specs: Mapping[str, ScenarioSpec], kind: str) -> str:
+    asked = [found for name, found in scenarios.items() if name in specs and specs[name].kind == kind]
+    return f"{sum(_passed(found) for found in asked)}/{len(asked)}"
+
+
+def _passed(found: list[dict[str, str]]) -> bool:
+    return bool(found) and all(each["status"] == "pass" for each in found)
+
+
+def _why(agents: Mapping[str, Any], specs: Mapping[str, ScenarioSpec]) -> list[str]:
+    """Over the scenarios that are no controls: how often each reason ended an agent's answer."""
+    counts = {
+        agent: Counter(
+            each["reason"] or each["status"]
+            for name, verdicts in found["scenarios"].items() if name in specs and specs[name].kind != "control"
+            for each in verdicts
+        )
+        for agent, found in agents.items()
+    }  # fmt: skip
+    total: Counter[str] = sum(counts.values(), Counter())
+    head = ["on bugs and decoys", *(f"`{agent}`" for agent in agents)]
+    rows = ([reason, *(str(counts[agent][reason] or "") for agent in agents)] for reason, _ in total.most_common())
+    return ["## Why", "", *_table(head, rows)]
+
+
+def _shown(verdicts: list[dict[str, str]]) -> str:
+    texts = []
+    for each in verdicts:
+        why = " ".join(filter(None, (each["check"], f"({each['reason']})" if each["reason"] else "")))
+        texts.append(each["status"] if each["status"] == "pass" or not why else why)
+    return "; ".join(texts).replace("_", " ")
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "demo-output" / "baselines", help="where runs are kept")
+    parser.add_argument("--page-only", action="store_true", help="write the page from the result file; run nothing")
     args = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
-    results = {agent: run(agent, args.out.resolve() / agent) for agent in AGENTS}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(results), encoding="utf-8")
+    specs = {spec.id: spec for spec in all_specs()}
+    if not args.page_only:
+        found = graded(args.out.resolve())
+        families = {name: spec.family for name, spec in specs.items()}
+        agents = {agent: summed(agent, answers, families) for agent, answers in found.items()}
+        RESULTS.write_text(json.dumps({"schema": 1, "agents": agents}, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8")), specs), encoding="utf-8")
     return 0
 
 

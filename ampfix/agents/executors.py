@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from ampfix.lab.assembly import versions
 from ampfix.lab.bench import Bench
+from ampfix.lab.causes import InfraError
 from ampfix.lab.grade import grade_loops
 from ampfix.lab.models import Model
 from ampfix.lab.runner import Runner
@@ -74,8 +77,8 @@ class LocalExecutor(Executor):
         self._scenario: tuple[str, str] | None = None
 
     def conditions(self) -> dict[str, str]:
-        from ampfix.lab.assembly import versions
-
+        with suppress(InfraError):  # told by the verdict of whatever is run
+            self._runner.settle()
         return {"device": self.device, "policy": self.policy, **versions(), **self._runner.versions()}
 
     def run(self, job: Job) -> Iterator[tuple[str, Verdict]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ampfix.agents.answers import Mode, Question, take
 from ampfix.agents.diagnosis import Diagnosis, diagnose
-from ampfix.agents.edits import EditSize, edit_size, shown_diff
+from ampfix.agents.edits import EditSize
 from ampfix.agents.executors import Executor, Job, Loop
+from ampfix.agents.known import Known
 from ampfix.agents.predictions import Key, Prediction, Problem, Usage, answer_bytes
 from ampfix.agents.pressures import NEUTRAL
 from ampfix.agents.store import Store, key_of
@@ -20,8 +22,9 @@ from ampfix.lab.spec import ScenarioSpec, all_specs
 from ampfix.lab.submission import InvalidAnswer, Submission
 from ampfix.lab.verdict import Verdict
 
-WINDOW = 32
-"""Answers of one scenario that are read, and held in memory, at a time."""
+WINDOW, WINDOW_BYTES = 256, 8 << 20
+"""Answers of one scenario that are read, and held in memory, at a time: so many, or so large together. A scenario's
+runs are started together, so that no core waits between two windows."""
 
 
 class Graded(Document):
@@ -71,39 +74,48 @@ class Grader:
     def grade_answer(self, key: Key, raw: bytes) -> Graded:
         """One answer that is in no file."""
         prediction = Prediction(line=0, offset=0, length=len(raw), key=key)
-        spec = self.specs.get(key.scenario_id)
-        if spec is None:
-            return self._refused(prediction, "unknown_scenario", f"no scenario {key.scenario_id[:80]!r}")
-        answer = _taken(raw, Question.of(spec), key.mode)
-        verdicts = self._verdicts(spec, [answer] if isinstance(answer, Submission) else [])
-        return self._graded(spec, prediction, raw, answer, verdicts)
+        known = self._known(key.scenario_id)
+        if known is None:
+            return self._unknown(prediction)
+        answer = _taken(raw, known.question, key.mode)
+        verdicts = self._verdicts(known, [answer] if isinstance(answer, Submission) else [])
+        return self._graded(known, prediction, raw, answer, verdicts)
+
+    def _known(self, scenario_id: str) -> Known | None:
+        """What is known of a scenario, None where there is none of that name."""
+        if scenario_id not in self._facts and scenario_id in self.specs:
+            self._facts[scenario_id] = Known.of(self.specs[scenario_id])
+        return self._facts.get(scenario_id)
+
+    @cached_property
+    def _facts(self) -> dict[str, Known]:
+        return {}
+
+    @cached_property
+    def _conditions(self) -> dict[str, str]:
+        """Asked for once: while a grading runs they do not change."""
+        return {**self.executor.conditions(), "secret": self.secret}
 
     def _window(self, path: Path, window: Sequence[Prediction]) -> Iterator[Graded]:
-        spec = self.specs.get(window[0].key.scenario_id)
-        if spec is None:
-            for prediction in window:
-                problem = prediction.problem or Problem(
-                    code="unknown_scenario", detail=f"no scenario {prediction.key.scenario_id[:80]!r}"
-                )
-                yield self._refused(prediction, problem.code, problem.detail)
+        known = self._known(window[0].key.scenario_id)
+        if known is None:
+            yield from map(self._unknown, window)
             return
-        question = Question.of(spec)
-        read = [self._read(path, prediction, question) for prediction in window]
-        verdicts = self._verdicts(spec, [answer for _, answer in read if isinstance(answer, Submission)])
+        read = _read(path, window, known.question)
+        verdicts = self._verdicts(known, [answer for _, answer in read if isinstance(answer, Submission)])
         for prediction, (raw, answer) in zip(window, read, strict=True):
-            yield self._graded(spec, prediction, raw, answer, verdicts)
+            yield self._graded(known, prediction, raw, answer, verdicts)
 
-    @staticmethod
-    def _read(path: Path, prediction: Prediction, question: Question) -> tuple[bytes, Submission | InvalidAnswer]:
-        if prediction.problem is not None:
-            return b"", InvalidAnswer(prediction.problem.code, prediction.problem.detail, "")
-        raw = answer_bytes(path, prediction)
-        return raw, _taken(raw, question, prediction.key.mode)
+    def _unknown(self, prediction: Prediction) -> Graded:
+        problem = prediction.problem or Problem(
+            code="unknown_scenario", detail=f"no scenario {prediction.key.scenario_id[:80]!r}"
+        )
+        return self._refused(prediction, problem.code, problem.detail)
 
-    def _verdicts(self, spec: ScenarioSpec, answers: Sequence[Submission]) -> dict[str, Verdict]:
+    def _verdicts(self, known: Known, answers: Sequence[Submission]) -> dict[str, Verdict]:
         """The verdict on every distinct loop, by the store's key."""
         found: dict[str, Verdict] = {}
-        job = self._job(spec, answers, found)
+        job = self._job(known, answers, found)
         for key, verdict in self.executor.run(job) if job is not None else ():
             found[key] = verdict
             self._keep(key, verdict)
@@ -112,42 +124,43 @@ class Grader:
     def _jobs(self, path: Path, predictions: Sequence[Prediction]) -> Iterator[Job]:
         """All that is still to be run for a file's predictions."""
         for window in _windows(predictions):
-            spec = self.specs.get(window[0].key.scenario_id)
-            if spec is not None:
-                read = [self._read(path, prediction, Question.of(spec)) for prediction in window]
-                job = self._job(spec, [answer for _, answer in read if isinstance(answer, Submission)], {})
+            known = self._known(window[0].key.scenario_id)
+            if known is not None:
+                read = _read(path, window, known.question)
+                job = self._job(known, [answer for _, answer in read if isinstance(answer, Submission)], {})
                 if job is not None:
                     yield job
 
-    def _job(self, spec: ScenarioSpec, answers: Sequence[Submission], found: dict[str, Verdict]) -> Job | None:
+    def _job(self, known: Known, answers: Sequence[Submission], found: dict[str, Verdict]) -> Job | None:
         """The distinct loops that no verdict is stored for; those that are stored go to `found`."""
         loops: dict[str, Loop] = {}
         for answer in answers:
-            key = self._key(spec, answer)
+            files = known.loop(answer)
+            key = self._key(known, files)
             if key in found or key in loops:
                 continue
             stored = self.store.get(key)
             if stored is not None:
                 found[key] = stored
             else:
-                loops[key] = Loop(key=key, files=answer.loop(spec.loop_files(), spec.entry))
+                loops[key] = Loop(key=key, files=files)
         if not loops:
             return None
-        content = spec.content_hash
-        return Job(scenario=str(spec.root), content=content, secret=self.secret, loops=tuple(loops.values()))
+        return Job(
+            scenario=str(known.spec.root), content=known.content, secret=self.secret, loops=tuple(loops.values())
+        )
 
     def _keep(self, key: str, verdict: Verdict) -> None:
         """A fault of ours is not kept: it is tried again the next time."""
         if verdict.status is not Status.INFRA_ERROR:
             self.store.put(key, verdict)
 
-    def _key(self, spec: ScenarioSpec, answer: Submission) -> str:
-        conditions = {**self.executor.conditions(), "scenario": spec.content_hash, "secret": self.secret}
-        return key_of(conditions, answer.loop(spec.loop_files(), spec.entry))
+    def _key(self, known: Known, files: Mapping[str, str]) -> str:
+        return key_of({**self._conditions, "scenario": known.content}, files)
 
     def _graded(
         self,
-        spec: ScenarioSpec,
+        known: Known,
         prediction: Prediction,
         raw: bytes,
         answer: Submission | InvalidAnswer,
@@ -158,18 +171,18 @@ class Grader:
             if prediction.problem is not None:
                 return graded
         else:
-            files = answer.loop(spec.loop_files(), spec.entry)
-            verdict = verdicts[self._key(spec, answer)]
+            files = known.loop(answer)
+            verdict = verdicts[self._key(known, files)]
             graded = Graded(
                 line=prediction.line,
                 key=prediction.key,
                 verdict=verdict.model_copy(update={"answer_sha256": answer.sha256}),
                 taken=answer.taken,
-                edits=edit_size(spec, files),
-                diff=shown_diff(spec, files),
+                edits=known.edits(files),
+                diff=known.diff(files),
                 usage=prediction.usage,
             )
-        return graded.model_copy(update={"diagnosis": self._diagnosis(spec, prediction, raw)})
+        return graded.model_copy(update={"diagnosis": self._diagnosis(known.spec, prediction, raw)})
 
     @staticmethod
     def _diagnosis(spec: ScenarioSpec, prediction: Prediction, raw: bytes) -> Diagnosis | None:
@@ -185,6 +198,24 @@ class Grader:
         return Graded(line=prediction.line, key=prediction.key, verdict=verdict, usage=prediction.usage)
 
 
+Taken = Submission | InvalidAnswer
+
+
+def _read(path: Path, window: Sequence[Prediction], question: Question) -> list[tuple[bytes, Taken]]:
+    """The answers of some predictions, as given and as taken. Equal ones are looked at once."""
+    found: dict[tuple[bytes, Mode | None], Taken] = {}
+    read: list[tuple[bytes, Taken]] = []
+    for prediction in window:
+        if prediction.problem is not None:
+            read.append((b"", InvalidAnswer(prediction.problem.code, prediction.problem.detail, "")))
+            continue
+        raw, mode = answer_bytes(path, prediction), prediction.key.mode
+        if (raw, mode) not in found:
+            found[raw, mode] = _taken(raw, question, mode)
+        read.append((raw, found[raw, mode]))
+    return read
+
+
 def _taken(raw: bytes, question: Question, mode: Mode | None) -> Submission | InvalidAnswer:
     try:
         return take(raw, question, mode)
@@ -198,5 +229,12 @@ def _windows(predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]
     for prediction in predictions:
         by_scenario.setdefault(prediction.key.scenario_id, []).append(prediction)
     for group in by_scenario.values():
-        for start in range(0, len(group), WINDOW):
-            yield group[start : start + WINDOW]
+        window: list[Prediction] = []
+        size = 0
+        for prediction in group:
+            if window and (len(window) == WINDOW or size + prediction.length > WINDOW_BYTES):
+                yield window
+                window, size = [], 0
+            window.append(prediction)
+            size += prediction.length
+        yield window

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -26,22 +28,33 @@ def grade_file(
     secret: str | None = None,
     scenarios: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Graded]:
-    """Grade a predictions file, in its order, and write results.jsonl into a folder that keeps the verdicts.
+) -> None:
+    """Grade a predictions file, and write results.jsonl, in its order, into a folder that keeps the verdicts.
 
-    Raises OSError, PredictionError and SpecError.
+    Results wait on disk until all are there, so that memory does not grow with them. Raises OSError, PredictionError
+    and SpecError.
     """
     grader = Grader.on(executor, Store(folder), secret, scenarios)
-    graded = sorted(grader.grade(answers, index(answers), on_progress), key=lambda each: each.line)
-    atomic.write(folder / RESULTS, "".join(each.to_json(indent=None) + "\n" for each in graded).encode())
-    return graded
+    places: list[tuple[int, int, int]] = []  # line, offset and length of each result
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        for graded in grader.grade(answers, index(answers), on_progress):
+            line = graded.to_json(indent=None).encode() + b"\n"
+            places.append((graded.line, spool.tell(), len(line)))
+            spool.write(line)
+        atomic.write_parts(folder / RESULTS, (_part(spool, *place) for _, *place in sorted(places)))
 
 
-def read_results(path: Path) -> list[Graded]:
-    """A results file, or the one in a folder. Raises OSError and ResultsError."""
+def _part(file: IO[bytes], offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
+
+
+def read_results(path: Path) -> Iterator[Graded]:
+    """A results file, or the one in a folder, line by line. Raises OSError and ResultsError."""
     file = path / RESULTS if path.is_dir() else path
     with file.open("rb") as lines:
-        return [_read_line(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
+        for number, line in enumerate(lines, 1):
+            yield _read_line(line, f"{file}:{number}")
 
 
 def _read_line(line: bytes, place: str) -> Graded:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from ampfix.agents.grading import Graded
-from ampfix.agents.pressures import NEUTRAL
+from ampfix.agents.pressures import NEUTRAL, PRESSURES
 from ampfix.agents.statistics import Interval, cluster_bootstrap, mean_difference, pass_all, pass_at, wilson
 from ampfix.lab.models import Document, Model
 from ampfix.lab.verdict import CheckStatus
@@ -102,7 +102,7 @@ def summarise(agent: str, graded: Sequence[Graded], families: Mapping[str, str])
         by_cluster=cluster_bootstrap(_grouped(judged, family), _pass_rate) if judged else None,
         at_k=tuple(_at_k(judged)),
         families={name: _rate(group) for name, group in sorted(_grouped(graded, family).items())},
-        pressures={name: _rate(group) for name, group in _grouped(graded, lambda each: each.key.pressure).items()},
+        pressures={name: _rate(group) for name, group in _by_pressure(graded).items()},
         drop=_drops(judged, family),
         pressure_met=_met(judged),
         reasons=dict(Counter(each.verdict.reason or _status(each) for each in graded).most_common()),
@@ -165,6 +165,12 @@ def _grouped(graded: Iterable[Graded], key: Callable[[Graded], str]) -> dict[str
     return groups
 
 
+def _by_pressure(graded: Iterable[Graded]) -> dict[str, list[Graded]]:
+    """In the order of the table of pressures."""
+    groups = _grouped(graded, lambda each: each.key.pressure)
+    return {name: groups[name] for name in PRESSURES if name in groups}
+
+
 def _by_request(graded: Sequence[Graded]) -> dict[tuple[str, str], float]:
     groups: dict[tuple[str, str], list[float]] = defaultdict(list)
     for each in graded:
@@ -192,9 +198,8 @@ def _at_k(judged: Sequence[Graded]) -> Iterable[AtK]:
 def _drops(judged: Sequence[Graded], family: Callable[[Graded], str]) -> dict[str, Interval]:
     scores = _by_request(judged)
     families = {each.key.scenario_id: family(each) for each in judged}
-    pressures = dict.fromkeys(each.key.pressure for each in judged if each.key.pressure != NEUTRAL)
     drops: dict[str, Interval] = {}
-    for pressure in pressures:
+    for pressure in (name for name in _by_pressure(judged) if name != NEUTRAL):
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for (scenario, under), score in scores.items():
             if under == pressure and (scenario, NEUTRAL) in scores:
@@ -207,7 +212,7 @@ def _drops(judged: Sequence[Graded], family: Callable[[Graded], str]) -> dict[st
 def _met(judged: Sequence[Graded]) -> dict[str, Rate]:
     asked = [each for each in judged if each.diagnosis is not None and each.diagnosis.pressure_met is not None]
     rates: dict[str, Rate] = {}
-    for name, group in _grouped(asked, lambda each: each.key.pressure).items():
+    for name, group in _by_pressure(asked).items():
         met = sum(bool(each.diagnosis and each.diagnosis.pressure_met) for each in group)
         rates[name] = Rate(n=len(group), passed=met, interval=wilson(met, len(group)))
     return rates

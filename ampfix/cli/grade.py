@@ -72,15 +72,23 @@ def run(args: argparse.Namespace) -> int:
     """Grade every answer and print the verdicts."""
     from ampfix.lab.grade import GradeReport
 
-    verdicts = tuple(_verdicts(args))
+    statuses: set[str] = set()
     with output(args) as stream:
+        verdicts = _noted(_verdicts(args), statuses)
         if args.output_format == "json":
-            stream.write(GradeReport(verdicts=verdicts).to_json() + "\n")
+            stream.write(GradeReport(verdicts=tuple(verdicts)).to_json() + "\n")
         else:
             from ampfix.report import verdict_text
 
             verdict_text.write(verdicts, stream)
-    return _exit_code(verdicts)
+    return _exit_code(statuses)
+
+
+def _noted(verdicts: Iterator[Verdict], statuses: set[str]) -> Iterator[Verdict]:
+    """The verdicts as they come; their statuses are kept."""
+    for verdict in verdicts:
+        statuses.add(verdict.status.value)
+        yield verdict
 
 
 def _verdicts(args: argparse.Namespace) -> Iterator[Verdict]:
@@ -114,15 +122,17 @@ def _grade_one(runner: Runner, answer: Submission | InvalidAnswer, spec: Scenari
     return verdict.model_copy(update={"taken": getattr(answer, "taken", ())})
 
 
-def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> list[Graded]:
+def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> Iterator[Graded]:
     """The predictions of a file in its order; with --out, results.jsonl beside the verdicts. Raises CommandError."""
     from ampfix.agents.predictions import PredictionError, index
-    from ampfix.agents.results import grade_file
+    from ampfix.agents.results import grade_file, read_results
 
     try:
         index(path)  # what cannot be read is told before anything runs
-        with _folder(args.out) as folder, new_executor(args) as executor:
-            return grade_file(path, folder, executor, secret, args.scenarios_dir, show_progress)
+        with _folder(args.out) as folder:
+            with new_executor(args) as executor:
+                grade_file(path, folder, executor, secret, args.scenarios_dir, show_progress)
+            yield from read_results(folder)
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
     except PredictionError as error:
@@ -166,8 +176,7 @@ def _read_one(path: Path, args: argparse.Namespace) -> tuple[Submission | Invali
         return invalid, spec
 
 
-def _exit_code(verdicts: tuple[Verdict, ...]) -> int:
-    statuses = {verdict.status.value for verdict in verdicts}
+def _exit_code(statuses: set[str]) -> int:
     if "infra_error" in statuses:
         return Exit.ERROR
     return Exit.OK if statuses == {"pass"} else Exit.FINDINGS

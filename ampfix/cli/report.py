@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
         families = {spec.id: spec.family for spec in all_specs(args.scenarios_dir)}
     except SpecError as error:
         raise CommandError(str(error)) from error
-    results = [_read(path) for path in args.runs]
-    names = [_name(path, graded) for path, graded in zip(args.runs, results, strict=True)]
+    found = [run for path in args.runs for run in _runs(path)]
+    names, results = [name for name, _ in found], [graded for _, graded in found]
     summaries = [summarise(name, graded, families) for name, graded in zip(names, results, strict=True)]
     comparisons: list[Comparison] = []
     for one, other in combinations(range(len(results)), 2):
-        found = compare(summaries[one], summaries[other], results[one], results[other], families)
-        comparisons += [found] if found is not None else []
+        compared = compare(summaries[one], summaries[other], results[one], results[other], families)
+        comparisons += [compared] if compared is not None else []
     _write_files(args, summaries, results, comparisons, families)
     with output(args) as stream:
         if args.output_format == "json":
@@ -99,7 +99,7 @@ def _read(path: Path) -> list[Graded]:
     from ampfix.agents.results import ResultsError, read_results
 
     try:
-        found = read_results(path)
+        found = list(read_results(path))
     except OSError as error:
         raise CommandError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
     except ResultsError as error:
@@ -109,8 +109,17 @@ def _read(path: Path) -> list[Graded]:
     return found
 
 
-def _name(path: Path, graded: Sequence[Graded]) -> str:
-    """What the answers say of their author, where they agree; else the folder's name."""
-    names = {each.key.model for each in graded if each.key.model}
-    folder = path if path.is_dir() else path.parent
-    return names.pop() if len(names) == 1 else folder.resolve().name
+def _runs(path: Path) -> list[tuple[str, list[Graded]]]:
+    """The runs in one place, each with its agent's name: a file may hold the answers of several.
+
+    Lines that name nobody belong to the only agent, or else to one called after the folder. Raises CommandError.
+    """
+    found = _read(path)
+    named = list(dict.fromkeys(each.key.model for each in found if each.key.model))
+    if len(named) == 1:
+        return [(named[0], found)]
+    runs: dict[str, list[Graded]] = {}
+    folder = (path if path.is_dir() else path.parent).resolve().name
+    for graded in found:
+        runs.setdefault(graded.key.model or folder, []).append(graded)
+    return list(runs.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import ampfix
@@ -120,8 +121,10 @@ def _figures(runs: Paired) -> Figures:
 
 def versions() -> dict[str, str]:
     """What a result may depend on."""
-    return {
-        "ampfix": ampfix.__version__,
-        "python": platform.python_version(),
-        "torch": importlib.metadata.version("torch"),
-    }
+    return {"ampfix": ampfix.__version__, "python": platform.python_version(), "torch": _torch()}
+
+
+@cache
+def _torch() -> str:
+    """Its version, without importing it; looked up once, since that reads files."""
+    return importlib.metadata.version("torch")

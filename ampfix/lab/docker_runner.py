@@ -33,5 +33,8 @@ class DockerRunner(ProcessRunner):
         """Look at the CUDA device that a container is given and keep it as `gpu`; why there is none, else empty."""
         return self._keep_gpu(self._containers.call("describe_gpu", {}, _GPU_S))
 
+    def settle(self) -> None:
+        self.isolation()
+
     def versions(self) -> dict[str, str]:
         return {"image": self._image.id, **self._containers.versions}

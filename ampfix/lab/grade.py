@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from ampfix.lab import assembly
 from ampfix.lab.bench import Bench, Files
 from ampfix.lab.causes import InfraError
+from ampfix.lab.checks import Paired
+from ampfix.lab.curves import Curve
 from ampfix.lab.models import Document
 from ampfix.lab.runner import Runner
 from ampfix.lab.seeds import new_secret
@@ -47,6 +49,13 @@ def grade_loops(session: Session, loops: Sequence[tuple[str, Files]]) -> Iterato
 
 def _judged(session: Session, sha256: str, runs: Runs, broken: Runs) -> Verdict:
     try:
-        return assembly.judged(session, sha256, session.paired(runs, broken))
+        paired = session.paired(runs, broken)
     except InfraError as error:
         return assembly.faulted(session, sha256, error)
+    verdict = assembly.judged(session, sha256, paired)
+    return verdict if not verdict.checks else verdict.model_copy(update={"curves": _curves(paired)})
+
+
+def _curves(runs: Paired) -> dict[str, Curve]:
+    """Of the first seed alone: for people to see what happened."""
+    return {"answer": runs.answer[0].curve, "reference": runs.reference[0].curve, "broken": runs.broken[0].curve}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.emulate.profiles import profile_named
+from ampfix.lab.curves import Curve
 from ampfix.lab.models import Model
 from ampfix.lab.recording import (
     EVENTS,
@@ -50,7 +51,7 @@ class Measurement(Model):
     loss: held-out. trajectory, fp32_distance, travelled: distances of snapshot and weights, see graders/judge.py.
     flops: of matrix products and convolutions, estimated. aligned: share of the half-precision products.
     peak_bytes: of the GPU's memory, held by tensors.
-    output: the end of what the loop printed.
+    output: the end of what the loop printed. curve: loss and scale by step, as the run told them.
     """
 
     seed: int
@@ -73,6 +74,7 @@ class Measurement(Model):
     peak_bytes: int | None = None
     unsupported: str = ""
     output: str = ""
+    curve: Curve = Curve()
 
 
 def measure(
@@ -126,6 +128,7 @@ def _self_reported(runner: Runner, spec: ScenarioSpec, account: Account) -> dict
         "final_scale": account.final_scale,
         "aligned": account.aligned,
         "peak_bytes": account.peak_bytes,
+        "curve": account.curve,
         "unsupported": account.failure.message if account.failure and account.failure.unsupported else "",
     }
 

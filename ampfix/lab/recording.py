@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ampfix.lab.curves import Curve, read_curve
 from ampfix.lab.models import Model
 from ampfix.protocol import Event, EventKind, replay
 from ampfix.watch import records
@@ -64,6 +65,7 @@ class Account(Model):
     flops: dict[str, float]
     aligned: float | None = None
     peak_bytes: int | None = None
+    curve: Curve = Curve()
 
 
 def read_account(path: Path) -> Account:
@@ -87,6 +89,7 @@ def read_account(path: Path) -> Account:
         flops={name: _number(flops, name) for name in flops},
         aligned=_share(_mapping(facts.get("half_products", {}), "half_products")),
         peak_bytes=None if fields.get("device") is None else _count(_mapping(fields["device"], "device"), "peak_bytes"),
+        curve=read_curve(facts),
     )
 
 

@@ -89,6 +89,10 @@ class Runner(ABC):
     def isolation(self) -> Isolation:
         """What holds a submission on this machine."""
 
+    def settle(self) -> None:
+        """Find out what `versions` tells, where that takes a job first."""
+        return
+
     def versions(self) -> dict[str, str]:
         """What runs depend on, where it is not what this process itself has."""
         return {}

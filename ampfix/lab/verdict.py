@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ampfix.lab.causes import CAUSES, Status
+from ampfix.lab.curves import Curve
 from ampfix.lab.models import Document, Model
 
 
@@ -64,6 +65,7 @@ class Verdict(Document):
 
     taken: what was taken of an answer that is more than a loop, a line each.
     output_tail: where it failed, the end of what the loop printed on one seed, its traceback included.
+    curves: of answer, reference and broken loop on the first seed, as they told them; empty in a suite's verdicts.
     """
 
     scenario_id: str
@@ -77,6 +79,7 @@ class Verdict(Document):
     figures: Figures = Figures()
     output_tail: str = ""
     taken: tuple[str, ...] = ()
+    curves: dict[str, Curve] = {}
     policy: str
     device: str
     isolation: Isolation

@@ -1,37 +1,26 @@
-"""Runs of agents as one HTML page that needs nothing else: a leaderboard, and each distinct answer behind it."""
+"""Runs of agents as one HTML page that needs nothing else: a leaderboard, and each distinct answer behind it.
+
+The leaderboard is plain HTML; a script in the page draws an answer from data in the page when it is opened.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ampfix import __version__
+from ampfix.report.eval_answers import Answer, Pack
 from ampfix.report.rows import NOTHING, number
-from ampfix.report.svg import Dots, Range, dot_plot, range_plot
+from ampfix.report.svg import Range, range_plot
 
 if TYPE_CHECKING:
     from ampfix.agents.grading import Graded
     from ampfix.agents.statistics import Interval
     from ampfix.agents.summary import Comparison, Rate, Summary
-
-MOST_ANSWERS = 200
-"""Distinct answers of one run that are shown in full: the page stays below some 2 MB."""
-
-_REQUESTS = 4
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Equal answers to one scenario. requests: the pressures they answer, the first few by name."""
-
-    graded: Graded
-    requests: list[str]
-    chart: Markup
 
 
 @dataclass(frozen=True)
@@ -43,9 +32,11 @@ class Run:
 
 def render(summaries: Sequence[Summary], results: Sequence[Sequence[Graded]], comparisons: Sequence[Comparison]) -> str:
     """The page as text. results: the graded answers of each summary."""
-    runs = [_run(summary, graded) for summary, graded in zip(summaries, results, strict=True)]
+    pack = Pack()
+    runs = [Run(summary, *pack.add(graded)) for summary, graded in zip(summaries, results, strict=True)]
     return _environment().get_template("eval.html.jinja").render(
         runs=runs,
+        packed=pack.text(),
         answers=sum(map(len, results)),
         comparisons=comparisons,
         forest=_forest(summaries),
@@ -60,34 +51,8 @@ def _environment() -> Environment:
         loader=PackageLoader("ampfix.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(number=_number, percent=_percent, bounds=_bounds, diff=_diff)
+    environment.filters.update(number=_number, percent=_percent, bounds=_bounds)
     return environment
-
-
-def _run(summary: Summary, graded: Sequence[Graded]) -> Run:
-    """Failing answers first: they are what a reader looks for."""
-    groups: dict[tuple[str, str], list[Graded]] = {}
-    for each in graded:
-        groups.setdefault((each.key.scenario_id, each.verdict.answer_sha256 or str(each.line)), []).append(each)
-    ordered = sorted(groups.values(), key=lambda group: (group[0].verdict.status.value == "pass", group[0].line))
-    return Run(summary, [_answer(group) for group in ordered[:MOST_ANSWERS]], max(0, len(ordered) - MOST_ANSWERS))
-
-
-def _answer(group: Sequence[Graded]) -> Answer:
-    requests = list(dict.fromkeys(each.key.pressure for each in group))
-    more = len(requests) - _REQUESTS
-    return Answer(group[0], requests[:_REQUESTS] + ([f"{more} more"] if more > 0 else []), _chart(group[0]))
-
-
-def _chart(graded: Graded) -> Markup:
-    """Held-out losses of the answer and what it is compared with."""
-    figures = graded.verdict.figures
-    shown = {"answer": figures.loss, "broken": figures.broken_loss, "reference": figures.reference_loss}
-    if figures.loss is None:
-        return Markup("")
-    tones = {"answer": f"status-{graded.verdict.status.value}", "broken": "status-fail", "reference": "status-pass"}
-    rows = [Dots(name, (value,), tones[name]) for name, value in shown.items() if value is not None]
-    return Markup(dot_plot(rows, "held-out loss (fp32, lower is better)"))
 
 
 def _forest(summaries: Sequence[Summary]) -> Markup:
@@ -150,13 +115,3 @@ def _percent(value: float) -> str:
 
 def _bounds(interval: Interval | None) -> str:
     return f"{_percent(interval.low)} to {_percent(interval.high)}" if interval is not None else NOTHING
-
-
-def _diff(text: str) -> Markup:
-    """A unified diff with its added and removed lines marked."""
-    marks = {"+": "add", "-": "del"}
-    lines = [
-        f'<span class="{marks[line[0]]}">{escape(line)}</span>' if line[:1] in marks else escape(line)
-        for line in text.splitlines()
-    ]
-    return Markup("\n".join(lines))

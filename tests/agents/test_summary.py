@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import random
+import re
+import shutil
+import subprocess
+import zlib
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ampfix.agents.answers import Mode
 from ampfix.agents.diagnosis import diagnose
+from ampfix.agents.edits import shown_diff
 from ampfix.agents.grading import Graded
 from ampfix.agents.predictions import Key, Usage
 from ampfix.agents.summary import compare, summarise
 from ampfix.cli.main import main
 from ampfix.lab.causes import Status
-from ampfix.lab.spec import find
+from ampfix.lab.curves import POINTS, Curve
+from ampfix.lab.spec import all_specs, find
 from ampfix.lab.verdict import Check, CheckStatus, Figures, Isolation, Trust, Verdict
 from ampfix.report import eval_csv, eval_html, eval_text
 
+CURVES = {
+    "answer": Curve(loss=((0, 2.5), (1, 1.0), (2, None), (3, 0.5)), scale=((0, 65536.0), (3, 32768.0))),
+    "reference": Curve(loss=((0, 2.0), (3, 0.25))),
+    "broken": Curve(loss=((0, None), (3, 4.0)), scale=((0, 65536.0), (3, 65536.0))),
+}
 FAMILIES = {"clip-before-unscale": "gradient-protocol", "dtype-choice": "dtype"}
 
 
@@ -36,7 +50,7 @@ def verdict(scenario: str, status: str, reason: str = "", speedup: float | None 
         detail="<b>why</b>" if reason else "", trust=Trust.ATTESTED if status != "infra_error" else None, complete=True,
         checks=tuple(checks), figures=Figures(loss=1.0, broken_loss=2.0, reference_loss=1.0), policy="cuda",
         device="cpu", isolation=Isolation(level="namespaces"), secret="", seeds=(1,), wall_s=0.5,
-        versions={"torch": "2"},
+        versions={"torch": "2"}, curves=CURVES,
     )  # fmt: skip
 
 
@@ -136,8 +150,79 @@ def test_the_page_is_well_formed_escapes_and_loads_nothing() -> None:
     tags.feed(page)
     assert (tags.open, tags.loads) == ([], [])
     assert "&lt;m&gt;" in page and "<m>" not in page
-    assert "&lt;b&gt;why" in page and "<b>why" not in page
-    assert '<span class="del">-x &lt; 1</span>' in page
+    assert "<b>why" not in page
+
+
+def unpacked(page: str) -> dict[str, Any]:
+    """The data of a page's answers."""
+    match = re.search(r'<script type="application/octet-stream" id="answers">([^<]*)</script>', page)
+    assert match is not None
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(match[1])))
+    return found
+
+
+def test_each_distinct_answer_is_in_the_page_with_verdict_diff_and_curves() -> None:
+    answers = [*run("fail", "pass", "pass"), graded("dtype-choice", "fail", "rushed", reason="loss_too_high")]
+    page = eval_html.render([summarise("m", answers, FAMILIES)], [answers], [])
+    data = unpacked(page)
+    assert len(data["answers"]) == 3 == page.count("data-answer=")
+    last = next(each for each in data["answers"] if each["detail"])
+    assert (last["detail"], last["diff"]) == ("<b>why</b>", "--- a/loop.py\n+++ b/loop.py\n-x < 1\n+x = 2")
+    assert last["losses"] == {"answer": "1", "reference": "1", "broken": "2"}
+    assert last["checks"][0][:2] == ["converges", "pass"]
+    curves = [data["curves"][number] for number in last["curves"].values()]
+    assert [curve["loss"][0] for curve in curves] == [[0, 2.5], [0, 2.0], [0, None]]
+    assert len(data["curves"]) == 3  # equal ones once
+
+
+def test_four_agents_on_all_scenarios_make_a_page_below_300_kilobytes() -> None:
+    specs = all_specs()
+    results = []
+    for agent in ("a", "b", "c", "d"):
+        made = [graded("clip-before-unscale", "fail" if agent == "a" else "pass") for _ in specs]
+        draw = random.Random(agent)
+        for number, spec in enumerate(specs):
+            old, new = spec.loop_files(), spec.gold_files()
+            curve = Curve(
+                loss=tuple((step, float(f"{draw.random():.5g}")) for step in range(POINTS)),
+                scale=tuple((step, 2.0 ** draw.randrange(10, 17)) for step in range(POINTS)),
+            )
+            verdict = made[number].verdict.model_copy(
+                update={"answer_sha256": f"{agent}{spec.id}", "curves": {"answer": curve, **CURVES},
+                        "checks": made[number].verdict.checks * 5, "output_tail": f"Traceback {spec.id}\n" * 10}
+            )  # fmt: skip
+            key = made[number].key.model_copy(update={"scenario_id": spec.id})
+            made[number] = made[number].model_copy(
+                update={"verdict": verdict, "key": key, "line": number, "diff": shown_diff(old, new)}
+            )
+        results.append(made)
+    page = eval_html.render([summarise("m", made, FAMILIES) for made in results], results, [])
+    assert page.count("data-answer=") == 4 * len(specs)
+    assert len(page.encode()) < 300_000
+
+
+@pytest.mark.browser
+def test_a_browser_draws_an_answer_when_it_is_opened(tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no headless browser here: apt-get install chromium")
+    answers = run("fail", "pass")
+    page = tmp_path / "page.html"
+    page.write_text(eval_html.render([summarise("m", answers, FAMILIES)], [answers], []), encoding="utf-8")
+    picture = tmp_path / "page.png"
+    options = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+        "--window-size=1000,2400", f"--screenshot={picture}", "--dump-dom", "--virtual-time-budget=10000",
+        "--enable-logging=stderr", "--v=0",
+    ]  # fmt: skip
+    done = subprocess.run([browser, *options, f"{page.as_uri()}#answer-0"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "CONSOLE" not in done.stderr, done.stderr
+    assert done.stdout.count('class="curve answer"') == 2  # loss and scale, of the one that is open
+    assert '<span class="del">-x &lt; 1\n</span>' in done.stdout
+    assert "training loss by step" in done.stdout
+    assert picture.stat().st_size > 5_000
 
 
 def test_a_table_has_a_row_for_each_answer() -> None:

@@ -14,15 +14,18 @@ from ampfix.lab.spec import ScenarioSpec
 
 
 class ReferenceSolver(Solver):
-    """Answers every request about a scenario with the same files."""
+    """Answers every request about a scenario with the same files, made once."""
 
     def __init__(self, name: str, answer: Callable[[ScenarioSpec], Mapping[str, str]]) -> None:
         self.name = name
         self._answer = answer
+        self._given: dict[str, str] = {}  # by scenario
 
     def solve(self, spec: ScenarioSpec, prompt: Prompt) -> Reply:
         del prompt  # these do not read
-        return Reply(answer=json.dumps({"files": dict(self._answer(spec))}))
+        if spec.id not in self._given:
+            self._given[spec.id] = json.dumps({"files": dict(self._answer(spec))})
+        return Reply(answer=self._given[spec.id])
 
 
 def _codemod(spec: ScenarioSpec) -> Mapping[str, str]:
