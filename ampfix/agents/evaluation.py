@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -67,6 +68,29 @@ def open_run(folder: Path, plan: Plan) -> None:
                 )
     atomic.write(path, plan.to_json().encode())
     _drop_torn_line(folder / ANSWERS)
+
+
+FAILURES = frozenset({"agent_failed", "agent_timeout"})
+"""Causes that may be gone the next time: a network, a quota, a busy machine."""
+
+
+def forget_failures(folder: Path) -> int:
+    """Drop the answers that an agent failed to give, so that they are asked for again; how many they were.
+
+    Raises OSError.
+    """
+    path = folder / ANSWERS
+    held = index(path) if path.exists() and path.stat().st_size else []
+    kept = [each for each in held if each.problem is None or each.problem.cause not in FAILURES]
+    if len(kept) < len(held):
+        with path.open("rb") as file:
+            atomic.write_parts(path, (_line_at(file, each.offset, each.length) for each in kept))
+    return len(held) - len(kept)
+
+
+def _line_at(file: IO[bytes], offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)
 
 
 def ask(

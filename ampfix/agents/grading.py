@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +13,13 @@ from ampfix.agents.diagnosis import Diagnosis, diagnose
 from ampfix.agents.edits import EditSize
 from ampfix.agents.executors import Executor, Job, Loop
 from ampfix.agents.known import Known
-from ampfix.agents.predictions import Key, Prediction, Problem, Usage, answer_bytes
+from ampfix.agents.predictions import Key, Prediction, Usage, answer_bytes
 from ampfix.agents.pressures import NEUTRAL
 from ampfix.agents.store import Store, key_of
 from ampfix.lab.assembly import unjudged
 from ampfix.lab.causes import Status
 from ampfix.lab.models import Document
+from ampfix.lab.problem import Problem
 from ampfix.lab.spec import ScenarioSpec, all_specs
 from ampfix.lab.submission import InvalidAnswer, Submission
 from ampfix.lab.verdict import Verdict
@@ -108,9 +110,9 @@ class Grader:
 
     def _unknown(self, prediction: Prediction) -> Graded:
         problem = prediction.problem or Problem(
-            code="unknown_scenario", detail=f"no scenario {prediction.key.scenario_id[:80]!r}"
+            cause="unknown_scenario", detail=f"no scenario {prediction.key.scenario_id[:80]!r}"
         )
-        return self._refused(prediction, problem.code, problem.detail)
+        return self._refused(prediction, problem.cause, problem.detail)
 
     def _verdicts(self, known: Known, answers: Sequence[Submission]) -> dict[str, Verdict]:
         """The verdict on every distinct loop, by the store's key."""
@@ -207,7 +209,7 @@ def _read(path: Path, window: Sequence[Prediction], question: Question) -> list[
     read: list[tuple[bytes, Taken]] = []
     for prediction in window:
         if prediction.problem is not None:
-            read.append((b"", InvalidAnswer(prediction.problem.code, prediction.problem.detail, "")))
+            read.append((b"", InvalidAnswer(prediction.problem.cause, prediction.problem.detail, "")))
             continue
         raw, mode = answer_bytes(path, prediction), prediction.key.mode
         if (raw, mode) not in found:
@@ -221,6 +223,9 @@ def _taken(raw: bytes, question: Question, mode: Mode | None) -> Submission | In
         return take(raw, question, mode)
     except InvalidAnswer as invalid:
         return invalid
+    except Exception as error:  # a fault of ours in reading one answer must not end the grading of the others
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return InvalidAnswer("job_failed", f"reading the answer: {said}", hashlib.sha256(raw).hexdigest())
 
 
 def _windows(predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:

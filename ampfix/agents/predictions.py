@@ -15,6 +15,7 @@ from ampfix.agents.answers import Mode
 from ampfix.agents.pressures import NEUTRAL, PRESSURES
 from ampfix.lab.causes import CAUSES
 from ampfix.lab.models import Model
+from ampfix.lab.problem import Problem
 from ampfix.lab.submission import LARGEST_ANSWER
 
 SUFFIX = ".jsonl"
@@ -37,13 +38,6 @@ class Usage(Model):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
-
-
-class Problem(Model):
-    """Why a line is no answer. code: a row of `causes`."""
-
-    code: str
-    detail: str
 
 
 class Key(Model):
@@ -126,7 +120,7 @@ def _read(number: int, offset: int, length: int, raw: bytes | None) -> Predictio
     def broken(code: str, detail: str, scenario_id: str = "") -> Prediction:
         return Prediction(
             line=number, offset=offset, length=length, key=Key(scenario_id=scenario_id),
-            problem=Problem(code=code, detail=f"line {number}: {detail}"),
+            problem=Problem(cause=code, detail=f"line {number}: {detail}"),
         )  # fmt: skip
 
     if raw is None:
@@ -164,9 +158,9 @@ def _read(number: int, offset: int, length: int, raw: bytes | None) -> Predictio
 def _told(fields: dict[str, Any]) -> Problem | None:
     """Why there is no answer, where `ampfix eval` wrote so."""
     told = fields.get("problem")
-    if not isinstance(told, dict) or told.get("code") not in CAUSES:
+    if not isinstance(told, dict) or told.get("cause") not in CAUSES:
         return None
-    return Problem(code=told["code"], detail=" ".join(str(told.get("detail", "")).split())[:400])
+    return Problem(cause=told["cause"], detail=" ".join(str(told.get("detail", "")).split())[:400])
 
 
 def _numbered(prediction: Prediction, fields: dict[str, Any], samples: dict[Key, int], taken: set[Key]) -> Prediction:
@@ -178,6 +172,6 @@ def _numbered(prediction: Prediction, fields: dict[str, Any], samples: dict[Key,
     update: dict[str, Any] = {"key": key}
     if key in taken:
         detail = f"line {prediction.line}: sample {key.sample} of {key.scenario_id} was given before"
-        update["problem"] = Problem(code="duplicate_answer", detail=detail)
+        update["problem"] = Problem(cause="duplicate_answer", detail=detail)
     taken.add(key)
     return prediction.model_copy(update=update)

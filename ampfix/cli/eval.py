@@ -51,6 +51,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="agents at a time")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds an agent has (default: 600)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where answers and results are kept")
+    parser.add_argument(
+        "--ask-again", action="store_true", help="ask again where the agent failed or did not answer in time"
+    )
     parser.add_argument("--no-grade", action="store_true", help="only gather answers; grade DIR/answers.jsonl later")
     add_options(parser)
     add_executor_options(parser)
@@ -70,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     secret = checked_secret(args)
     try:
         evaluation.open_run(args.out, plan)
+        if args.ask_again:
+            evaluation.forget_failures(args.out)
         evaluation.ask(args.out, plan, solver, specs, args.jobs, show_progress)
     except evaluation.PlanError as error:
         raise CommandError(str(error)) from error

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from ampfix.lab import checkspec
 from ampfix.lab.checkspec import CheckSpec
-from ampfix.lab.measurement import Measurement, Problem
+from ampfix.lab.measurement import Measurement
+from ampfix.lab.problem import Problem
 from ampfix.lab.timing import TOO_NOISY, Timing
 from ampfix.lab.verdict import Check, CheckStatus, Trust
 

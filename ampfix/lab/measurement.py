@@ -8,6 +8,7 @@ from typing import Any
 from ampfix.emulate.profiles import profile_named
 from ampfix.lab.curves import Curve
 from ampfix.lab.models import Model
+from ampfix.lab.problem import Problem
 from ampfix.lab.recording import (
     EVENTS,
     SUMMARY,
@@ -35,13 +36,6 @@ _ENDINGS = {
     "killed_by_signal": "killed",
 }
 """The jail's outcomes that end a run, as causes."""
-
-
-class Problem(Model):
-    """What went wrong, as a code of `causes`, with a line for people."""
-
-    cause: str
-    detail: str = ""
 
 
 class Measurement(Model):

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ampfix.lab.blocks import PYTHON, code_blocks
+
 LARGEST_ANSWER = 1 << 20
 
-_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)[^\n`]*$")
-_PYTHON = frozenset({"", "py", "python", "python3"})
 _HEADER = re.compile(r"^#\s*ampfix-scenario:\s*(?P<id>[a-z0-9-]+)\s*$", re.MULTILINE)
 
 
@@ -90,31 +90,13 @@ def extract(raw: bytes, markdown: bool) -> Submission:
 
 
 def _only_block(text: str, digest: str) -> str:
-    blocks = code_blocks(text)
+    blocks = [block.text for block in code_blocks(text) if block.language in PYTHON]
     if not blocks:
         raise InvalidAnswer("no_code", "the answer holds no Python code block", digest)
     if len(blocks) > 1:
         detail = f"the answer holds {len(blocks)} Python code blocks: give the whole loop in one"
         raise InvalidAnswer("several_code_blocks", detail, digest)
     return blocks[0]
-
-
-def code_blocks(text: str) -> list[str]:
-    """The fenced blocks marked as Python, or not marked at all, in order."""
-    blocks: list[str] = []
-    fence, kept, lines = "", False, list[str]()
-    for line in text.splitlines(keepends=True):
-        stripped = line.strip()
-        if fence:
-            if stripped.startswith(fence) and not stripped.strip(fence[0]):
-                if kept:
-                    blocks.append("".join(lines))
-                fence = ""
-            else:
-                lines.append(line)
-        elif match := _FENCE.match(stripped):
-            fence, kept, lines = match["fence"], match["language"].lower() in _PYTHON, []
-    return blocks
 
 
 def _must_parse(code: str, digest: str) -> None:

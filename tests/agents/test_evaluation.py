@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from ampfix.agents.answers import Mode, Question, take
-from ampfix.agents.evaluation import ANSWERS, Plan, PlanError, ask, open_run
+from ampfix.agents.evaluation import ANSWERS, Plan, PlanError, ask, forget_failures, open_run
 from ampfix.agents.predictions import Key, answer_bytes, index
 from ampfix.agents.prompts import Prompt, render
 from ampfix.agents.solvers import CommandSolver, Reply, Solver, reference_agent
 from ampfix.agents.solvers.folklore import advised
+from ampfix.lab.problem import Problem
 from ampfix.lab.spec import ScenarioSpec, all_specs, find, load
 
 TOY = Path(__file__).parent.parent / "golden" / "scenarios" / "toy"
@@ -135,17 +136,17 @@ def test_a_workspace_left_alone_is_the_loop_as_it_was(tmp_path: Path) -> None:
 )
 def test_what_is_no_file_of_the_loop_is_not_read_back(tmp_path: Path, text: str, code: str) -> None:
     problem = solve(tmp_path, text, Mode.WORKSPACE).problem
-    assert problem is not None and problem.code == code
+    assert problem is not None and problem.cause == code
 
 
 def test_a_command_that_fails_or_takes_too_long_is_told_and_killed_with_its_children(tmp_path: Path) -> None:
     failed = solve(tmp_path, "import sys; sys.exit('no key')").problem
-    assert failed is not None and (failed.code, failed.detail) == ("agent_failed", "exit code 1: no key")
+    assert failed is not None and (failed.cause, failed.detail) == ("agent_failed", "exit code 1: no key")
     marker = tmp_path / "alive"
     child = f"import time, pathlib; time.sleep(3); pathlib.Path({str(marker)!r}).touch()"
     parent = f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)\n"
     late = solve(tmp_path, parent, timeout_s=1.0).problem
-    assert late is not None and late.code == "agent_timeout"
+    assert late is not None and late.cause == "agent_timeout"
     missing = CommandSolver("/no/such/agent", "x", 1.0).solve(SPEC, render(SPEC)).problem
     assert missing is not None and "/no/such/agent" in missing.detail
     import time
@@ -159,8 +160,35 @@ def test_a_problem_is_kept_as_the_answer(tmp_path: Path) -> None:
     solver = CommandSolver(script(tmp_path, "raise SystemExit(3)"), "a", 60.0)
     ask(tmp_path, plan(pressures=("neutral",), samples=1), solver, {"toy": SPEC}, jobs=1)
     (found,) = index(tmp_path / ANSWERS)
-    assert found.problem is not None and found.problem.code == "agent_failed"
+    assert found.problem is not None and found.problem.cause == "agent_failed"
     assert found.key == Key(scenario_id="toy", model="a", mode=Mode.REVIEW)
+
+
+def test_an_agent_that_failed_is_asked_again_and_nobody_else(tmp_path: Path) -> None:
+    asked = plan(pressures=("neutral", "rushed"), samples=2)
+    open_run(tmp_path, asked)
+    moods = iter([None, "agent_failed", "agent_timeout", "not_utf8"])
+
+    class Moody(Counting):
+        def solve(self, spec: ScenarioSpec, prompt: Prompt) -> Reply:
+            mood = next(moods)
+            return Reply(problem=Problem(cause=mood)) if mood else super().solve(spec, prompt)
+
+    ask(tmp_path, asked, Moody(), {"toy": SPEC}, jobs=1)
+    assert forget_failures(tmp_path) == 2
+    again = Counting()
+    ask(tmp_path, asked, again, {"toy": SPEC}, jobs=1)
+    assert again.asked == ["neutral", "rushed"]
+    found = index(tmp_path / ANSWERS)
+    assert sorted(each.problem.cause if each.problem else "" for each in found) == ["", "", "", "not_utf8"]
+    assert len({each.key for each in found}) == 4
+    assert forget_failures(tmp_path) == 0
+
+
+@pytest.mark.parametrize(("printed", "cause"), [("b'\\xff\\x00' * 50", "not_utf8"), ("b'x' * (50 << 20)", "too_large")])
+def test_what_a_command_prints_is_text_of_a_size(tmp_path: Path, printed: str, cause: str) -> None:
+    problem = solve(tmp_path, f"import sys; sys.stdout.buffer.write({printed})").problem
+    assert problem is not None and problem.cause == cause
 
 
 def test_the_workspace_runs_the_loop(tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from ampfix.agents import grading
+from ampfix.agents.answers import take
 from ampfix.agents.executors import Job, LocalExecutor
 from ampfix.agents.grading import Graded, Grader
 from ampfix.agents.predictions import index
 from ampfix.agents.store import Store
 from ampfix.lab.process import ProcessRunner
+from ampfix.lab.submission import Submission
 from ampfix.lab.verdict import Verdict
 
 SCENARIOS = Path(__file__).parent.parent / "golden" / "scenarios"
@@ -90,6 +93,21 @@ def test_what_is_no_answer_gets_a_verdict_of_its_own(executor: Counted, tmp_path
     assert reasons == ["", "unknown_scenario", "path_not_allowed", "too_large", "malformed_line"]
     assert found[0].verdict.status.value == "pass"
     assert all("\n" not in each.verdict.detail for each in found)
+
+
+def test_a_fault_of_ours_in_one_answer_leaves_the_others_graded(
+    executor: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(raw: bytes, *arguments: object) -> Submission:
+        if raw == b"odd":
+            raise AssertionError("never\nhappens")
+        return take(raw, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(grading, "take", taken)
+    path = predictions_file(tmp_path / "p.jsonl", "odd", (TOY / "fixed.py").read_text())
+    found = graded(executor, path, tmp_path / "out")
+    assert [each.verdict.status.value for each in found] == ["infra_error", "pass"]
+    assert found[0].verdict.detail == "reading the answer: AssertionError: never happens"
 
 
 def test_an_edit_is_measured_beside_gold(executor: Counted, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(
     good = {"scenario_id": "toy", "answer": LOOP, "sample": 0}
     path = write(tmp_path / "p.jsonl", good, line, {**good, "sample": 1})
     found = index(path)
-    assert [each.problem.code if each.problem else "" for each in found] == ["", code, ""]
+    assert [each.problem.cause if each.problem else "" for each in found] == ["", code, ""]
     assert found[1].problem is not None and says in found[1].problem.detail
     assert answer_bytes(path, found[2]).decode() == LOOP
 
@@ -80,7 +80,7 @@ def test_a_line_that_is_too_long_is_skipped_without_being_read(tmp_path: Path, m
     good = {"scenario_id": "toy", "answer": LOOP}
     path = write(tmp_path / "p.jsonl", good, {"scenario_id": "toy", "answer": "x" * 10_000}, good)
     found = index(path)
-    assert [each.problem.code if each.problem else "" for each in found] == ["", "too_large", ""]
+    assert [each.problem.cause if each.problem else "" for each in found] == ["", "too_large", ""]
     assert answer_bytes(path, found[2]).decode() == LOOP
 
 

@@ -22,7 +22,8 @@ from ampfix.lab.checkspec import (
     Speedup,
     Trajectory,
 )
-from ampfix.lab.measurement import Measurement, Problem
+from ampfix.lab.measurement import Measurement
+from ampfix.lab.problem import Problem
 from ampfix.lab.recording import Breach
 from ampfix.lab.verdict import CheckStatus, Isolation, Trust
 

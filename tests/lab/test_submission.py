@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampfix.lab.submission import LARGEST_ANSWER, InvalidAnswer, code_blocks, extract, header_scenario, read
+from ampfix.lab.blocks import code_blocks
+from ampfix.lab.submission import LARGEST_ANSWER, InvalidAnswer, extract, header_scenario, read
 
 LOOP = "def train(task):\n    pass\n"
 
@@ -25,7 +26,7 @@ def test_the_only_python_block_of_prose_is_the_loop() -> None:
 @pytest.mark.parametrize("fence", ["```", "````", "~~~"])
 @pytest.mark.parametrize("language", ["python", "py", "Python", "python3", ""])
 def test_every_spelling_of_a_block_is_read(fence: str, language: str) -> None:
-    assert code_blocks(f"{fence}{language}\n{LOOP}{fence}\n") == [LOOP]
+    assert [block.text for block in code_blocks(f"{fence}{language}\n{LOOP}{fence}\n")] == [LOOP]
 
 
 @pytest.mark.parametrize(
@@ -76,4 +77,5 @@ def test_whatever_the_bytes_an_answer_is_either_taken_or_turned_away(raw: bytes,
 
 @given(st.lists(st.text("abc=1 \n", min_size=1).map(lambda text: text.replace("\n", " ") + "\n"), max_size=4))
 def test_blocks_come_back_as_they_were_written(bodies: list[str]) -> None:
-    assert code_blocks("prose\n".join(f"```python\n{body}```\n" for body in bodies)) == bodies
+    found = code_blocks("prose\n".join(f"```python\n{body}```\n" for body in bodies))
+    assert [block.text for block in found] == bodies

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, NoReturn
 
 from ampfix.agents.answers import patches, pieces
-from ampfix.agents.answers.blocks import DIFF, PYTHON, Block, code_blocks
+from ampfix.lab.blocks import DIFF, PYTHON, Block, code_blocks
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.submission import LARGEST_ANSWER, InvalidAnswer, Submission
 
@@ -171,6 +171,7 @@ class _Answer:
 
     def _whole(self, files: Mapping[str, str]) -> Taken:
         for name, text in files.items():
+            self._parsed(text, name)
             self._must_be_complete(text, name)
         return files, [f"the whole file {name}" for name in files]
 

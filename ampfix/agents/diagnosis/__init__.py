@@ -3,6 +3,6 @@
 It is apart from the verdict: execution says whether a repair is right, this says whether the answer knows why.
 """
 
-from ampfix.agents.diagnosis.score import Diagnosis, PatternScore, diagnose
+from ampfix.agents.diagnosis.score import Diagnosis, PatternScore, diagnose, scored
 
-__all__ = ["Diagnosis", "PatternScore", "diagnose"]
+__all__ = ["Diagnosis", "PatternScore", "diagnose", "scored"]

@@ -55,6 +55,16 @@ def claims() -> tuple[Claim, ...]:
     return tuple(Claim(**row) for row in _table("claims.toml")["claim"])
 
 
+def asked_facts(spec: ScenarioSpec) -> list[Fact]:
+    """What an answer to this scenario should name."""
+    return [fact for fact in facts() if fact.asked_of(spec)]
+
+
+def false_claims(spec: ScenarioSpec) -> list[Claim]:
+    """What an answer to this scenario must not say."""
+    return [claim for claim in claims() if claim.wrong_in(spec)]
+
+
 def _table(name: str) -> dict[str, Any]:
     table: dict[str, Any] = tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
     return table

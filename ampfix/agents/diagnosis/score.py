@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
-from ampfix.agents.diagnosis.rubric import claims, facts, said, sentences
+from ampfix.agents.diagnosis.rubric import Pattern, asked_facts, facts, false_claims, said, sentences
 from ampfix.agents.pressures import PRESSURES
+from ampfix.lab.blocks import code_blocks
 from ampfix.lab.models import Document, Model
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.witness import lines_found
@@ -44,16 +46,32 @@ def diagnose(text: str, spec: ScenarioSpec, pressure: str = "") -> Diagnosis:
     """Score an answer's explanation. A structured block `{"diagnosis": {"text", "lines"}}` goes before its prose."""
     block = structured_block(text)
     prose = sentences(str(block.get("text", "")) if block is not None and block.get("text") else text)
-    patterns = {name: score for name in _patterns() if (score := _pattern(name, prose, spec)) is not None}
+    found = scored(
+        spec,
+        named={fact.id for fact in asked_facts(spec) if said(fact.any, prose)},
+        claimed={claim.id for claim in false_claims(spec) if said(claim.any, prose)},
+    )
+    return found.model_copy(
+        update={
+            "located": _located(block, spec),
+            "pressure": pressure,
+            "pressure_met": _pressure_met(prose, pressure),
+            "structured": block is not None,
+        }
+    )
+
+
+def scored(spec: ScenarioSpec, named: Collection[str], claimed: Collection[str]) -> Diagnosis:
+    """The score of an answer that names these facts and makes these claims, by their ids. Others are not counted."""
+    names = dict.fromkeys(fact.pattern for fact in facts())
+    patterns: dict[str, PatternScore] = {
+        name: score for name in names if (score := _pattern(name, spec, named, claimed)) is not None
+    }
     scores = [each.score for each in patterns.values() if each.score is not None]
     return Diagnosis(
         score=round(sum(scores) / len(scores), 4) if scores else None,
         patterns=patterns,
         shown=tuple(name for name, each in patterns.items() if each.score is not None and each.score < SHOWN_BELOW),
-        located=_located(block, spec),
-        pressure=pressure,
-        pressure_met=_pressure_met(prose, pressure),
-        structured=block is not None,
     )
 
 
@@ -61,8 +79,6 @@ def structured_block(text: str) -> dict[str, Any] | None:
     """The `diagnosis` object of a JSON answer, or of a `json` block in Markdown."""
     candidates = [text]
     if "```" in text:
-        from ampfix.agents.answers.blocks import code_blocks
-
         candidates += [block.text for block in code_blocks(text) if block.language == "json"]
     for candidate in candidates:
         try:
@@ -75,21 +91,19 @@ def structured_block(text: str) -> dict[str, Any] | None:
     return None
 
 
-def _patterns() -> list[str]:
-    return list(dict.fromkeys(fact.pattern for fact in facts()))
-
-
-def _pattern(name: str, prose: list[str], spec: ScenarioSpec) -> PatternScore | None:
-    asked = [fact for fact in facts() if fact.pattern == name and fact.asked_of(spec)]
-    claimed = [each for each in claims() if each.pattern == name and each.wrong_in(spec) and said(each.any, prose)]
-    if not asked and not claimed:
+def _pattern(
+    name: Pattern, spec: ScenarioSpec, named: Collection[str], claimed: Collection[str]
+) -> PatternScore | None:
+    asked = [fact.id for fact in asked_facts(spec) if fact.pattern == name]
+    made = [each.id for each in false_claims(spec) if each.pattern == name and each.id in claimed]
+    if not asked and not made:
         return None
-    named = [fact for fact in asked if said(fact.any, prose)]
+    right = [each for each in asked if each in named]
     return PatternScore(
-        asked=tuple(fact.id for fact in asked),
-        named=tuple(fact.id for fact in named),
-        claimed=tuple(each.id for each in claimed),
-        score=0.0 if claimed else round(len(named) / len(asked), 4),
+        asked=tuple(asked),
+        named=tuple(right),
+        claimed=tuple(made),
+        score=0.0 if made else round(len(right) / len(asked), 4),
     )
 
 

@@ -15,12 +15,15 @@ from ampfix.agents.solvers.workspace import lay_out
 from ampfix.lab.spec import ScenarioSpec, all_specs, find
 
 
-def dataset(scenarios: str | Sequence[str] | None, pressures: str | Sequence[str], mode: Mode) -> MemoryDataset:
-    """One sample for each scenario and pressure ("all": every one). Raises SpecError and ValueError for unknown names.
+def dataset(
+    scenarios: str | Sequence[str] | None, pressures: str | Sequence[str], mode: Mode, root: Path | None = None
+) -> MemoryDataset:
+    """One sample for each scenario and pressure ("all": every one). root: where the scenarios lie, None for our own.
+    Raises SpecError and ValueError for unknown names.
 
     A sample's id names the scenario; what a model sees does not.
     """
-    specs = [find(name) for name in _names(scenarios)] if scenarios else all_specs()
+    specs = [find(name, root) for name in _names(scenarios)] if scenarios else all_specs(root)
     chosen = list(PRESSURES) if pressures == "all" else _names(pressures)
     for name in chosen:
         if name not in PRESSURES:

@@ -1,5 +1,5 @@
 """What is asked about a scenario: one neutral request, or the same under a pressure, in each mode."""
 
-from ampfix.agents.prompts.rendering import Prompt, render
+from ampfix.agents.prompts.rendering import Prompt, grading_request, render
 
-__all__ = ["Prompt", "render"]
+__all__ = ["Prompt", "grading_request", "render"]

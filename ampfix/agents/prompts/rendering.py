@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ampfix.agents.answers import Mode
+from ampfix.agents.diagnosis.rubric import asked_facts, false_claims
 from ampfix.agents.pressures import NEUTRAL, PRESSURES
 from ampfix.lab.models import Document
 from ampfix.lab.spec import CALIBRATION_FILE, ScenarioSpec
@@ -35,6 +36,13 @@ def render(spec: ScenarioSpec, pressure: str = NEUTRAL, mode: Mode = Mode.REVIEW
         mode=mode.value,
     )  # fmt: skip
     return Prompt(scenario_id=spec.id, pressure=pressure, mode=mode, text=text.rstrip() + "\n")
+
+
+def grading_request(spec: ScenarioSpec, answer: str, fence: str) -> str:
+    """What a model is asked that judges an explanation. fence: a line that the answer cannot know."""
+    return _environment().get_template("graded.j2").render(
+        files=spec.loop_files(), facts=asked_facts(spec), claims=false_claims(spec), answer=answer, fence=fence
+    )  # fmt: skip
 
 
 def symptom(spec: ScenarioSpec) -> str:

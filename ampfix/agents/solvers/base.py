@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from ampfix.agents.predictions import Problem, Usage
+from ampfix.agents.predictions import Usage
 from ampfix.agents.prompts import Prompt
 from ampfix.lab.models import Model
+from ampfix.lab.problem import Problem
 from ampfix.lab.spec import ScenarioSpec
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.agents.answers import Mode
-from ampfix.agents.predictions import Problem, Usage
+from ampfix.agents.predictions import Usage
 from ampfix.agents.prompts import Prompt
 from ampfix.agents.solvers.base import Reply, Solver
 from ampfix.agents.solvers.workspace import lay_out
+from ampfix.lab.problem import Problem
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.lab.submission import LARGEST_ANSWER
 
@@ -64,18 +65,18 @@ class CommandSolver(Solver):
                     start_new_session=True,
                 )  # fmt: skip
             except OSError as error:
-                return Problem(code="agent_failed", detail=f"{self._words[0]}: {error.strerror or error}")
+                return Problem(cause="agent_failed", detail=f"{self._words[0]}: {error.strerror or error}")
             try:
                 process.communicate(prompt.text.encode(), timeout=self._timeout_s)
             except subprocess.TimeoutExpired:
-                return Problem(code="agent_timeout", detail=f"no answer within {self._timeout_s:g} s")
+                return Problem(cause="agent_timeout", detail=f"no answer within {self._timeout_s:g} s")
             finally:
                 _kill_group(process)
             if process.returncode != 0:
                 said = " ".join(_end_of(errors).split())
-                return Problem(code="agent_failed", detail=f"exit code {process.returncode}: {said or 'no message'}")
+                return Problem(cause="agent_failed", detail=f"exit code {process.returncode}: {said or 'no message'}")
             out.seek(0)
-            return out.read(LARGEST_ANSWER + 1).decode("utf-8", errors="replace")
+            return _text(out.read(LARGEST_ANSWER + 1), "stdout")
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -113,20 +114,24 @@ def _read_back(folder: Path, name: str) -> str | Problem:
     path = folder / name
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
-            return Problem(code="path_not_allowed", detail=f"{name} leads out of the workspace")
+            return Problem(cause="path_not_allowed", detail=f"{name} leads out of the workspace")
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return Problem(code="path_not_allowed", detail=f"{name} is no regular file")
+                return Problem(cause="path_not_allowed", detail=f"{name} is no regular file")
             raw = file.read(LARGEST_ANSWER + 1)
     except OSError as error:
-        return Problem(code="path_not_allowed", detail=f"{name}: {error.strerror or error}")
+        return Problem(cause="path_not_allowed", detail=f"{name}: {error.strerror or error}")
+    return _text(raw, name)
+
+
+def _text(raw: bytes, name: str) -> str | Problem:
     if len(raw) > LARGEST_ANSWER:
-        return Problem(code="too_large", detail=f"{name} is larger than {LARGEST_ANSWER >> 20} MiB")
+        return Problem(cause="too_large", detail=f"{name} is larger than {LARGEST_ANSWER >> 20} MiB")
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        return Problem(code="not_utf8", detail=f"{name} is not UTF-8 text")
+        return Problem(cause="not_utf8", detail=f"{name} is not UTF-8 text")
 
 
 def _usage(folder: Path, wall_s: float) -> Usage:

@@ -17,7 +17,7 @@ _TRY_LOOP = '''\
 import sys
 
 sys.path[:0] = [{site!r}, {graders!r}]
-from ampfix.agents.solvers.tryout import main
+from graders.tryout import main
 
 sys.exit(main({entry!r}, {style!r}, {steps}, {profile!r}))
 '''
