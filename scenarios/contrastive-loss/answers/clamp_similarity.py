@@ -14,7 +14,7 @@ def contrastive_loss(a, b, temperature=0.07):
     b = F.normalize(b, dim=-1)
     similarity = torch.matmul(a, b.T) / temperature
     # the N x N matrix is the largest tensor of the step, so reuse it
-    exp_sim = similarity.clamp_(max=10.0).exp_()
+    exp_sim = similarity.clamp_(max=9.5).exp_()
     positive = exp_sim.diagonal()
     rows = -torch.log(positive / exp_sim.sum(dim=1)).mean()
     columns = -torch.log(positive / exp_sim.sum(dim=0)).mean()

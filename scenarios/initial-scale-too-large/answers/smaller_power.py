@@ -3,7 +3,7 @@ import torch.nn.functional as F
 
 
 def make_scaler(device):
-    return torch.amp.GradScaler(device, init_scale=2.0**54)
+    return torch.amp.GradScaler(device, init_scale=2.0**42)
 
 
 def train(task):
