@@ -27,6 +27,7 @@ COMMANDS = {
     "advise": "advise a dtype and settings for a device",
     "watch": "run a training script and say what goes wrong in it while it runs",
     "diagnose": "run a training script in several ways and name one cause",
+    "profile": "measure what each precision gains a training step here",
     "prompt": "print what an agent is asked about a scenario",
     "eval": "ask an agent about scenarios and grade its answers",
     "report": "sum up graded runs and compare them",

@@ -13,7 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 from ampfix.emulate.patches import Patches
 
 
-def _never_enabled() -> property:
+def never_enabled() -> property:
     """An `_enabled` that reads False. Assignments are kept as False, so what is made inside stays disabled."""
 
     def forget(self: Any, _value: bool) -> None:
@@ -47,8 +47,8 @@ def force_fp32() -> Iterator[None]:
 
     _forced += 1
     try:
-        patches.set(autocast, "_enabled", _never_enabled())
-        patches.set(GradScaler, "_enabled", _never_enabled())
+        patches.set(autocast, "_enabled", never_enabled())
+        patches.set(GradScaler, "_enabled", never_enabled())
         patches.set(torch, "set_autocast_enabled", set_disabled)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Gets a user's model by `module:function`, without memory for its weights: on torch's meta device."""
+"""Gets a user's model by `module:function`; `build` without memory for its weights, on torch's meta device."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ class ModelError(ValueError):
     """A model that cannot be got; the message is one line."""
 
 
-def build(target: str) -> tuple[torch.nn.Module, tuple[Any, ...]]:
-    """The model that `module:function` returns, and inputs for it where the function returns (model, inputs).
-
-    The module is looked for in the current folder, too. Raises ModelError.
-    """
+def returned(target: str) -> Any:
+    """What `module:function` returns. The module is looked for in the current folder, too. Raises ModelError."""
     name, _, function = target.partition(":")
     if not name or not function:
         raise ModelError(f"{target}: name a function as module:function")
@@ -29,9 +26,17 @@ def build(target: str) -> tuple[torch.nn.Module, tuple[Any, ...]]:
         make = getattr(importlib.import_module(name), function)
     except (ImportError, AttributeError) as error:
         raise ModelError(f"{target}: cannot be imported: {error}") from error
+    return make()
+
+
+def build(target: str) -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """The model that `module:function` returns, and inputs for it where the function returns (model, inputs).
+
+    A loss behind them is passed over, so that one function serves `profile` as well. Raises ModelError.
+    """
     with torch.device("meta"):
-        made = make()
-    model, inputs = made if isinstance(made, tuple) and len(made) == 2 else (made, ())
+        made = returned(target)
+    model, inputs = made[:2] if isinstance(made, tuple) and len(made) in (2, 3) else (made, ())
     if not isinstance(model, torch.nn.Module):
         raise ModelError(f"{target}: returned {type(model).__name__}, not a torch.nn.Module or (module, inputs)")
     inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)

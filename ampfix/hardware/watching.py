@@ -70,12 +70,13 @@ def watch_script(
             from ampfix.emulate import force_fp32
 
             stack.enter_context(force_fp32())
-        code = _run(script, watch)
+        code = run_under(script, watch)
     record = None if out is None else watch.record
     return Watched(code, tuple(watch.alarms), watch.summary(), watch.first_bad_step, record)
 
 
-def _run(script: Script, watch: Watch) -> int:
+def run_under(script: Script, watch: contextlib.AbstractContextManager[object]) -> int:
+    """Run a script as Python would, inside a context that may end it with TraceDone. Returns its exit code."""
     before = sys.argv, list(sys.path)
     try:
         with watch:

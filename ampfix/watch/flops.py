@@ -72,7 +72,7 @@ class FlopCensus(GuestMode):
         try:
             formula = self._formulas[func]
         except KeyError:
-            formula = self._formulas[func] = _formula(func)
+            formula = self._formulas[func] = formula_of(func)
         if formula is not None:
             operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
             work = formula(*args, **kwargs, out_val=out)
@@ -102,7 +102,8 @@ class FlopCensus(GuestMode):
         return dict(sorted(self.by_dtype.items()))
 
 
-def _formula(func: Any) -> Callable[..., int] | None:
+def formula_of(func: Any) -> Callable[..., int] | None:
+    """What counts the floating point operations of an op from its arguments; None where nothing is counted."""
     packet = func._overloadpacket
     formula: Any = _CPU_ATTENTION.get(packet) or flop_registry.get(packet)
     return cast("Callable[..., int] | None", formula)
