@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampfix.cli._common import CommandError, Exit
@@ -24,7 +25,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--device", choices=sorted(PROFILES), metavar="NAME", help=f"one of {', '.join(PROFILES)}")
     parser.add_argument("--model", metavar="MODULE:FUNCTION", help="returns the model, which is not allocated")
+    parser.add_argument("--float16-checkpoint", action="store_true", help="training goes on from float16 weights")
     parser.add_argument("--scientific", action="store_true", help="results are wanted to many digits")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the advice as well")
     parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: text")
 
 
@@ -34,14 +37,17 @@ def run(args: argparse.Namespace) -> int:
 
     name, accelerated = _device(args.device)
     advice = advise(name, accelerated, _traits(args))
+    if args.html is not None:
+        from ampfix.cli._page import write_page
+        from ampfix.report.hardware_html import render_advice
+
+        write_page(args.html, render_advice(name, args.model or "", advice))
     if args.output_format == "json":
-        sys.stdout.write(json.dumps({"schema": 1, "device": name, **asdict(advice)}, indent=2) + "\n")
+        told = {"schema": 1, "device": name, **asdict(advice), "settings": list(advice.settings)}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return Exit.OK
-    scaler = "with a GradScaler" if advice.scaler else "without a GradScaler"
-    region = "float32, without autocast" if advice.dtype == "float32" else f"autocast in {advice.dtype}, {scaler}"
-    sys.stdout.write(f"{name}: {region} (confidence: {advice.confidence})\n")
-    if advice.tf32:
-        sys.stdout.write('and torch.set_float32_matmul_precision("high") for what stays in float32\n')
+    sys.stdout.write(f"{name}: {advice.headline} (confidence: {advice.confidence})\n")
+    sys.stdout.writelines(f"    {line}\n" for line in advice.settings)
     sys.stdout.writelines(f"because {reason}\n" for reason in advice.reasons)
     sys.stdout.writelines(f"not {exclusion}\n" for exclusion in advice.exclusions)
     return Exit.OK
@@ -55,18 +61,17 @@ def _device(name: str | None) -> tuple[str, frozenset[str]]:
 
     if not torch.cuda.is_available():
         raise CommandError(f"no CUDA device here: name one with --device ({', '.join(PROFILES)})")
-    capability = torch.cuda.get_device_capability()
-    # The dtypes come with the generation: take them from the newest known device that is not newer than this one.
-    known = [profile for profile in PROFILES.values() if profile.capability <= capability]
-    accelerated = max(known, key=lambda profile: profile.capability).accelerated if known else frozenset()
-    return torch.cuda.get_device_name(), accelerated
+    from ampfix.hardware.place import here
+
+    place = here()
+    return place.name, place.accelerated
 
 
 def _traits(args: argparse.Namespace) -> Traits:
     from ampfix.hardware.advice import Traits
 
     if args.model is None:
-        return Traits(is_scientific=args.scientific)
+        return Traits(is_scientific=args.scientific, has_float16_checkpoint=args.float16_checkpoint)
     from ampfix.hardware.models import ModelError, build
 
     try:
@@ -78,4 +83,5 @@ def _traits(args: argparse.Namespace) -> Traits:
         parameters=sum(item.numel() for item in parameters),
         has_complex=any(item.is_complex() for item in (*parameters, *model.buffers())),
         is_scientific=args.scientific,
+        has_float16_checkpoint=args.float16_checkpoint,
     )

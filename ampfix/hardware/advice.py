@@ -32,6 +32,23 @@ class Advice:
     reasons: tuple[str, ...]
     exclusions: tuple[str, ...] = field(default=())
 
+    @property
+    def headline(self) -> str:
+        """The advice in a few words."""
+        if self.dtype == "float32":
+            return "float32, without autocast"
+        return f"autocast in {self.dtype}, {'with' if self.scaler else 'without'} a GradScaler"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What to write, as lines of Python."""
+        lines = ['torch.set_float32_matmul_precision("high")'] if self.tf32 else []
+        if self.dtype != "float32":
+            lines.append(f'autocast = torch.autocast("cuda", dtype=torch.{self.dtype})')
+        if self.scaler:
+            lines.append('scaler = torch.amp.GradScaler("cuda")')
+        return tuple(lines)
+
 
 def advise(device: str, accelerated: frozenset[str], traits: Traits) -> Advice:
     """Advice for a device whose tensor cores multiply the dtypes `accelerated`."""

@@ -35,6 +35,16 @@ class Need:
         return fixed + (self.activations[1] if self.activations else 0)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Peak bytes of a real step; None with the reason where there is no figure. source: how it is known."""
+
+    precision: str
+    peak: int | None
+    reason: str
+    source: str
+
+
 def needs(model: torch.nn.Module, inputs: tuple[Any, ...], optimizer: str) -> list[Need]:
     """The needs of float32, autocast (float16 with a scaler and bfloat16 alike), and weights in bfloat16.
 

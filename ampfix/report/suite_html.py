@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ampfix import __version__, atomic
-from ampfix.report.rows import ANSWER, NOTHING, Row, number, rows
+from ampfix import atomic
+from ampfix.report import pages
+from ampfix.report.rows import ANSWER, Row, rows
 from ampfix.report.svg import Dots, dot_plot
 
 if TYPE_CHECKING:
@@ -25,19 +25,13 @@ _UNIT = "held-out loss (fp32, lower is better)"
 
 def render(report: SuiteReport) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("ampfix.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["number"] = number
     verdicts = [judged.verdict for scenario in report.scenarios for judged in scenario.verdicts]
-    return environment.get_template("suite.html.jinja").render(
+    return pages.render(
+        "suite.html.jinja",
         report=report,
         scenarios=[(scenario, rows(scenario), _chart(scenario)) for scenario in report.scenarios],
         first=verdicts[0] if verdicts else None,
         runs=sum(len(scenario.runs) for scenario in report.scenarios),
-        version=__version__,
-        nothing=NOTHING,
         columns=_columns,
         cells=_cells,
     )

@@ -12,7 +12,7 @@ BANDS = (
     (2.5, "excellent", "use it"),
     (1.5, "good", "use it"),
     (1.1, "modest", "worth it only if training stays as good: check with `ampfix watch` first"),
-    (0.0, "none", "stay in float32"),
+    (0.0, "none", "stay with what it is compared with"),
 )
 """From which speedup on a band holds: the matrix that guides to mixed precision give."""
 _MODEST = BANDS[-2][0]
@@ -40,10 +40,12 @@ def _gain(arm: str, base: str, passes: Sequence[float], others: Sequence[float])
     if measured.noise >= TOO_NOISY:
         return Gain(arm=arm, base=base, ratio=measured, claimed=False, band="too noisy", advice="measure again, alone")
     claimed = measured.low > CLAIM_FROM
-    band, advice = next((name, advice) for least, name, advice in BANDS if measured.ratio >= least)
+    band, do = next((name, advice) for least, name, advice in BANDS if measured.ratio >= least)
     if not claimed and measured.ratio >= _MODEST:
-        band, advice = "none", "no gain is shown: measure longer"
-    return Gain(arm=arm, base=base, ratio=measured, claimed=claimed, band=band, advice=advice)
+        band, do = "none", "no gain is shown: measure longer"
+    if band == "none" and measured.ratio < _MODEST:
+        do = f"stay with {base}"
+    return Gain(arm=arm, base=base, ratio=measured, claimed=claimed, band=band, advice=do)
 
 
 def verdict(found: Sequence[Gain], reasons: Mapping[str, str]) -> str:

@@ -1,0 +1,164 @@
+"""A watched run as one HTML page: losses, the loss scale with its skips, gradients, ranges and what went wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ampfix.report import pages
+from ampfix.report.bars import Bar, stacked
+from ampfix.report.curves import Curve, line_chart, scale_chart
+from ampfix.report.findings_diff import Repair, repairs
+from ampfix.report.histogram import ZONES, Counts, LayerRange, geometry, histogram, range_rows, shares
+from ampfix.report.sizes import count_text
+from ampfix.report.watch_record import Record, records, together
+
+MOST_ALARMS, MOST_LAYERS, MOST_CURVES = 60, 40, 6
+_SLIDER = 30
+"""Exponents to either side that the slider of the loss scale goes."""
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A histogram that a slider moves: the chart, its first state as text, and what the script needs."""
+
+    chart: Markup
+    shift: int
+    lowest: int
+    highest: int
+    names: list[str]
+    shares: list[tuple[str, float]]
+    data: str
+    ends: str
+    geometry: Any
+
+
+def render(folder: Path, others: Mapping[str, Record] | None = None) -> str:
+    """The page of a folder that `ampfix watch` left.
+
+    others: records whose losses are laid over this one's, by name, such as that of a run in float32.
+    Raises OSError, and ValueError where the folder holds no record.
+    """
+    first, *ranks = records(folder)
+    bad = bad_op(folder, first)
+    return pages.render(
+        "watch.html.jinja",
+        record=first,
+        ranks=ranks,
+        argv=" ".join(map(str, first.begin.get("argv", ()))),
+        ended=_ended(first),
+        alarms=first.alarms[:MOST_ALARMS],
+        more_alarms=max(0, len(first.alarms) - MOST_ALARMS),
+        bad=bad,
+        repairs=repairs(first.alarms),
+        **charts(first, others or {}),
+    )
+
+
+def charts(record: Record, others: Mapping[str, Record]) -> dict[str, Any]:
+    """Everything of a record that is drawn; None for what it does not tell."""
+    losses = _curves(record, "loss", others)
+    norms = _curves(record, "grad_norm", {}) + _clipped(record)
+    scales = record.curve("scale")
+    rates = _curves(record, "lr", {})
+    return {
+        "loss": Markup(line_chart(losses, "loss")) if losses else None,
+        "scale": Markup(scale_chart(scales, record.skipped)) if scales else None,
+        "norm": Markup(line_chart(norms, "gradient norm")) if norms else None,
+        "rate": Markup(line_chart(rates, "learning rate")) if rates else None,
+        "work": _work(record),
+        "slider": _slider(record),
+        "layers": _layers(record.layers),
+        "advice": record.advice,
+        "forecast": record.forecast,
+    }
+
+
+def bad_op(folder: Path, record: Record) -> Mapping[str, Any] | None:
+    """The alarm that names the first bad op: a replay's where there was one, else the run's own."""
+    replayed = folder / "replay" / record.path.name
+    lines = list(record.alarms)
+    if replayed.is_file():
+        lines = [*records(replayed.parent)[0].alarms, *lines]
+    return next((alarm for alarm in lines if (alarm.get("evidence") or {}).get("op")), None)
+
+
+def _ended(record: Record) -> str:
+    if record.error is not None:
+        return f"ended by {record.error.get('type')}: {record.error.get('message')}"
+    if record.end is None:
+        return "did not end by itself: it was killed, or goes on; what was seen until then is below"
+    return f"ended after {float(record.end.get('seconds', 0)):.3g} s"
+
+
+def _curves(record: Record, field: str, others: Mapping[str, Record]) -> list[Curve]:
+    named = record.optimizers[:MOST_CURVES]
+    found = [(name if len(named) > 1 else "as written", record.curve(field, name)) for name in named]
+    found += [(name, other.curve(field)) for name, other in others.items()]
+    return [Curve(name, points, f"tone-{index % 8}") for index, (name, points) in enumerate(found) if points]
+
+
+def _clipped(record: Record) -> list[Curve]:
+    points = record.curve("norm_before_clip")
+    return [Curve("before the clip", points, "tone-5")] if points else []
+
+
+def _work(record: Record) -> Markup | None:
+    work = record.work
+    if not sum(work.values()):
+        return None
+    parts = tuple((name, float(amount)) for name, amount in sorted(work.items()) if amount)
+    note = f"{sum(work.values()):.3g}".replace("e+", "e")
+    bar = Bar("matrix work", parts, f"{note} FLOP")
+    return Markup(stacked([bar], "floating point operations by dtype", lambda value: f"{count_text(value)}FLOP"))
+
+
+def _slider(record: Record) -> Slider | None:
+    gradients = [layer for layer in record.layers if layer.side == "gradient" and layer.counts][:MOST_LAYERS]
+    if not gradients:
+        return None
+    every: list[tuple[str, Counts]] = [("all layers", together(gradients))]
+    every += [(layer.label, layer.counts) for layer in gradients]
+    shift = _first_shift(record)
+    counts = [one for _, one in every]
+    place, _ = geometry(counts)
+    data = [{"low": min(one), "counts": [one.get(at, 0) for at in range(min(one), max(one) + 1)]} for one in counts]
+    return Slider(
+        chart=Markup(histogram(counts, shift)),
+        shift=shift,
+        lowest=min(0, shift),
+        highest=max(_SLIDER, shift),
+        names=[name for name, _ in every],
+        shares=list(shares(counts[0], shift).items()),
+        data=json.dumps(data, separators=(",", ":")),
+        ends=json.dumps([end for _, end in ZONES]),
+        geometry=place,
+    )
+
+
+def _first_shift(record: Record) -> int:
+    """log2 of the scale in force, of the recommended one where there was none."""
+    scales = [value for _, value in record.curve("scale") if 0 < value < math.inf]
+    if scales:
+        return round(math.log2(scales[-1]))
+    return int(record.advice.get("recommended") or 0)
+
+
+def _layers(found: Sequence[LayerRange]) -> Markup | None:
+    """Layers that want float32 first to be kept, in the order of the run."""
+    shown = [layer for layer in found if layer.counts]
+    if not shown:
+        return None
+    if len(shown) > MOST_LAYERS:
+        kept = sorted(shown, key=lambda layer: not (layer.wants or layer.nonfinite))[:MOST_LAYERS]
+        shown = [layer for layer in shown if layer in kept]
+    return Markup(range_rows(shown))
+
+
+__all__ = ["MOST_ALARMS", "Repair", "bad_op", "charts", "render"]
