@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ampfix.report import bars, curves, histogram, svg
 from ampfix.report.scales import fit
 from ampfix.report.svg import Dots, dot_plot
 
@@ -86,3 +88,49 @@ def test_values_far_above_are_counted_and_leave_the_rest_room() -> None:
     places = [float(element.get("cx", "")) for element in root.iter() if element.tag.endswith("circle")]
     assert len(places) == 3 and max(places) - min(places) > 200
     assert counted(root) == 2
+
+
+counts = st.dictionaries(st.integers(-149, 127), st.integers(0, 10**6), max_size=40)
+
+
+@given(counts, st.integers(-40, 40))
+def test_shares_of_the_zones_add_up_and_follow_the_scale(found: dict[int, int], shift: int) -> None:
+    told = histogram.shares(found, shift)
+    assert list(told) == [name for name, _ in histogram.ZONES]
+    total = sum(found.values())
+    assert sum(told.values()) == pytest.approx(1.0 if total else 0.0)
+    flushed = sum(count for at, count in found.items() if at + shift < histogram.FLUSH)
+    assert told["flushed to zero"] == pytest.approx(flushed / total if total else 0.0)
+
+
+@given(st.lists(st.floats(allow_nan=True, width=32), max_size=3000), st.integers(20, 400))
+def test_thinning_keeps_extremes_and_order(values: list[float], most: int) -> None:
+    points = [(float(at), value) for at, value in enumerate(values)]
+    kept = curves.thinned(points, most)
+    assert len(kept) <= 2 * most + 2
+    assert [at for at, _ in kept] == sorted(at for at, _ in kept)
+    finite = [value for _, value in points if math.isfinite(value)]
+    if finite and min(finite) < 0 < max(finite):
+        assert {min(finite), max(finite)} <= {value for _, value in kept}
+    if any(not math.isfinite(value) for value in values):
+        assert any(not math.isfinite(value) for _, value in kept)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 50), st.floats(1.0, 3.0)), min_size=1, max_size=8))
+def test_a_forest_plot_holds_every_interval(rows: list[tuple[float, float]]) -> None:
+    ratios = [
+        svg.Ratio(f"row {index}", low, low * wide, low * wide**2, "tone-0") for index, (low, wide) in enumerate(rows)
+    ]
+    chart = svg.forest_plot(ratios, "times as fast", [(1.05, "a gain")])
+    places = [float(x) for x in re.findall(r'<circle[^>]* cx="([\d.]+)"', chart)]
+    assert len(places) == len(rows)
+    assert all(svg.LABEL <= x <= svg.WIDTH - svg.RIGHT for x in places)
+
+
+@given(st.lists(st.lists(st.floats(0, 1e15), min_size=2, max_size=2), min_size=1, max_size=6))
+def test_stacked_bars_stay_on_the_page_and_keep_their_proportions(rows: list[list[float]]) -> None:
+    drawn = [bars.Bar(f"row {index}", (("a", one), ("b", other))) for index, (one, other) in enumerate(rows)]
+    chart = bars.stacked(drawn, "memory", str)
+    widths = [float(x) for x in re.findall(r'y="[\d.]+" width="([\d.]+)" height="18"', chart)]
+    assert len(widths) == sum(amount > 0 for row in rows for amount in row)
+    assert all(width <= svg.WIDTH for width in widths)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from ampfix.report import suite_html
 
-from . import samples
+from . import browser, samples
+from .outline import Outline
 
 MOST_BYTES = 300_000
 
@@ -25,28 +23,6 @@ VERDICTS = {
     "answer:<script>alert(1)</script>": samples.failed(detail='<img src="http://example.org/x">'),
 }
 LOSSES = {"reference": (0.1, 0.11, 0.12), "broken": (1.0, math.inf, math.nan), "gold": (0.1, 0.1, 0.13)}
-
-
-class Outline(HTMLParser):
-    """Collects opened and closed tags, and everything a page would load."""
-
-    VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.loads: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs) -> None:
-        self.tags.append(tag)
-        self.loads += [value for name, value in attrs if name in {"src", "href", "data"} and not value.startswith("#")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 @pytest.fixture
@@ -117,19 +93,8 @@ def test_a_page_replaces_an_older_one_whole(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.browser
-def test_a_browser_shows_the_page(page: str, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no headless browser here: apt-get install chromium")
-    path = tmp_path / "suite.html"
-    path.write_text(page, encoding="utf-8")
-    picture = tmp_path / "page.png"
-    options = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-        "--window-size=1000,1600", f"--screenshot={picture}", "--dump-dom",
-    ]  # fmt: skip
-    done = subprocess.run([browser, *options, path.as_uri()], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert 'id="clip-before-unscale"' in done.stdout and "alert(1)" in done.stdout
-    assert picture.stat().st_size > 5_000
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_browser_shows_the_page(page: str, tmp_path: Path, dark: bool) -> None:
+    shown = browser.show(page, tmp_path, dark=dark)
+    assert 'id="clip-before-unscale"' in shown.dom and "alert(1)" in shown.dom
+    assert not shown.messages and shown.picture_bytes > 5_000
