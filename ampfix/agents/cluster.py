@@ -13,7 +13,8 @@ from typing import Any
 
 import ray
 
-from ampfix.agents.executors import Executor, Job, LocalExecutor, Loop
+from ampfix.agents.executors import Executor, ExecutorError, Job, LocalExecutor, Loop
+from ampfix.lab.assembly import unjudged
 from ampfix.lab.process import ProcessRunner
 from ampfix.lab.spec import load
 from ampfix.lab.verdict import Verdict
@@ -23,10 +24,6 @@ LOOPS_PER_TASK = 8
 
 _RETRIES = 5
 _AHEAD = 2  # tasks queued for each one that runs
-
-
-class ClusterError(RuntimeError):
-    """A cluster that cannot do what is asked; the message is one line."""
 
 
 class RayExecutor(Executor):
@@ -39,7 +36,7 @@ class RayExecutor(Executor):
             try:
                 ray.init(address=address, include_dashboard=False, log_to_driver=False, configure_logging=False)
             except ConnectionError as error:
-                raise ClusterError(f"no Ray cluster at {address}: {error}") from error
+                raise ExecutorError(f"no Ray cluster at {address}: {error}") from error
         wanted: dict[str, Any] = {"num_gpus": 1, "num_cpus": 1} if device == "cuda" else {"num_cpus": 1}
         self._slots = _slots(wanted)
         self._task = ray.remote(max_retries=_RETRIES, retry_exceptions=False, **wanted)(_run)
@@ -56,13 +53,27 @@ class RayExecutor(Executor):
 
     def run_ahead(self, jobs: Iterator[Job]) -> Iterator[tuple[str, Verdict]]:
         parts = (part for job in jobs for part in _parts(job))
-        running = [self._submit(part) for part in islice(parts, _AHEAD * self._slots)]
+        running = {self._submit(part): part for part in islice(parts, _AHEAD * self._slots)}
         while running:
-            finished, running = ray.wait(running, num_returns=1)
+            finished, _ = ray.wait(list(running), num_returns=1)
             for each in finished:
-                for key, text in ray.get(each):
-                    yield key, Verdict.model_validate_json(text)
-            running += [self._submit(part) for part in islice(parts, len(finished))]
+                yield from self._results(each, running.pop(each))
+            running |= {self._submit(part): part for part in islice(parts, len(finished))}
+
+    def _results(self, task: Any, job: Job) -> Iterator[tuple[str, Verdict]]:
+        """What a task gave. One that was lost too often is a fault of ours; raises ExecutorError for what no other
+        try can mend."""
+        try:
+            found: list[tuple[str, str]] = ray.get(task)
+        except ray.exceptions.RayTaskError as error:
+            raise ExecutorError(" ".join(str(error.cause or error).split())[-400:]) from error
+        except ray.exceptions.RayError as error:
+            detail = f"{type(error).__name__} on the cluster, {_RETRIES} times over"
+            for loop in job.loops:
+                yield loop.key, unjudged(Path(job.scenario).name, "", "server_died", detail, self.device, self.policy)
+            return
+        for key, text in found:
+            yield key, Verdict.model_validate_json(text)
 
     def close(self) -> None:
         if self._owns and ray.is_initialized():
@@ -78,7 +89,7 @@ def _slots(wanted: dict[str, Any]) -> int:
     held: dict[str, float] = cluster.cluster_resources()
     for name, resource in (("num_gpus", "GPU"), ("num_cpus", "CPU")):
         if held.get(resource, 0.0) < wanted.get(name, 0):
-            raise ClusterError(f"the cluster has no {resource}: add a node that has one, or choose another --device")
+            raise ExecutorError(f"the cluster has no {resource}: add a node that has one, or choose another --device")
     return max(1, int(held["GPU"] if "num_gpus" in wanted else held["CPU"]))
 
 

@@ -35,6 +35,10 @@ class Job(Model):
     loops: tuple[Loop, ...]
 
 
+class ExecutorError(RuntimeError):
+    """What jobs should run on cannot do what is asked; the message is one line."""
+
+
 class Executor(ABC):
     """Runs jobs. A verdict may come in any order; a fault of ours is a verdict of its own, infra_error."""
 

@@ -71,17 +71,17 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
 
 def new_executor(args: argparse.Namespace) -> Executor:
     """What grades many answers, as the options ask for. Raises CommandError."""
-    from ampfix.agents.executors import LocalExecutor
+    from ampfix.agents.executors import ExecutorError, LocalExecutor
 
     if args.executor == "local":
         return LocalExecutor(lambda: new_runner(args))
     if args.runner != "process":
         raise CommandError(f"--executor ray runs loops with --runner process, not {args.runner}")
-    from ampfix.agents.cluster import ClusterError, RayExecutor
+    from ampfix.agents.cluster import RayExecutor
 
     try:
         return RayExecutor(args.ray_address, args.device)
-    except ClusterError as error:
+    except ExecutorError as error:
         raise CommandError(f"--executor ray: {error}") from error
 
 

@@ -87,12 +87,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _grade(args: argparse.Namespace, plan: Plan, specs: dict[str, ScenarioSpec], secret: str | None) -> int:
     from ampfix.agents.evaluation import ANSWERS
+    from ampfix.agents.executors import ExecutorError
     from ampfix.agents.results import grade_file, read_results
     from ampfix.agents.summary import INFRA, summarise
     from ampfix.report import eval_text
 
-    with new_executor(args) as executor:
-        grade_file(args.out / ANSWERS, args.out, executor, secret, args.scenarios_dir, show_progress)
+    try:
+        with new_executor(args) as executor:
+            grade_file(args.out / ANSWERS, args.out, executor, secret, args.scenarios_dir, show_progress)
+    except ExecutorError as error:
+        raise CommandError(str(error)) from error
     graded = list(read_results(args.out))
     summary = summarise(plan.agent, graded, {name: spec.family for name, spec in specs.items()})
     with output(args) as stream:

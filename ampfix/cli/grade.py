@@ -124,6 +124,7 @@ def _grade_one(runner: Runner, answer: Submission | InvalidAnswer, spec: Scenari
 
 def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> Iterator[Graded]:
     """The predictions of a file in its order; with --out, results.jsonl beside the verdicts. Raises CommandError."""
+    from ampfix.agents.executors import ExecutorError
     from ampfix.agents.predictions import PredictionError, index
     from ampfix.agents.results import grade_file, read_results
 
@@ -135,7 +136,7 @@ def _grade_lines(path: Path, args: argparse.Namespace, secret: str | None) -> It
             yield from read_results(folder)
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except PredictionError as error:
+    except (PredictionError, ExecutorError) as error:
         raise CommandError(str(error)) from error
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from ampfix.agents.cluster import ClusterError, RayExecutor
+from ampfix.agents.cluster import RayExecutor
+from ampfix.agents.executors import ExecutorError, Job, Loop
 from ampfix.agents.grading import Graded, Grader
 from ampfix.agents.predictions import index
 from ampfix.agents.store import Store
@@ -56,8 +59,11 @@ def test_a_node_that_goes_loses_nothing(cluster: Any, tmp_path: Path) -> None:
         grader._keep(key, verdict)
         worker = next(node for node in cluster.list_all_nodes() if node is not cluster.head_node)
         cluster.remove_node(worker, allow_graceful=False)
+        keys = [key]
         for key, verdict in ahead:
             grader._keep(key, verdict)
+            keys.append(key)
+        assert len(keys) == len(set(keys)) == 40
         assert len(list((tmp_path / "out" / "verdicts").iterdir())) == 40
         found = graded(executor, path, tmp_path / "out")
     assert [each.verdict.status.value for each in found] == ["pass"] * 40
@@ -65,5 +71,22 @@ def test_a_node_that_goes_loses_nothing(cluster: Any, tmp_path: Path) -> None:
 
 def test_what_the_cluster_does_not_have_is_said_at_once(cluster: Any) -> None:
     del cluster
-    with pytest.raises(ClusterError, match="the cluster has no GPU"):
+    with pytest.raises(ExecutorError, match="the cluster has no GPU"):
         RayExecutor(device="cuda")
+
+
+def test_a_node_with_another_scenario_says_so(cluster: Any) -> None:
+    del cluster
+    loop = Loop(key="k", files={"loop.py": "pass"})
+    job = Job(scenario=str(TOY), content="other", secret=SECRET, loops=(loop,))
+    with RayExecutor() as executor, pytest.raises(ExecutorError, match="another version on this node"):
+        list(executor.run(job))
+
+
+def test_the_command_grades_on_a_cluster_of_its_own(tmp_path: Path) -> None:
+    path = predictions_file(tmp_path / "p.jsonl", 3)
+    command = [sys.executable, "-m", "ampfix", "grade", str(path), "--executor", "ray", "--scenarios-dir"]
+    done = subprocess.run([*command, str(SCENARIOS), "--out", str(tmp_path / "out")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "out" / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["verdict"]["status"] for line in lines] == ["pass"] * 3

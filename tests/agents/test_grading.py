@@ -19,8 +19,10 @@ from ampfix.agents.executors import Job, LocalExecutor
 from ampfix.agents.grading import Graded, Grader
 from ampfix.agents.predictions import index
 from ampfix.agents.store import Store
+from ampfix.lab import stopwatch
 from ampfix.lab.process import ProcessRunner
 from ampfix.lab.submission import Submission
+from ampfix.lab.timing import Timing
 from ampfix.lab.verdict import Verdict
 
 SCENARIOS = Path(__file__).parent.parent / "golden" / "scenarios"
@@ -108,6 +110,24 @@ def test_a_fault_of_ours_in_one_answer_leaves_the_others_graded(
     found = graded(executor, path, tmp_path / "out")
     assert [each.verdict.status.value for each in found] == ["infra_error", "pass"]
     assert found[0].verdict.detail == "reading the answer: AssertionError: never happens"
+
+
+def test_answers_that_pass_are_timed_where_speed_can_be_measured(
+    executor: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[str] = []
+
+    def time_loops(_runner: object, _spec: object, _seed: int, loops: dict[str, dict[str, str]]) -> dict[str, Timing]:
+        timed.extend(files["loop.py"] for files in loops.values())
+        return dict.fromkeys(loops, Timing(problem="not here"))
+
+    monkeypatch.setattr(stopwatch, "is_wanted", lambda *_: True)
+    monkeypatch.setattr(stopwatch, "time_loops", time_loops)
+    gold, broken = (TOY / "fixed.py").read_text(), (TOY / "loop.py").read_text()
+    path = predictions_file(tmp_path / "p.jsonl", broken, gold, f"{gold}# again\n")
+    found = graded(executor, path, tmp_path / "out")
+    assert [each.verdict.status.value for each in found] == ["fail", "pass", "pass"]
+    assert timed == [gold, f"{gold}# again\n"]
 
 
 def test_an_edit_is_measured_beside_gold(executor: Counted, tmp_path: Path) -> None:

@@ -58,14 +58,14 @@ function chart(parent, title, lines, log) {
   for (const at of [low, (low + high) / 2, high]) {
     const value = log ? 2 ** at : at;
     draw(svg, "line", {class: "grid", x1: LEFT, x2: WIDTH - 8, y1: y(value), y2: y(value)});
-    draw(svg, "text", {class: "tick", x: LEFT - 6, y: y(value) + 3, "text-anchor": "end"}, Number(value.toPrecision(3)));
+    draw(svg, "text", {class: "tick", x: LEFT - 6, y: y(value) + 3, "text-anchor": "end"}, Number(value.toPrecision(log ? 5 : 3)));
   }
   draw(svg, "text", {class: "tick", x: WIDTH - 8, y: HEIGHT - 4, "text-anchor": "end"}, `step ${last}`);
   for (const [name, points] of lines) {
     let path = "", pen = "M";
     for (const [step, value] of points) {
       if (value === null || (log && value <= 0)) { pen = "M"; continue; }
-      path += `${pen}${x(step).toFixed(1)} ${y(value).toFixed(1)}`;
+      path += `${pen}${x(step).toFixed(1)} ${y(value).toFixed(1)}${pen === "M" ? "h0" : ""}`; // h0: a lone point shows, too
       pen = "L";
     }
     draw(svg, "path", {class: "curve " + name, d: path || "M0 0"});
