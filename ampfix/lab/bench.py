@@ -85,6 +85,13 @@ class Bench:
                 self._runs[key].add_done_callback(self._tell)
             return self._runs[key]
 
+    def forget(self, files: Files) -> None:
+        """Drop what is known of a loop that is judged: asked for again, it would be run again."""
+        name = sha256_of(files)
+        with self._lock:
+            for key in [key for key, run in self._runs.items() if key[-1] == name and run.done()]:
+                del self._runs[key]
+
     def _tell(self, run: Future[Measurement]) -> None:
         if self._on_progress is not None and not run.cancelled():
             with self._lock:

@@ -21,7 +21,7 @@ from ampfix.agents.predictions import index
 from ampfix.agents.store import Store
 from ampfix.lab import stopwatch
 from ampfix.lab.process import ProcessRunner
-from ampfix.lab.submission import Submission
+from ampfix.lab.submission import Submission, sha256_of
 from ampfix.lab.timing import Timing
 from ampfix.lab.verdict import Verdict
 
@@ -110,6 +110,15 @@ def test_a_fault_of_ours_in_one_answer_leaves_the_others_graded(
     found = graded(executor, path, tmp_path / "out")
     assert [each.verdict.status.value for each in found] == ["infra_error", "pass"]
     assert found[0].verdict.detail == "reading the answer: AssertionError: never happens"
+
+
+def test_what_is_judged_is_forgotten_but_for_the_broken_loop(executor: Counted, tmp_path: Path) -> None:
+    gold, broken = (TOY / "fixed.py").read_text(), (TOY / "loop.py").read_text()
+    texts = [f"{gold}\n# {number}\n" for number in range(4)]
+    found = graded(executor, predictions_file(tmp_path / "p.jsonl", *texts, broken), tmp_path / "out")
+    assert [each.verdict.status.value for each in found] == ["pass"] * 4 + ["fail"]
+    bench = executor._bench
+    assert bench is not None and {key[-1] for key in bench._runs} == {sha256_of({"loop.py": broken})}
 
 
 def test_answers_that_pass_are_timed_where_speed_can_be_measured(

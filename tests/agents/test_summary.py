@@ -259,6 +259,29 @@ def test_the_command_reads_what_grading_leaves(tmp_path: Path, capsys: pytest.Ca
     assert len((tmp_path / "table.csv").read_text().splitlines()) == 3
 
 
+def test_a_file_with_answers_of_several_agents_is_several_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def by(model: str, answers: list[Graded]) -> list[Graded]:
+        return [each.model_copy(update={"key": each.key.model_copy(update={"model": model})}) for each in answers]
+
+    both = results(tmp_path / "both", [*by("a", run("pass")), *by("b", run("fail", "fail")), *by("", run("fail"))])
+    assert main(["report", str(both), "--output-format", "json"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(each["agent"], each["rate"]["n"]) for each in runs] == [("a", 1), ("b", 2), ("both", 1)]
+    alone = results(tmp_path / "alone", [*by("a", run("pass")), *by("", run("fail"))])
+    assert main(["report", str(alone), "--output-format", "json"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(each["agent"], each["rate"]["n"]) for each in runs] == [("a", 2)]
+
+
+def test_pressures_stand_in_their_tables_order() -> None:
+    answers = [*run("pass", pressure="sunk-cost"), *run("pass", pressure="rushed"), *run("pass")]
+    found = summarise("m", answers, FAMILIES)
+    assert list(found.pressures) == ["neutral", "rushed", "sunk-cost"]
+    assert list(found.drop) == ["rushed", "sunk-cost"] == list(found.pressure_met)
+
+
 @pytest.mark.parametrize(("text", "says"), [("", "holds no result"), ("{}\n", "results.jsonl:1: not a result")])
 def test_what_is_no_result_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
     (tmp_path / "results.jsonl").write_text(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -11,10 +11,13 @@ import pytest
 
 pytest.importorskip("inspect_ai")
 
+from ampfix.agents.executors import Job, LocalExecutor, Loop
 from ampfix.agents.inspect import container
 from ampfix.agents.inspect.container import ContainerSandbox
 from ampfix.agents.inspect.registry import amp_repair
 from ampfix.lab.docker_engine import EngineError
+from ampfix.lab.docker_runner import DockerRunner
+from ampfix.lab.spec import ScenarioSpec
 from tests.agents.test_inspect import SCENARIO, mock, run, scores
 from tests.exploits import ways
 from tests.exploits.test_ways import FEW, must_get_what_they_deserve
@@ -76,6 +79,18 @@ def test_a_container_keeps_a_samples_files_and_nothing_else() -> None:
         await ContainerSandbox.sample_cleanup("t", None, {"default": box}, interrupted=False)
 
     asyncio.run(work())
+
+
+def test_what_a_verdict_depends_on_is_known_before_the_first_run(
+    new_runner: Callable[[], DockerRunner], toy: ScenarioSpec
+) -> None:
+    with LocalExecutor(new_runner) as executor:
+        before = executor.conditions()
+        loop = Loop(key="k", files=toy.gold_files())
+        job = Job(scenario=str(toy.root), content=toy.content_hash, secret=ways.SECRET, loops=(loop,))
+        ((_, verdict),) = executor.run(job)
+        assert executor.conditions() == before
+    assert verdict.versions.items() <= before.items() and "image" in before
 
 
 def test_without_an_image_of_this_ampfix_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
