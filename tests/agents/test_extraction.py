@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,39 @@ def test_no_bytes_break_it(raw: bytes) -> None:
         take(raw, LOOP_ONLY, Mode.REVIEW)
     except InvalidAnswer as error:
         assert "\n" not in str(error)
+
+
+WRAPPERS = (
+    lambda text: text,
+    fenced,
+    lambda text: fenced(text, "diff"),
+    lambda text: json.dumps({"files": {"loop.py": text}}),
+    lambda text: json.dumps({"patch": text}),
+    lambda text: json.dumps({"code": text}),
+    lambda text: json.dumps({"answer": text, "diagnosis": text}),
+)
+FRAGMENTS = (
+    *(f"{line}\n" for line in LOOP.splitlines()),
+    "@@ -1 +1 @@\n",
+    "-import torch\n",
+    "+x\n",
+    "...\n",
+    "```\n",
+    "(",
+    "\0",
+    "\t",
+    "é",
+)
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join), st.sampled_from(WRAPPERS), st.sampled_from(Mode))
+def test_no_text_breaks_it_in_whatever_form_it_comes(text: str, wrap: Callable[[str], str], mode: Mode) -> None:
+    try:
+        found = take(wrap(text).encode(), LOOP_ONLY, mode)
+    except InvalidAnswer as error:
+        assert "\n" not in str(error)
+    else:
+        ast.parse(found.text)
 
 
 LINES = LOOP.splitlines()

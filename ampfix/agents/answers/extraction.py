@@ -239,7 +239,7 @@ class _Answer:
     def _parsed(self, text: str, name: str) -> None:
         where = f"{name}, " if name and name != self.question.entry else ""
         try:
-            ast.parse(pieces.dedented(text))
+            ast.parse(text)
         except SyntaxError as error:
             self.refuse("syntax_error", f"{where}line {error.lineno}: {error.msg}")
         except (ValueError, RecursionError, MemoryError) as error:
