@@ -29,21 +29,27 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, default=_OUT, metavar="DIR", help=f"folder of records (default: {_OUT})")
     parser.add_argument("--emulate", choices=("cuda",), help="run a CUDA script on the CPU, with CUDA's numerics")
     parser.add_argument("--profile", default="A100", metavar="NAME", help="device to emulate (default: A100)")
+    parser.add_argument(
+        "--stress", action="store_true", help="where nothing is found, again with outliers and tiny values in batches"
+    )
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script and its arguments")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the script in its ways and print the cause."""
-    from ampfix.hardware.diagnosis import HEALTHY, NOT_PRECISION, diagnose
+    from ampfix.hardware.diagnosis import NOT_PRECISION, STRESS, diagnose
 
-    script = script_of(args)
+    script, profile = script_of(args), args.profile if args.emulate else None
     try:
-        found = diagnose(script, args.out, args.profile if args.emulate else None)
+        found = diagnose(script, args.out, profile)
+        sys.stdout.writelines(f"{line}\n" for line in _lines(found))
+        if args.stress and found.cause == NOT_PRECISION:
+            found = diagnose(script, args.out / "stress", profile, STRESS)
+            sys.stdout.writelines(f"under stress: {line}\n" for line in _lines(found))
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{args.out}: {error}") from error
-    sys.stdout.writelines(f"{line}\n" for line in _lines(found))
-    return Exit.OK if found.cause in (HEALTHY, NOT_PRECISION) else Exit.FINDINGS
+    return Exit.OK if found.cause == NOT_PRECISION else Exit.FINDINGS
 
 
 def _lines(found: Diagnosis) -> Iterator[str]:

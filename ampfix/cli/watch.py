@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ampfix.cli._common import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ampfix.hardware.watching import Replay, Watched
+    from ampfix.watch.monitor import Companion
 
 _OUT = Path("ampfix-watch")
 
@@ -36,6 +39,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--replay", action="store_true", help="where a step goes wrong for good, run the script again and trace it"
     )
+    parser.add_argument(
+        "--ranges", action="store_true", help="take histograms of activations and their gradients in some steps"
+    )
+    parser.add_argument(
+        "--stress", action="store_true", help="feed the loop batches with outliers and tiny values now and then"
+    )
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard as well")
     parser.add_argument("--trace-step", type=int, metavar="N", help="trace attempt N op by op and stop there")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script and its arguments")
@@ -47,16 +57,43 @@ def run(args: argparse.Namespace) -> int:
 
     script = script_of(args)
     profile = args.profile if args.emulate else None
+    companions = list(_companions(args))
     try:
-        watched = watch_script(script, args.out, profile, args.trace_step, args.precision)
+        watched = watch_script(script, args.out, profile, args.trace_step, args.precision, companions)
     except ValueError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{args.out}: the record cannot be written: {error.strerror or error}") from error
-    again = replay(script, watched, profile) if args.replay and watched.first_bad_step is not None else None
+    again = None
+    if args.replay and watched.first_bad_step is not None:
+        again = replay(script, watched, profile, ("--stress",) if args.stress else ())
     if args.trace_step is None:
-        sys.stderr.writelines(f"ampfix: {line}\n" for line in _lines(watched, again))
+        sys.stderr.writelines(f"ampfix: {line}\n" for line in (*_advice(companions), *_lines(watched, again)))
     return watched.code
+
+
+def _companions(args: argparse.Namespace) -> Iterator[Companion]:
+    from ampfix.watch.board import Board
+    from ampfix.watch.scale_advice import Ranges
+    from ampfix.watch.stress import Stress
+
+    if args.ranges:
+        yield Ranges()
+    if args.stress:
+        yield Stress()
+    if args.tensorboard is not None:
+        try:
+            yield Board(args.tensorboard)
+        except ImportError as error:
+            raise CommandError("--tensorboard: TensorBoard is not installed: pip install tensorboard") from error
+
+
+def _advice(companions: Sequence[Companion]) -> Iterator[str]:
+    from ampfix.watch.scale_advice import Ranges
+
+    for companion in companions:
+        if isinstance(companion, Ranges):
+            yield from companion.lines()
 
 
 def script_of(args: argparse.Namespace) -> Any:

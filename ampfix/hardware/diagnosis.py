@@ -11,8 +11,9 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ampfix.findings import Applicability, Finding
 from ampfix.hardware.watching import AS_WRITTEN, FP32, Script, explained
 from ampfix.lint.engine import check_source
 from ampfix.lint.project import Project
-from ampfix.watch import log
+from ampfix.watch import blame, log
 from ampfix.watch.alarms import Alarm
 
 _TAIL = 0.1  # the share of a run's last losses whose median is its result
@@ -29,12 +30,18 @@ _NEAR = 0.1
 """How much worse than fp32's a result may be. Held-out losses of right loops lie between 0.994 and 1.015 of fp32's over
 60 seeds; training losses of one run are noisier, so that this is several times wider."""
 
-NOT_PRECISION, HEALTHY = "not a precision problem", "no precision problem found"
+NOT_PRECISION = "not a precision problem"
+STRESS = ("--stress",)
+"""The option of `watch` that feeds outliers and tiny values."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the script. loss: the median of its last tenth, None where no loss was seen; first: its first."""
+    """One run of the script.
+
+    loss: the median of its last tenth, None where no loss was seen; first: its first. seconds: from the first attempt
+    to the last. work: floating point operations by dtype. advice: what its ranges say about the loss scale.
+    """
 
     precision: str
     code: int
@@ -43,6 +50,9 @@ class Run:
     first: float | None
     loss: float | None
     alarms: tuple[Alarm, ...]
+    seconds: float = 0.0
+    work: Mapping[str, int] = field(default_factory=dict)
+    advice: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trains(self) -> bool:
@@ -54,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """cause: a rule's code, NOT_PRECISION, HEALTHY, or "" where only symptoms are known.
+    """cause: a rule's code, NOT_PRECISION, or "" where only symptoms are known.
 
     repaired: the run of what `fix` wrote, None where it repairs nothing.
     """
@@ -75,18 +85,29 @@ class Diagnosis:
         return _is_near(repaired, self.fp32) and self.cause not in {alarm.code for alarm in repaired.alarms}
 
 
-def diagnose(script: Script, out: Path, emulate: str | None) -> Diagnosis:
-    """Run the script in fresh processes, records below `out`. What it prints is dropped."""
-    written = _run(script, out / "as-written", emulate, AS_WRITTEN, replay=True)
-    fp32 = _run(script, out / "fp32", emulate, FP32)
+def diagnose(script: Script, out: Path, emulate: str | None, options: Sequence[str] = ()) -> Diagnosis:
+    """Run the script in fresh processes, records below `out`. What it prints is dropped.
+
+    Args:
+        script: what to run; a file, for a repair to be tried.
+        out: folder of the records.
+        emulate: name of the device profile CUDA is emulated with; None runs on what there is.
+        options: of `ampfix watch`, for every run: STRESS or none.
+    """
+    run = partial(_run, emulate=emulate, options=(*options, "--ranges"))
+    written = run(script, out / "as-written", precision=AS_WRITTEN, replay=True)
+    fp32 = run(script, out / "fp32", precision=FP32)
     alarm = _cause(written.alarms)
-    reasons = list(_reasons(written, fp32))
-    if not fp32.trains and not written.trains and (alarm is None or not alarm.code):
+    reasons = [*_reasons(written, fp32), *_time(written, fp32, emulate), *_ranges(fp32)]
+    if not fp32.trains and not written.trains:  # overflows tell nothing then
+        alarm = _cause([one for one in written.alarms if one.code and one.code not in blame.OF_VALUES])
+    if not fp32.trains and not written.trains and alarm is None:
         return Diagnosis(NOT_PRECISION, None, (*reasons, "fp32 does not train either"), written, fp32, None)
+    if alarm is None and written.trains and _is_near(written, fp32):
+        return Diagnosis(NOT_PRECISION, None, (*reasons, "AMP ends where fp32 does"), written, fp32, None)
     if alarm is None:
-        near = written.trains and _is_near(written, fp32)
-        return Diagnosis(HEALTHY if near else "", None, tuple(reasons), written, fp32, None)
-    repaired = _repaired(script, out / "repaired", emulate, alarm)
+        return Diagnosis("", None, tuple(reasons), written, fp32, None)
+    repaired = _repaired(script, out / "repaired", alarm, run)
     return Diagnosis(alarm.code, alarm, tuple(reasons), written, fp32, repaired)
 
 
@@ -104,6 +125,25 @@ def _reasons(written: Run, fp32: Run) -> list[str]:
     ]
 
 
+def _time(written: Run, fp32: Run, emulate: str | None) -> Iterator[str]:
+    """Where time goes. That of an emulated device says nothing about a real one."""
+    total = sum(written.work.values())
+    if total:
+        shares = ", ".join(f"{value / total:.0%} {name}" for name, value in written.work.items())
+        yield f"work as written: {shares}"
+    if emulate is None and written.seconds and fp32.seconds:
+        yield f"time: {written.seconds:.3g} s as written, {fp32.seconds:.3g} s in fp32, both watched"
+
+
+def _ranges(fp32: Run) -> Iterator[str]:
+    """What the gradients of the fp32 run, which no scale has touched, say about float16."""
+    advice = fp32.advice
+    if advice.get("recommended") is not None:
+        yield f"float16 would want a loss scale of 2^{advice['recommended']} (2^{advice['highest']} overflows at last)"
+    for module, reason in advice.get("wants_float32", {}).items():
+        yield f"{module} wants float32: {reason}"
+
+
 def _figure(value: float | None) -> str:
     return "no loss" if value is None else f"{value:.4g}"
 
@@ -114,7 +154,7 @@ def _is_near(run: Run, fp32: Run) -> bool:
     return run.loss <= fp32.loss + _NEAR * abs(fp32.loss)
 
 
-def _repaired(script: Script, folder: Path, emulate: str | None, alarm: Alarm) -> Run | None:
+def _repaired(script: Script, folder: Path, alarm: Alarm, run: Callable[..., Run]) -> Run | None:
     """The script with what `fix` can do about the alarm's rule, beside its own folder, run again."""
     if script.module or not alarm.code:
         return None
@@ -132,7 +172,7 @@ def _repaired(script: Script, folder: Path, emulate: str | None, alarm: Alarm) -
     copy = folder / source.name
     copy.write_text(outcome.text, encoding="utf-8")
     again = Script(str(copy), script.arguments)
-    return _run(again, folder, emulate, AS_WRITTEN, beside=source.resolve().parent)
+    return run(again, folder, precision=AS_WRITTEN, beside=source.resolve().parent)
 
 
 def _run(
@@ -140,6 +180,7 @@ def _run(
     folder: Path,
     emulate: str | None,
     precision: str,
+    options: Sequence[str] = (),
     *,
     replay: bool = False,
     beside: Path | None = None,
@@ -148,7 +189,7 @@ def _run(
     emulated = ("--emulate", "cuda", "--profile", emulate) if emulate else ()
     command = (
         sys.executable, "-m", "ampfix", "watch", "--out", str(folder), "--precision", precision, *emulated,
-        *(("--replay",) if replay else ()), "--", *script.command,
+        *options, *(("--replay",) if replay else ()), "--", *script.command,
     )  # fmt: skip
     paths = [str(beside)] if beside else []
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")]).strip(":")}
@@ -156,6 +197,7 @@ def _run(
     records = _records(folder / "watch-0.jsonl")
     again = _records(folder / "replay" / "watch-0.jsonl") if replay else []
     steps = [record for record in records if record["kind"] == "step"]
+    end = records[-1] if records else {}
     losses = [float(record["loss"]) for record in steps if record.get("loss") is not None]
     tail = losses[-max(1, int(len(losses) * _TAIL)) :]
     alarms = [_alarm(record) for record in (*again, *records) if record["kind"] == "alarm"]
@@ -167,6 +209,9 @@ def _run(
         losses[0] if losses else None,
         statistics.median(tail) if tail else None,
         tuple(explained(alarms)),
+        steps[-1]["t"] - steps[0]["t"] if steps else 0.0,
+        end.get("flops", {}),
+        end.get("advice", {}),
     )
 
 

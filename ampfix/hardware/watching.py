@@ -18,7 +18,7 @@ from ampfix.lint.engine import check_source
 from ampfix.lint.project import Project
 from ampfix.watch import log
 from ampfix.watch.alarms import Alarm
-from ampfix.watch.monitor import TraceDone, Watch
+from ampfix.watch.monitor import Companion, TraceDone, Watch
 
 AS_WRITTEN, FP32 = "as-written", "fp32"
 UNCAUGHT = 1  # the exit code Python ends with on an uncaught exception
@@ -49,7 +49,12 @@ class Watched:
 
 
 def watch_script(
-    script: Script, out: Path | None, emulate: str | None, trace_step: int | None = None, precision: str = AS_WRITTEN
+    script: Script,
+    out: Path | None,
+    emulate: str | None,
+    trace_step: int | None = None,
+    precision: str = AS_WRITTEN,
+    companions: Sequence[Companion] = (),
 ) -> Watched:
     """Run a script in this interpreter under watch.
 
@@ -59,8 +64,9 @@ def watch_script(
         emulate: name of the device profile CUDA is emulated with; None runs on what there is.
         trace_step: see `Watch`.
         precision: AS_WRITTEN, or FP32 to run with autocast and scalers off.
+        companions: see `Watch`.
     """
-    watch = Watch(out, trace_step=trace_step)
+    watch = Watch(out, trace_step=trace_step, companions=companions)
     with contextlib.ExitStack() as stack:
         if emulate is not None:
             from ampfix.emulate import cuda
@@ -129,17 +135,18 @@ class Replay:
     steps: int
 
 
-def replay(script: Script, watched: Watched, emulate: str | None) -> Replay:
+def replay(script: Script, watched: Watched, emulate: str | None, options: Sequence[str] = ()) -> Replay:
     """Run the script again in a fresh process, up to its first bad step, and trace that one.
 
-    The script's output is dropped; what it writes to disk it writes again.
+    `options` of `ampfix watch` are those that change the run. The script's output is dropped; what it writes to disk it
+    writes again.
     """
     assert watched.record is not None and watched.first_bad_step is not None
     folder = watched.record.parent / "replay"
     emulated = ("--emulate", "cuda", "--profile", emulate) if emulate else ()
     command = (
         sys.executable, "-m", "ampfix", "watch", "--out", str(folder), "--trace-step", str(watched.first_bad_step),
-        *emulated, "--", *script.command,
+        *emulated, *options, "--", *script.command,
     )  # fmt: skip
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=dict(os.environ))
     again = list(log.read(folder / watched.record.name)) if (folder / watched.record.name).is_file() else []

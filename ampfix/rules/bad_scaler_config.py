@@ -122,9 +122,9 @@ scaler = torch.amp.GradScaler("cuda")
     def check(self, source: Source) -> Iterator[Finding]:
         for scaler in source.scalers:
             values = _values(scaler, source)
-            fault = _fault(values) if values is not None else None
-            if fault is not None:
-                culprit, message = fault
+            found = fault(**values) if values is not None else None
+            if found is not None:
+                culprit, message = found
                 node = (scaler.arguments or {}).get(culprit, scaler.node)
                 yield self.finding(
                     source,
@@ -149,9 +149,11 @@ def _values(scaler: ScalerBuilt, source: Source) -> dict[str, float] | None:
     return _DEFAULTS | {name: value for name, value in known.items() if value is not None}
 
 
-def _fault(values: dict[str, float]) -> tuple[str, str] | None:
-    """The setting at fault and what it does."""
-    scale, growth, backoff, interval = (values[name] for name in _DEFAULTS)
+def fault(
+    init_scale: float, growth_factor: float, backoff_factor: float, growth_interval: float
+) -> tuple[str, str] | None:
+    """The setting at fault and what it does, None where the scale moves as it should."""
+    scale, growth, backoff, interval = init_scale, growth_factor, backoff_factor, growth_interval
     if growth <= 1.0:
         return "growth_factor", f"growth_factor is {growth:g}, and torch raises unless it is above 1"
     if not 0.0 < backoff < 1.0:
@@ -162,7 +164,7 @@ def _fault(values: dict[str, float]) -> tuple[str, str] | None:
     return (
         _thrashing(rise / fall, interval, backoff)
         or _starting(scale, fall, rise, interval)
-        or _stalling(interval * fall / rise, values)
+        or _stalling(interval * fall / rise, growth, backoff, interval)
     )
 
 
@@ -193,13 +195,13 @@ def _starting(scale: float, fall: float, rise: float, interval: float) -> tuple[
     return None
 
 
-def _stalling(steps: float, values: dict[str, float]) -> tuple[str, str] | None:
+def _stalling(steps: float, growth: float, backoff: float, interval: float) -> tuple[str, str] | None:
     if steps <= _MOST_STEPS_TO_REGAIN:
         return None
     ratios = {
-        "growth_interval": values["growth_interval"] / _DEFAULTS["growth_interval"],
-        "growth_factor": math.log(_DEFAULTS["growth_factor"]) / math.log(values["growth_factor"]),
-        "backoff_factor": math.log(values["backoff_factor"]) / math.log(_DEFAULTS["backoff_factor"]),
+        "growth_interval": interval / _DEFAULTS["growth_interval"],
+        "growth_factor": math.log(_DEFAULTS["growth_factor"]) / math.log(growth),
+        "backoff_factor": math.log(backoff) / math.log(_DEFAULTS["backoff_factor"]),
     }
     culprit = max(ratios, key=lambda name: ratios[name])
     return (

@@ -9,8 +9,15 @@ from ampfix.watch.trace import BadOp, Operand
 _HALVES = frozenset({"float16", "bfloat16"})
 _LOGARITHMS = frozenset({"log", "log2", "log10", "log1p", "log_"})
 _PRODUCTS = frozenset({"mul", "mul_", "add", "add_", "sub", "sub_", "div", "div_"})
+_BATCHED = frozenset({"bmm", "baddbmm"})
 _CAST = re.compile(r"half|float16|\.to\(|\.type\(|dtype")
 _LARGEST = {"float16": 65504.0}
+
+
+OF_VALUES = frozenset(
+    {"AMP305", "AMP308", "AMP401", "AMP402", "AMP404", "AMP406", "AMP407", "AMP408", "AMP409", "AMP412"}
+)
+"""The rules named here: of what becomes of values, which a run that diverges in any precision also shows."""
 
 
 def code_of(bad: BadOp) -> str:
@@ -30,6 +37,10 @@ def code_of(bad: BadOp) -> str:
         return "AMP401"
     if op in ("_to_copy", "copy") and bad.result == "float16":
         return "AMP305" if _CAST.search(bad.source) else ""
+    if op in _BATCHED and "softmax" in bad.reached:
+        return "AMP412"
+    if op in ("mul", "prod") and bad.result == "float16" and not bad.numbers and not bad.backward:
+        return "AMP407"
     if op in _PRODUCTS and bad.result in _HALVES and bad.numbers:
         return "AMP308"
     return "AMP308" if bad.result == "float16" and not bad.backward else ""
@@ -39,7 +50,7 @@ def _half(inputs: tuple[Operand, ...]) -> bool:
     return any(item.dtype in _HALVES for item in inputs)
 
 
-_SUMMING = frozenset(
+SUMMING = frozenset(
     {"mul", "pow", "square", "sum", "mean", "mm", "addmm", "bmm", "baddbmm", "matmul", "convolution", "add", "sub"}
 )
 """Ops that overflow by their size alone: no loop makes an infinity on purpose with them."""
@@ -48,7 +59,7 @@ _SUMMING = frozenset(
 def vanished(origins: list[BadOp]) -> BadOp | None:
     """The first overflow of a forward in half that did not reach the loss, None where there is none."""
     for bad in origins:
-        if not bad.backward and bad.result in _HALVES and bad.op.removesuffix("_") in _SUMMING:
+        if not bad.backward and bad.result in _HALVES and bad.op.removesuffix("_") in SUMMING:
             return bad
     return None
 

@@ -11,6 +11,7 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"cannot be converted to type (c10|at)::(Half|BFloat16) without overflow", "AMP405"),
         (r"Closure use is not currently supported if GradScaler is enabled", "AMP119"),
         (r"No module named 'apex", "AMP603"),
+        (r"source state dict is empty, possibly because it was saved from a disabled instance", "AMP203"),
         (r"Attempting to unscale FP16 gradients", "AMP301"),
         (r"has no attribute 'custom_fwd'", "AMP604"),
     )

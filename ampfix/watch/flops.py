@@ -60,6 +60,7 @@ class FlopCensus(GuestMode):
         self._round = 0
         self._ends_rounds = ""
         self._others: set[str] = set()  # that have stepped in this round
+        self._paused = False
         self._sizes = sizes or _block_sizes()
         self._size, self._end, self._drawn = 0, 0, 0
         self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted round, its arguments
@@ -97,6 +98,17 @@ class FlopCensus(GuestMode):
             self.start()
         elif self.running:
             self.stop()
+
+    def pause(self) -> None:
+        """An optimizer updates weights, which is no work of the model's and many small ops."""
+        self._paused = self.running
+        if self._paused:
+            self.stop()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.start()
 
     def summary(self) -> dict[str, int]:
         return dict(sorted(self.by_dtype.items()))

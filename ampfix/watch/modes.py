@@ -14,10 +14,26 @@ class GuestMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     guest starts or stops later on.
     """
 
+    barred = False  # never to start
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.running = False
         self._entered = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Compiled code stays compiled under this mode, and unseen (older versions of torch do not ask)."""
+        return True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch wraps each dispatch against being compiled, for what it costs: needless where it does not
+        compile into this mode."""
+        return not hasattr(TorchDispatchMode, "ignore_compile_internals")
 
     def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Run the op, look at it, and return its result."""
@@ -29,6 +45,8 @@ class GuestMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.observe(func, args, kwargs or {})
 
     def start(self) -> None:
+        if self.barred:
+            return
         self.running = True
         _let_stopped_leave()
         if not self._entered:

@@ -6,26 +6,29 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from ampfix.protocol import Broken, Event
-from ampfix.watch import alarms, blame, causes, gradients
+from ampfix.protocol import Broken, Event, EventKind
+from ampfix.watch import alarms, causes
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
+from ampfix.watch.bad_ops import BadOps
+from ampfix.watch.compiling import CompileObserver
 from ampfix.watch.facts import StepFacts
 from ampfix.watch.flops import FlopCensus, doubling
 from ampfix.watch.health import Health
 from ampfix.watch.log import SCHEMA, Log
+from ampfix.watch.own_scale import OwnScale
+from ampfix.watch.products import EvaluationLook, ProductUse
+from ampfix.watch.ranks import RankObserver
 from ampfix.watch.recorder import Recorder
 from ampfix.watch.setting import Setting
 from ampfix.watch.sums import HalfSums
-from ampfix.watch.trace import BadOp, StepTracer
+from ampfix.watch.trace import BadOp
 
-_LOOKS = frozenset({1, *(64 * 8**power for power in range(8))})
-"""Attempts that are traced in any run, for overflows that vanish again and spoil values without a trace: few, since a
-traced step takes several times as long."""
+_OPENS_A_STEP = frozenset({EventKind.AUTOCAST_ENTER, EventKind.ZERO_GRAD})
 _REMEMBERED = 64  # last events, by which violations are told apart
 
 
@@ -39,6 +42,19 @@ def _print(alarm: Alarm) -> None:
     sys.stderr.write(f"ampfix: {place}{f'{alarm.code} ' if alarm.code else ''}{alarm.name}: {alarm.message}{advice}\n")
 
 
+class Companion(Protocol):
+    """What goes along with a watched run."""
+
+    def begin(self, watch: Watch, /) -> None:
+        """The run begins."""
+
+    def stepped(self, facts: StepFacts) -> None:
+        """An attempt at an optimizer step has ended."""
+
+    def finish(self) -> dict[str, Any]:
+        """The run has ended. Returns fields for the record's last line."""
+
+
 class Watch:
     """Watch the training loops that run inside the `with` block. Their results are bit-identical.
 
@@ -48,6 +64,7 @@ class Watch:
         trace_step: trace this attempt op by op, then end the run with TraceDone: for replaying a step that went wrong.
         tell: called with each alarm; prints a line on stderr by default.
         on_step: called with the facts of each attempt at an optimizer step.
+        companions: what else goes along, such as `scale_advice.Ranges`.
     """
 
     def __init__(
@@ -58,27 +75,33 @@ class Watch:
         trace_step: int | None = None,
         tell: Callable[[Alarm], None] = _print,
         on_step: Callable[[StepFacts], None] | None = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._log = None if out is None else Log(Path(out), _rank())
-        self._tell, self._on_step = tell, on_step
+        self._tell, self._on_step, self._companions = tell, on_step, companions
         self._alarms = Alarms(self._heard)
         self._flops = FlopCensus(doubling())
         self.recorder = Recorder(self._event, root=root, flops=self._flops)
         journal = self.recorder.journal
-        journal.on_step, journal.on_broken, journal.on_loss = self._stepped, self._broke, self._saw_loss
+        journal.on_step, journal.on_broken = self._stepped, self._broke
         journal.on_penalty = self._penalised
         self._health = Health(self._alarms, journal)
-        self._setting = Setting(journal, self._flops, self._alarms)
+        self._products, self._ranks = ProductUse(journal, self._alarms), RankObserver(journal, self._alarms)
+        self._setting = Setting(journal, self._products, self._alarms)
         journal.on_private = self._setting.used_private
-        self._flops.listeners.append(HalfSums(journal, self._alarms))
+        self._evaluations = EvaluationLook(journal, self._products)
+        self._flops.listeners += [HalfSums(journal, self._alarms), self._products]
+        self._bad_ops = BadOps(journal, self._health, self._alarms, self._flops.listeners)
+        journal.before_update, journal.after_update = self._flops.pause, self._flops.resume
+        journal.on_loss = self._bad_ops.saw_loss
+        self._own_scale = OwnScale(journal, self._alarms)
+        self._compiles = CompileObserver((self._flops, self._evaluations))
+        self.recorder.more += [self._evaluations, self._ranks, self._compiles]
         self._events: deque[Event] = deque(maxlen=_REMEMBERED)
         self._trace_step = trace_step
-        self._tracer: StepTracer | None = None
-        self._loss: Any = None
         self._counted = 0
+        self._looked_at_first = False
         self._began = time.monotonic()
-        self.bad_op: BadOp | None = None
-        self._held: Alarm | None = None  # about the bad op, until it is known that the scaler does not heal it
 
     @property
     def alarms(self) -> list[Alarm]:
@@ -91,27 +114,34 @@ class Watch:
         return None if self._log is None else self._log.path
 
     @property
+    def bad_op(self) -> BadOp | None:
+        """The first bad op of a traced step."""
+        return self._bad_ops.found
+
+    @property
     def first_bad_step(self) -> int | None:
         """The first attempt that went wrong for good; to be replayed."""
         return self._health.first_bad
 
     def __enter__(self) -> Watch:
-        self._write("begin", {"schema": SCHEMA, "pid": os.getpid(), "rank": _rank(), "argv": sys.argv})
+        self.write("begin", {"schema": SCHEMA, "pid": os.getpid(), "rank": _rank(), "argv": sys.argv})
         self.recorder.__enter__()
+        for companion in self._companions:
+            companion.begin(self)
         if self._trace_step == 0:
-            self._start_trace()
+            self._bad_ops.trace()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._tracer is not None:
-            self._end_trace()
+        self._bad_ops.end()
         self.recorder.__exit__(kind, error, traceback)
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt, TraceDone)):
             self._crashed(error)
         self._setting.finish()
-        self._write("end", {"seconds": time.monotonic() - self._began, **self.summary()})
+        more = {name: value for companion in self._companions for name, value in companion.finish().items()}
+        self.write("end", {"seconds": time.monotonic() - self._began, **self.summary(), **more})
         if self._log is not None:
             self._log.close()
 
@@ -123,6 +153,12 @@ class Watch:
         return {**told, "alarms": [alarm.as_json() for alarm in self.alarms]}
 
     def _event(self, event: Event) -> None:
+        if event.kind is EventKind.BACKWARD:
+            self._ranks.settled()
+            self._evaluations.end()
+        elif event.kind in _OPENS_A_STEP and not self.recorder.journal.attempts:
+            self._look_at_first()
+        self._own_scale.saw(event)
         self._setting.saw(event)
         self._events.append(event)
 
@@ -137,28 +173,33 @@ class Watch:
         message = "a penalty on gradients that still carry the loss scale: it is too large by the scale, or its square"
         self._alarms.raise_(Alarm("AMP118", rule_name("AMP118"), message, *place, self.recorder.journal.attempts))
 
-    def _saw_loss(self, loss: Any) -> None:
-        if self._tracer is not None:
-            self._loss = loss.detach()
-
     def _stepped(self, facts: StepFacts) -> None:
         if self._on_step is not None:
             self._on_step(facts)
-        self._write("step", self._as_line(facts))
+        for companion in self._companions:
+            companion.stepped(facts)
+        self.write("step", self._as_line(facts))
         self._setting.stepped(facts)
-        traced, self._health.wants_look = self._tracer is not None, False
+        self._products.stepped()
+        bad_ops, traced, self._health.wants_look = self._bad_ops, self._bad_ops.tracing, False
         self._health(facts, self._growth_interval())
-        if traced:
-            self._end_trace()
-            if self._trace_step == facts.attempt:
-                self._tell_bad_op()
-                raise TraceDone
+        bad_ops.end(facts.optimizer)
+        if self._trace_step == facts.attempt:
+            bad_ops.tell()
+            raise TraceDone
         if self._health.lasting:
-            self._tell_bad_op()
+            bad_ops.tell()
         next_step = facts.attempt + 1
-        wanted = (self._health.wants_look and not traced) or next_step in _LOOKS
-        if self._trace_step == next_step or (wanted and self.bad_op is None):
-            self._start_trace()
+        if self._trace_step == next_step or (self._health.wants_look and not traced and bad_ops.found is None):
+            bad_ops.trace()
+        elif self._compiles.may_look() and bad_ops.wants_look(next_step):
+            bad_ops.look()
+
+    def _look_at_first(self) -> None:
+        """The first step is looked at from its first region or zero_grad on: what comes before is no part of it."""
+        if not self._looked_at_first and self._compiles.may_look_at_first():
+            self._bad_ops.look()
+        self._looked_at_first = True
 
     def _as_line(self, facts: StepFacts) -> dict[str, Any]:
         line = {name: value for name, value in vars(facts).items() if value is not None}
@@ -172,73 +213,27 @@ class Watch:
         intervals = [scaler.get_growth_interval() for _, scaler in self.recorder.journal.scalers.live()]
         return int(intervals[-1]) if intervals else None
 
-    def _start_trace(self) -> None:
-        self._tracer = StepTracer(self.recorder.journal.locate)
-        self._tracer.start()
-
-    def _end_trace(self) -> None:
-        tracer, self._tracer = self._tracer, None
-        if tracer is None:
-            return
-        tracer.stop()
-        suspects = [] if self._loss is None else [self._loss]
-        for _, optimizer in self.recorder.journal.optimizers.live():
-            suspects += gradients.gradients_of(gradients.parameters_of(optimizer))
-        tracer.blame(iter(suspects))
-        self._loss = None
-        bad = tracer.trace.culprit
-        for module in tracer.trace.poisoned:
-            message = f"the running statistics of {module} are not finite: an overflow passed through it and stays"
-            self._alarms.raise_(Alarm("AMP409", rule_name("AMP409"), message, step=self.recorder.journal.attempts - 1))
-        attempt = self.recorder.journal.attempts - 1
-        if bad is not None:
-            self.bad_op = bad
-            code = blame.code_of(bad)
-            name = rule_name(code) or "first-bad-op"
-            self._held = Alarm(code, name, blame.in_words(bad), bad.path, bad.line, attempt, _op(bad))
-            # A scaler heals what overflows in backward, and skips a single bad forward; two in a row are a bug.
-            if not bad.backward and not self._health.loss_is_finite:
-                self._tell_bad_op()
-        elif (vanished := blame.vanished(tracer.trace.origins)) is not None:
-            code = blame.code_of(vanished)
-            message = f"{blame.in_words(vanished)}; what follows turns that into wrong finite values"
-            name = rule_name(code) or "overflow-in-forward"
-            self._alarms.raise_(Alarm(code, name, message, vanished.path, vanished.line, attempt, _op(vanished)))
-        elif tracer.trace.inputs_were_bad:
-            self._alarms.raise_(
-                Alarm("", "bad-batch-or-weights", "what came into the step was not finite already", step=attempt)
-            )
-
-    def _tell_bad_op(self) -> None:
-        if self._held is not None:
-            self._alarms.raise_(self._held)
-            self._held = None
-
     def _crashed(self, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}"
         path, line, in_function = _place_of(error, self.recorder)
         code = causes.code_of(text, in_function)
-        self._write("error", {"type": type(error).__name__, "message": str(error)[:500], "path": path, "line": line})
+        self.write("error", {"type": type(error).__name__, "message": str(error)[:500], "path": path, "line": line})
         if code:
             step = self.recorder.journal.attempts
             self._alarms.raise_(Alarm(code, rule_name(code), " ".join(text.split())[:300], path, line, step))
 
     def _heard(self, alarm: Alarm) -> None:
-        self._write("alarm", alarm.as_json())
+        self.write("alarm", alarm.as_json())
         self._tell(alarm)
 
-    def _write(self, kind: str, fields: dict[str, Any]) -> None:
+    def write(self, kind: str, fields: dict[str, Any]) -> None:
+        """Append a line to the record, if there is one."""
         if self._log is not None:
             self._log.write(kind, fields)
 
 
 def _rest(alarm: Alarm) -> tuple[Any, ...]:
     return alarm.message, alarm.path, alarm.line, alarm.step, alarm.evidence, alarm.advice
-
-
-def _op(bad: BadOp) -> dict[str, Any]:
-    inputs = [vars(item) for item in bad.inputs]
-    return {"op": bad.op, "backward": bad.backward, "dtype": bad.result, "module": bad.module, "inputs": inputs}
 
 
 def _place_of(error: BaseException, recorder: Recorder) -> tuple[str, int, bool]:

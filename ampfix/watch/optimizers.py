@@ -98,12 +98,14 @@ class OptimizerObserver:
             journal.emit(EventKind.OPTIMIZER_STEP, optimizers=(name,))
         else:
             journal.scaler_step.ran = True
+        journal.before_update()
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._running or self._running[-1] is not sys._getframe(1):
             return
         self._running.pop()
         journal = self._journal
+        journal.after_update()
         if journal.scaler_step is not None:
             return
         name = name_optimizer(journal, optimizer)

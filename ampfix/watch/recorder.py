@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from ampfix.protocol import EXPLANATIONS, Event
 from ampfix.watch.backward import BackwardObserver
@@ -26,6 +26,12 @@ def _ignore(*_: Any) -> None:
     pass
 
 
+class Observer(Protocol):
+    """What listens by wrapping functions of torch."""
+
+    def install(self, patches: Patches) -> None: ...
+
+
 class Recorder:
     """Record the training loops that run inside the `with` block.
 
@@ -36,7 +42,7 @@ class Recorder:
         root: the user's code, a folder or one file; positions are given relative to it.
         flops: the census of work by dtype, where it shall count other rounds than it does by itself.
 
-    One recorder at a time; one recorder records once.
+    `more` takes further observers until it is entered. One recorder at a time; one recorder records once.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Recorder:
         flops: FlopCensus | None = None,
     ) -> None:
         self._flops = flops or FlopCensus()
+        self.more: list[Observer] = []
         self._told = on_attempt
         self.journal = Journal(on_event, self._attempted, Locator(root))
         self._oracle = ClipOracle(self.journal)
@@ -61,7 +68,7 @@ class Recorder:
         scalers = ScalerObserver(journal)
         use = GradientUse(journal)
         optimizers = OptimizerObserver(journal, oracle)
-        observers = (
+        observers: Sequence[Observer] = (
             RegionObserver(journal, use),
             scalers,
             optimizers,
@@ -70,6 +77,7 @@ class Recorder:
             use,
             SchedulerObserver(journal),
             CheckpointObserver(journal),
+            *self.more,
         )
         try:
             for observer in observers:

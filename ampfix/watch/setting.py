@@ -8,23 +8,25 @@ from typing import Any
 import torch
 
 from ampfix.protocol import Broken, Event, EventKind, Violation
+from ampfix.rules import bad_scaler_config
 from ampfix.watch import gradients
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.facts import StepFacts
-from ampfix.watch.flops import FlopCensus
 from ampfix.watch.journal import Journal
+from ampfix.watch.products import ProductUse
 
 _HALVES = (torch.float16, torch.bfloat16)
 _HALF_NAMES = frozenset({"float16", "bfloat16"})
 _IDLE_UPDATES = 16  # scalers updated this often without a step: more than a large first scale needs to settle
+_FIRST_WITH_BFLOAT16 = (8, 0)  # compute capability of Ampere
 _FRESH_SCALERS = 3  # new ones in as many attempts: nobody needs more than a few in a run
 
 
 class Setting:
     """Call with events, violations and attempts; `finish` when the run has ended."""
 
-    def __init__(self, journal: Journal, flops: FlopCensus, alarms: Alarms) -> None:
-        self._journal, self._flops, self._alarms = journal, flops, alarms
+    def __init__(self, journal: Journal, products: ProductUse, alarms: Alarms) -> None:
+        self._journal, self._products, self._alarms = journal, products, alarms
         self._seen_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._saved_without: Event | None = None
         self._saved_scaler = False
@@ -34,6 +36,7 @@ class Setting:
         self._scaler_names: set[str] = set()
         self._idle_updates = 0
         self._backward: Event | None = None
+        self._met_bfloat16 = False
 
     def saw(self, event: Event) -> None:
         if event.kind is EventKind.BACKWARD:
@@ -44,6 +47,8 @@ class Setting:
                 self._stepped_in_region = event
         elif event.kind is EventKind.SCALE and event.scaler is not None:
             self._on_scale(event)
+        elif event.kind is EventKind.AUTOCAST_ENTER:
+            self._on_region(event)
         elif event.kind is EventKind.AUTOCAST_EXIT:
             self._stepped_in_region = None
         elif event.kind is EventKind.UPDATE:
@@ -65,7 +70,7 @@ class Setting:
                 self._seen_optimizers.add(optimizer)
                 self._look_at(optimizer, step)
                 self._look_at_scalers(step)
-        if self._flops.counted:
+        if self._products.by_dtype:
             self._look_at_work(step)
         if self._last_half_load is not None:
             event, self._last_half_load = self._last_half_load, None
@@ -79,9 +84,6 @@ class Setting:
 
     def _on_backward(self, event: Event) -> None:
         self._backward = event
-        if event.manual_scale and event.scaler is None:
-            self._raise("AMP205", event, "the loss is multiplied by a constant and no GradScaler is at work: overflows "
-                        "are stepped on and the scale never adapts")  # fmt: skip
         if self._stepped_in_region is not None:
             self._raise("AMP410", event, "weights changed inside this autocast region, which still serves their old "
                         "casts from its cache")  # fmt: skip
@@ -91,6 +93,16 @@ class Setting:
         if len(self._scaler_names) >= _FRESH_SCALERS and len(self._scaler_names) >= self._journal.attempts:
             self._raise("AMP202", event, f"{len(self._scaler_names)} GradScalers in {self._journal.attempts} attempts: "
                         "each starts from the first scale and forgets what the last one learnt")  # fmt: skip
+
+    def _on_region(self, event: Event) -> None:
+        if self._met_bfloat16 or event.dtype != "bfloat16":
+            return
+        self._met_bfloat16 = True
+        on_gpu = ("cuda", "bfloat16") in self._journal.regions and torch.cuda.is_available()
+        if on_gpu and torch.version.hip is None and torch.cuda.get_device_capability() < _FIRST_WITH_BFLOAT16:
+            name = torch.cuda.get_device_name()
+            self._raise("AMP302", event, f"bfloat16 on {name}, which only emulates it: slower than float32; "
+                        "float16 with a GradScaler uses its tensor cores")  # fmt: skip
 
     def _on_update(self, event: Event) -> None:
         self._idle_updates += 1
@@ -105,7 +117,7 @@ class Setting:
 
     def _on_save(self, event: Event) -> None:
         self._saved_scaler |= event.scaler is not None
-        if event.optimizers and event.scaler is None and self._saved_without is None:
+        if event.optimizers and event.scaler is None and self._saved_without is None and self._journal.state.scaled:
             self._saved_without = event
 
     def _look_at_scalers(self, step: StepFacts) -> None:
@@ -114,6 +126,15 @@ class Setting:
             if isinstance(first, bool) or first == 0:
                 self._raise("AMP605", step, f"the scaler's first scale is {float(first or 0):g}: a switch was passed "
                             "where init_scale stands")  # fmt: skip
+            elif isinstance(first, (int, float)):
+                fault = bad_scaler_config.fault(
+                    float(first),
+                    scaler.get_growth_factor(),
+                    scaler.get_backoff_factor(),
+                    float(scaler.get_growth_interval()),
+                )
+                if fault is not None:
+                    self._raise("AMP207", step, fault[1])
 
     def _look_at(self, optimizer: Any, step: StepFacts) -> None:
         parameters = [item for item in gradients.parameters_of(optimizer) if item.is_floating_point()]
@@ -125,7 +146,7 @@ class Setting:
 
     def _look_at_work(self, step: StepFacts) -> None:
         """A scaler is at work, and no product ran in half."""
-        work = self._flops.by_dtype
+        work = self._products.by_dtype
         wants_half = step.scale is not None or any(dtype is not None for _, dtype in self._journal.regions)
         if not wants_half or not sum(work.values()) or any(work[name] for name in _HALF_NAMES):
             return

@@ -8,11 +8,13 @@ lies in, so that an infinity which a mask takes away again is not taken for the 
 from __future__ import annotations
 
 import linecache
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch.autograd.function import BackwardCFunction
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
@@ -22,7 +24,7 @@ from ampfix.watch.position import Locator
 _ON_PURPOSE = frozenset({"full", "full_like", "fill", "fill_", "masked_fill", "masked_fill_", "scalar_tensor", "empty"})
 """Ops that write infinities they are given."""
 _UNSET = frozenset({"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"})
-_HALVES = (torch.float16, torch.bfloat16)
+HALVES = (torch.float16, torch.bfloat16)
 _MOST_ORIGINS = 64
 _MOST_CALLS = 100_000  # remembered places of forward ops, for backward to look up
 
@@ -40,7 +42,10 @@ class Operand:
 
 @dataclass(frozen=True)
 class BadOp:
-    """The op, whether it ran in backward, its inputs and numbers, the module around it and the user's line."""
+    """The op, whether it ran in backward, its inputs and numbers, the module around it and the user's line.
+
+    reached: the ops that its result, or what came of it, went into.
+    """
 
     op: str
     backward: bool
@@ -53,6 +58,7 @@ class BadOp:
     source: str = ""
     same_operand: bool = False
     in_function: bool = False
+    reached: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -77,6 +83,7 @@ class StepTracer(GuestMode):
         self.trace = Trace()
         self._locate = locate
         self._tainted: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._reached: defaultdict[int, set[str]] = defaultdict(set)
         self._modules: list[str] = []
         self._names: dict[int, str] = {}
         self._calls: dict[int, tuple[str, str, int]] = {}
@@ -100,27 +107,27 @@ class StepTracer(GuestMode):
         if self.trace.culprit is not None:
             return
         for tensor in tensors:
-            if _bad(tensor):
+            if is_bad(tensor):
                 origin = self._origin((tensor,))
                 if origin is not None and origin < 0:
                     self.trace.inputs_were_bad = True
                     return
                 if origin is not None:
-                    self.trace.culprit = self.trace.origins[origin]
+                    self.trace.culprit = replace(self.trace.origins[origin], reached=frozenset(self._reached[origin]))
                     return
 
     def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         name = func._schema.name.partition("::")[2]
-        inputs = list(_tensors((args, kwargs)))
+        inputs = list(tensors_in((args, kwargs)))
         # What is overwritten has to be looked at before.
-        before = _looked_at(inputs) if func._schema.is_mutable else None
+        before = (_bad_of(inputs), _described(inputs)) if func._schema.is_mutable else None
         out = func(*args, **kwargs)
         self.trace.ops += 1
         node = torch._C._current_autograd_node()
         place = self._place(node)
-        broken = [] if name in _UNSET else [tensor for tensor in _tensors(out) if _bad(tensor)]
+        broken = [] if name in _UNSET else [tensor for tensor in tensors_in(out) if is_bad(tensor)]
         if broken:
-            bad, described = before or _looked_at(inputs)
+            bad, described = before or (_bad_of(inputs), None)
             self._follow(name, args, inputs, bad, described, broken, node, place)
         return out
 
@@ -130,29 +137,42 @@ class StepTracer(GuestMode):
         args: Any,
         inputs: list[torch.Tensor],
         bad: list[torch.Tensor],
-        described: list[Operand],
+        described: list[Operand] | None,
         broken: list[torch.Tensor],
         node: Any,
         place: tuple[str, str, int],
     ) -> None:
-        module, path, line = place
         origin = self._origin(bad) if bad else None
+        if origin is not None:
+            self._reached[origin].add(name.strip("_"))
         if bad and origin is None:
             origin = -1  # what came in was bad already: the batch, or the weights
         if origin is None and name not in _ON_PURPOSE and len(self.trace.origins) < _MOST_ORIGINS:
-            numbers = tuple(float(item) for item in args if isinstance(item, (int, float)))
-            self.trace.origins.append(
-                BadOp(
-                    name, node is not None, _dtype(broken[0]), tuple(described), numbers, module, path, line,
-                    self._source(line) if node is None else "",
-                    same_operand=len(inputs) > 1 and inputs[0] is inputs[1],
-                    in_function=node is not None and "Function" in type(node).__name__,
-                )
-            )  # fmt: skip
+            self.trace.origins.append(self.origin(name, args, inputs, described, broken[0], node, place))
             origin = len(self.trace.origins) - 1
         if origin is not None:
             for tensor in broken:
                 self._taint(tensor, origin)
+
+    def origin(
+        self,
+        name: str,
+        args: Any,
+        inputs: list[torch.Tensor],
+        described: list[Operand] | None,
+        result: torch.Tensor,
+        node: Any,
+        place: tuple[str, str, int],
+    ) -> BadOp:
+        """The op whose result is not finite. described: what the inputs held, where that has been overwritten."""
+        module, path, line = place
+        return BadOp(
+            name, node is not None, _dtype(result), tuple(described or _described(inputs)),
+            tuple(float(item) for item in args if isinstance(item, (int, float))), module, path, line,
+            self._source(line) if node is None else "",
+            same_operand=len(inputs) > 1 and inputs[0] is inputs[1],
+            in_function=isinstance(node, BackwardCFunction),
+        )  # fmt: skip
 
     def _place(self, node: Any) -> tuple[str, str, int]:
         """Of a forward op the module and line now; of a backward op those of the forward op it belongs to."""
@@ -191,31 +211,38 @@ class StepTracer(GuestMode):
         name = self._modules.pop() if self._modules else ""
         running = getattr(module, "running_var", None)
         with torch._C._DisableTorchDispatch():  # what is asked here is no op of the loop
-            if isinstance(running, torch.Tensor) and _bad(running) and name not in self.trace.poisoned:
+            if isinstance(running, torch.Tensor) and is_bad(running) and name not in self.trace.poisoned:
                 self.trace.poisoned.append(name)
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors of an op's arguments or results."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from tensors_in(list(value.values()))
 
 
-def _looked_at(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[Operand]]:
-    """Those that are not finite, and what the first few hold."""
-    return [tensor for tensor in inputs if _bad(tensor)], [_describe(tensor) for tensor in inputs[:4]]
+def _bad_of(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor for tensor in inputs if is_bad(tensor)]
+
+
+def _described(inputs: list[torch.Tensor]) -> list[Operand]:
+    """What the first few hold."""
+    with torch._C._DisableTorchDispatch():
+        return [_describe(tensor) for tensor in inputs[:4]]
 
 
 @torch.no_grad()
-def _bad(tensor: torch.Tensor) -> bool:
+def is_bad(tensor: torch.Tensor) -> bool:
+    """Whether a value is not finite."""
     if not tensor.dtype.is_floating_point or tensor.is_sparse or tensor.is_meta or not tensor.numel():
         return False
     with torch._C._DisableTorchDispatch():  # a mode below need not see what is no op of the loop
-        total = tensor.sum(dtype=torch.float32 if tensor.dtype in _HALVES else None)  # one pass, where all is well
+        total = tensor.sum(dtype=torch.float32 if tensor.dtype in HALVES else None)  # one pass, where all is well
         return not bool(torch.isfinite(total)) and not bool(torch.isfinite(tensor).all())
 
 

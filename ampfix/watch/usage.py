@@ -276,7 +276,7 @@ class GradientUse:
         if not tag.gradient:
             if tag.degree != 0 and code is not None:
                 self._knows_scale.add(code)
-        elif tag.speaks_of_scale and not _tests_finiteness(code, place[1]):
+        elif tag.speaks_of_scale and not tests_finiteness(code, place[1]):
             carrying = tuple(sorted({name for name in self._owners.values() if self._journal.carries_scale(name)}))
             self._reads.setdefault(place, (code, carrying))
 
@@ -307,7 +307,7 @@ def _mixes(op: str, operands: Sequence[Operand], tag: Tag | None) -> bool:
     return tag.bent or any(item is None for item in operands[:2])
 
 
-def _tests_finiteness(code: CodeType | None, line: int) -> bool:
+def tests_finiteness(code: CodeType | None, line: int) -> bool:
     """Whether the line that reads a value does so to see whether it is finite, which the scale does not change."""
     return code is not None and _FINITE_TEST.search(linecache.getline(code.co_filename, line)) is not None
 

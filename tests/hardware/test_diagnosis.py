@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ampfix.hardware import diagnosis
-from ampfix.hardware.diagnosis import HEALTHY, NOT_PRECISION, Diagnosis, Run, diagnose
+from ampfix.hardware.diagnosis import NOT_PRECISION, Diagnosis, Run, diagnose
 from ampfix.hardware.watching import Script
 from ampfix.watch.alarms import Alarm
 
@@ -60,8 +60,17 @@ def test_what_does_not_train_in_fp32_either_is_no_precision_problem(ran: dict[st
     assert found(tmp_path).cause == NOT_PRECISION
 
 
-def test_a_run_like_fp32s_without_alarms_is_healthy(ran: dict[str, Run], tmp_path: Path) -> None:
+def test_values_that_diverge_in_fp32_too_are_no_precision_problem(ran: dict[str, Run], tmp_path: Path) -> None:
+    overflow = Alarm("AMP308", "dtype-risk", "inf", "train.py", 9, 0)
+    ran["fp32"] = replace(GOOD, loss=float("nan"))
+    ran["as-written"] = replace(STALLED, loss=float("nan"), alarms=(SYMPTOM, overflow))
+    assert found(tmp_path).cause == NOT_PRECISION
+    ran["as-written"] = replace(STALLED, loss=float("nan"), alarms=(overflow, CLIP))
+    assert found(tmp_path).cause == "AMP101"
+
+
+def test_a_run_like_fp32s_without_alarms_is_no_precision_problem(ran: dict[str, Run], tmp_path: Path) -> None:
     ran["as-written"] = replace(GOOD, loss=0.505)
-    assert found(tmp_path).cause == HEALTHY
+    assert found(tmp_path).cause == NOT_PRECISION
     ran["as-written"] = replace(GOOD, loss=0.8)
     assert found(tmp_path).cause == ""

@@ -134,7 +134,8 @@ def test_an_overflow_that_turns_into_finite_values_is_told() -> None:
             scaling.update()
 
     (alarm,) = watched(steps).alarms
-    assert (alarm.code, alarm.step) == ("AMP406", 1)
+    assert alarm.code == "AMP406"
+    assert alarm.step <= 1  # 0 where nothing can have been compiled in this process
     assert alarm.evidence["op"] == "mul"
 
 
