@@ -8,10 +8,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ampfix
 from ampfix.lab.curves import Curve, read_curve
 from ampfix.lab.models import Model
 from ampfix.protocol import Event, EventKind, replay
@@ -27,6 +29,7 @@ _MOST_WORK = 500_000  # optimizers touched, summed over events: some seconds of 
 _LARGEST_COUNT = 1 << 53
 _LONGEST_TEXT = 500
 _LONGEST_OUTPUT = 2000  # characters: a traceback and the lines before it
+_HOME = f"{Path(ampfix.__file__).resolve().parent.parent}{os.sep}"
 
 
 class Malformed(ValueError):
@@ -182,8 +185,11 @@ def _failure(fields: dict[str, Any]) -> Failure:
 
 
 def output_tail(text: str) -> str:
-    """The end of what a run printed: bounded, without what moves a cursor; a line that was written over is several."""
-    tail = text[-_LONGEST_OUTPUT:].expandtabs(4).replace("\r\n", "\n").replace("\r", "\n")
+    """The end of what a run printed: bounded, without what moves a cursor; a line that was written over is several.
+
+    Where ampfix lies on this machine is left out, so that a verdict is the same wherever it was made.
+    """
+    tail = text.replace(_HOME, "")[-_LONGEST_OUTPUT:].expandtabs(4).replace("\r\n", "\n").replace("\r", "\n")
     return _printable(tail).strip("\n")[-_LONGEST_OUTPUT:]
 
 

@@ -28,7 +28,7 @@ CHECKS = ["runs", "converges", "trajectory", "not_fp32", "half_precision", "prot
 VERDICT_FIELDS = {
     "schema", "scenario_id", "answer_sha256", "status", "reason", "detail", "trust", "complete", "checks", "figures",
     "policy", "device", "isolation", "secret", "seeds", "wall_s", "versions",
-    "output_tail", "taken",
+    "output_tail", "taken", "curves",
 }  # fmt: skip
 CHECK_FIELDS = {
     "name", "status", "measured", "required", "threshold", "unit", "reason", "detail", "source", "decisive",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ampfix
 from ampfix.lab.recording import Malformed, output_tail, read_account, read_breaches
 from ampfix.protocol import Event, EventKind
 from ampfix.watch.records import dumps
@@ -44,6 +45,8 @@ def test_control_characters_do_not_reach_a_terminal(tmp_path: Path) -> None:
 def test_what_a_run_printed_is_cut_and_moves_no_cursor() -> None:
     assert output_tail("10 %\r20 %\r\n\tdone\n") == "10 %\n20 %\n    done"
     assert output_tail("\x1b[2Jgone\u202ereversed\udcff\x00") == "[2Jgonereversed"
+    home = Path(ampfix.__file__).resolve().parent.parent
+    assert output_tail(f'File "{home}/ampfix/watch/patches.py", line 1') == 'File "ampfix/watch/patches.py", line 1'
     assert output_tail("x" * 10_000 + "the end") == "x" * 1993 + "the end"
 
 
