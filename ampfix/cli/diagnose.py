@@ -32,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--stress", action="store_true", help="where nothing is found, again with outliers and tiny values in batches"
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the evidence as well")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script and its arguments")
 
@@ -42,13 +43,20 @@ def run(args: argparse.Namespace) -> int:
 
     script, profile = script_of(args), args.profile if args.emulate else None
     try:
-        found = diagnose(script, args.out, profile)
+        out = args.out
+        found = diagnose(script, out, profile)
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
         if args.stress and found.cause == NOT_PRECISION:
-            found = diagnose(script, args.out / "stress", profile, STRESS)
+            out = args.out / "stress"
+            found = diagnose(script, out, profile, STRESS)
             sys.stdout.writelines(f"under stress: {line}\n" for line in _lines(found))
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{args.out}: {error}") from error
+    if args.html is not None:
+        from ampfix.cli._page import write_page
+        from ampfix.report import diagnose_html
+
+        write_page(args.html, diagnose_html.render(found, out, " ".join(script.command)))
     return Exit.OK if found.cause == NOT_PRECISION else Exit.FINDINGS
 
 

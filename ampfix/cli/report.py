@@ -25,7 +25,13 @@ def add_parser(subparsers: Any) -> None:
         description="Sum up runs that `eval` or `grade --out` left: pass@k, pass^k, intervals, families, pressures, "
         "and the paired difference of each two runs. Nothing is run.",
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder with results.jsonl, or the file")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="a folder with results.jsonl, or the file; with --html also a folder of `watch`",
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every distinct answer")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row for each answer")
     parser.add_argument("--scenarios-dir", type=Path, metavar="DIR", help="where the scenarios lie")
@@ -35,6 +41,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read results, sum them up, write what was asked for."""
+    if args.html is not None and len(args.runs) == 1 and any(args.runs[0].glob("watch-*.jsonl")):
+        return _draw_watched(args.runs[0], args.html)
     from ampfix.agents.summary import EvalReport, compare, summarise
     from ampfix.lab.spec import SpecError, all_specs
 
@@ -61,6 +69,19 @@ def run(args: argparse.Namespace) -> int:
             eval_text.write_summary(summary, stream)
         for comparison in comparisons:
             eval_text.write_comparison(comparison, stream)
+    return Exit.OK
+
+
+def _draw_watched(folder: Path, path: Path) -> int:
+    """The page of a record that `watch` left, such as one of a run that was killed. Raises CommandError."""
+    from ampfix.cli._page import write_page
+    from ampfix.report import watch_html
+
+    try:
+        page = watch_html.render(folder)
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    write_page(path, page)
     return Exit.OK
 
 

@@ -46,6 +46,7 @@ def add_parser(subparsers: Any) -> None:
         "--stress", action="store_true", help="feed the loop batches with outliers and tiny values now and then"
     )
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard as well")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw the record as a page as well")
     parser.add_argument("--trace-step", type=int, metavar="N", help="trace attempt N op by op and stop there")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="the script and its arguments")
@@ -69,6 +70,11 @@ def run(args: argparse.Namespace) -> int:
         again = replay(script, watched, profile, ("--stress",) if args.stress else ())
     if args.trace_step is None:
         sys.stderr.writelines(f"ampfix: {line}\n" for line in (*_advice(companions), *_lines(watched, again)))
+    if args.html is not None:
+        from ampfix.cli._page import write_page
+        from ampfix.report import watch_html
+
+        write_page(args.html, watch_html.render(args.out))
     return watched.code
 
 

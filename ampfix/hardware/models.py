@@ -8,6 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
+
+_FILLING = frozenset(
+    getattr(owner, name)
+    for owner in (torch.nn.init, torch.Tensor)
+    for name in (
+        "uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_",
+        "xavier_normal_", "orthogonal_", "constant_", "ones_", "zeros_", "fill_", "zero_",
+    )
+    if hasattr(owner, name)
+)  # fmt: skip
 
 
 class ModelError(ValueError):
@@ -29,12 +40,24 @@ def returned(target: str) -> Any:
     return make()
 
 
+class _NoInitialValues(TorchFunctionMode):
+    """Leaves out what fills new weights: there is nothing to fill on the meta device, and shapes are worked out in
+    Python there, which takes longer than all the rest of a large model."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _FILLING:
+            tensor = args[0] if args else (kwargs or {}).get("tensor")
+            if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+                return tensor
+        return func(*args, **(kwargs or {}))
+
+
 def build(target: str) -> tuple[torch.nn.Module, tuple[Any, ...]]:
     """The model that `module:function` returns, and inputs for it where the function returns (model, inputs).
 
     A loss behind them is passed over, so that one function serves `profile` as well. Raises ModelError.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NoInitialValues():
         made = returned(target)
     model, inputs = made[:2] if isinstance(made, tuple) and len(made) in (2, 3) else (made, ())
     if not isinstance(model, torch.nn.Module):

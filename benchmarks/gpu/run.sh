@@ -16,5 +16,7 @@ export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 nvidia-smi --query-gpu=name,clocks.sm,clocks.mem,temperature.gpu,power.draw,clocks_throttle_reasons.active --format=csv \
   >"$out/clocks.csv" 2>/dev/null || echo "not_measured: nvidia-smi does not answer" >"$out/clocks.csv"
 "$python" benchmarks/gpu/step_time.py | tee "$out/step_time.json"
+"$python" benchmarks/gpu/gpt2.py --output "$out/gpt2.json" | tee "$out/gpt2.txt"
+"$python" benchmarks/gpu/gpt2.py --pad --no-compile --output "$out/gpt2_padded.json" | tee "$out/gpt2_padded.txt"
 "$python" benchmarks/gpu/suite_on_gpu.py --output "$out/suite.json" "$@" | tee "$out/suite.txt"
 echo "wrote $out" >&2

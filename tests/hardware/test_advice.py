@@ -95,6 +95,50 @@ def test_a_large_model_is_built_without_memory(tmp_path: Path, monkeypatch: pyte
         build("large")
 
 
+def test_a_model_of_seven_billion_is_built_and_counted_without_filling_a_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "seven.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def build():\n"
+        "    block = lambda: nn.TransformerEncoderLayer(4096, 32, 16384, batch_first=True, bias=False)\n"
+        "    model = nn.Sequential(nn.Embedding(32000, 4096), *(block() for _ in range(32)), nn.Linear(4096, 32000))\n"
+        "    return model, torch.zeros(1, 512, dtype=torch.long)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    page = tmp_path / "memory.html"
+    told = json.loads(output(capsys, "memory", "--output-format", "json", "--html", str(page), "seven:build"))
+    assert told["parameters"] > 6e9
+    assert [row["weights"] for row in told["needs"]] == [4 * told["parameters"]] * 2 + [2 * told["parameters"]]
+    assert told["needs"][0]["activations"][0] > told["needs"][2]["activations"][0] > 0
+    assert "GiB" in page.read_text(encoding="utf-8")
+
+
+def test_weights_outside_the_build_are_filled_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mixed.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def build():\n"
+        "    real = nn.init.constant_(torch.empty(3, device='cpu'), 2.0)\n"
+        "    return nn.Linear(int(real.sum()), 2)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert build("mixed:build")[0].weight.shape == (2, 6)
+    assert float(nn.init.ones_(torch.empty(2)).sum()) == 2.0
+
+
+def test_what_memory_cannot_measure_here_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.py").write_text("import torch\ndef build(): return torch.nn.Linear(4, 4), torch.ones(2, 4)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = output(capsys, "memory", "--measure", "small:build")
+    if not torch.cuda.is_available():
+        assert told.count("not measured: needs a CUDA device") == 3
+
+
 @pytest.mark.parametrize(
     ("device", "traits", "dtype", "scaler"),
     [
@@ -132,6 +176,10 @@ def test_commands_print_text_and_json(capsys: pytest.CaptureFixture[str], tmp_pa
     ops = json.loads(output(capsys, "ops", "--output-format", "json"))["ops"]
     assert (ops["mm"], ops["binary_cross_entropy"], ops["softmax.int"]) == ("lower", "banned", "set_dtype")
     assert "unknown" not in ops.values()
-    assert "autocast in float16, with a GradScaler" in output(capsys, "advise", "--device", "T4")
+    page = tmp_path / "advice.html"
+    advised = output(capsys, "advise", "--device", "T4", "--html", str(page))
+    assert "autocast in float16, with a GradScaler" in advised and "torch.amp.GradScaler(" in advised
+    assert "emulates it" in page.read_text(encoding="utf-8")
+    assert "evaluate again" in output(capsys, "advise", "--device", "A100", "--float16-checkpoint")
     output(capsys, "ops", "no_such_op", code=2)
     output(capsys, "memory", "absent_module:build", code=2)
