@@ -4,8 +4,9 @@
 
 1,797 images of 8 x 8 pixels ship with scikit-learn; a quarter is held out. On a CUDA device speed and memory are the
 device's. On a CPU, samples a second are measured for float32 and for native bfloat16, in turn; accuracy is that of
-CUDA's numerics, emulated; float16's speed and a GPU's memory are not measured. Prints a table with the paired differences of
-accuracy to float32's over seeds and their 95 % interval; the JSON says whether it stays within half a point.
+CUDA's numerics, emulated; float16's speed and a GPU's memory are not measured. Prints a table with the paired
+differences of accuracy to float32's over seeds and their 95 % interval; the JSON says whether it stays within half a
+point.
 """
 
 from __future__ import annotations
