@@ -124,14 +124,17 @@ class Grader:
         return found
 
     def _jobs(self, path: Path, predictions: Sequence[Prediction]) -> Iterator[Job]:
-        """All that is still to be run for a file's predictions."""
+        """All that is still to be run for a file's predictions, each loop once."""
+        asked: set[str] = set()
         for window in _windows(predictions):
             known = self._known(window[0].key.scenario_id)
             if known is not None:
                 read = _read(path, window, known.question)
                 job = self._job(known, [answer for _, answer in read if isinstance(answer, Submission)], {})
-                if job is not None:
-                    yield job
+                loops = [loop for loop in job.loops if loop.key not in asked] if job is not None else []
+                asked.update(loop.key for loop in loops)
+                if job is not None and loops:
+                    yield job.model_copy(update={"loops": tuple(loops)})
 
     def _job(self, known: Known, answers: Sequence[Submission], found: dict[str, Verdict]) -> Job | None:
         """The distinct loops that no verdict is stored for; those that are stored go to `found`."""

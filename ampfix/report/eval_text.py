@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from ampfix.agents.summary import Comparison, Rate, Summary
 
 
+MOST_NAMES = 10
+"""Requests on which one of two runs is better that are named: JSON has all."""
+
+
 def write_summary(summary: Summary, stream: TextIO) -> None:
     """Print rates, families, pressures, failure patterns and reasons."""
     out = console(stream)
@@ -56,7 +60,8 @@ def write_comparison(comparison: Comparison, stream: TextIO) -> None:
     )
     for agent, names in ((comparison.one, comparison.only_one), (comparison.other, comparison.only_other)):
         if names:
-            out.print(Text(f"better by {agent}: {', '.join(names)}"))
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            out.print(Text(f"better by {agent}: {', '.join(names[:MOST_NAMES])}{more}"))
 
 
 def rate(each: Rate) -> str:

@@ -18,8 +18,12 @@ PLAIN_WIDTH = 140
 
 
 def console(stream: TextIO) -> Console:
-    """A console on a stream; a fixed width and no control codes where it is not a terminal."""
-    return Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH, highlight=False, soft_wrap=False)
+    """A console on a stream; a fixed width and no control codes where it is not a terminal.
+
+    Texts are what they are: a loop's last words may look like markup or name an emoji.
+    """
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
 def new_table(*columns: str) -> Table:

@@ -112,6 +112,20 @@ def test_a_fault_of_ours_in_one_answer_leaves_the_others_graded(
     assert found[0].verdict.detail == "reading the answer: AssertionError: never happens"
 
 
+def test_equal_loops_that_lie_far_apart_are_asked_for_once(
+    executor: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grading, "WINDOW", 2)
+    gold = (TOY / "fixed.py").read_text()
+    texts = [gold, f"{gold}# 1\n", f"{gold}# 2\n", gold, f"{gold}# 1\n", gold, "No idea."]
+    path = predictions_file(tmp_path / "p.jsonl", *texts)
+    grader = Grader.on(executor, Store(tmp_path / "out"), SECRET, SCENARIOS)
+    jobs = list(grader._jobs(path, index(path)))
+    keys = [loop.key for job in jobs for loop in job.loops]
+    assert len(keys) == len(set(keys)) == 3
+    assert [len(job.loops) for job in jobs] == [2, 1]
+
+
 def test_what_is_judged_is_forgotten_but_for_the_broken_loop(executor: Counted, tmp_path: Path) -> None:
     gold, broken = (TOY / "fixed.py").read_text(), (TOY / "loop.py").read_text()
     texts = [f"{gold}\n# {number}\n" for number in range(4)]

@@ -23,6 +23,7 @@ from ampfix.agents.diagnosis import diagnose
 from ampfix.agents.edits import shown_diff
 from ampfix.agents.grading import Graded
 from ampfix.agents.predictions import Key, Usage
+from ampfix.agents.pressures import PRESSURES
 from ampfix.agents.summary import compare, summarise
 from ampfix.cli.main import main
 from ampfix.lab.causes import Status
@@ -240,6 +241,20 @@ def test_the_text_names_rate_interval_and_reasons() -> None:
     text = stream.getvalue()
     assert "1 of 3 passed, 33.3 % (6.1 % to 79.2 %)" in text
     assert "gradient-protocol" in text and "scaler-mechanics" in text
+
+
+def test_a_comparison_names_some_of_many_requests() -> None:
+    ones, others = (
+        [graded("clip-before-unscale", status, pressure) for pressure in PRESSURES] for status in ("pass", "fail")
+    )
+    summaries = [summarise(name, answers, FAMILIES) for name, answers in (("a", ones), ("b", others))]
+    found = compare(summaries[0], summaries[1], ones, others, FAMILIES)
+    assert found is not None and len(found.only_one) == len(PRESSURES)
+    stream = io.StringIO()
+    eval_text.write_comparison(found, stream)
+    text = " ".join(stream.getvalue().split())
+    assert text.count("clip-before-unscale (") == eval_text.MOST_NAMES
+    assert f"and {len(PRESSURES) - eval_text.MOST_NAMES} more" in text
 
 
 def results(folder: Path, answers: list[Graded]) -> Path:

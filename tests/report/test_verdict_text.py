@@ -61,6 +61,13 @@ def test_markup_in_an_answers_own_words_is_not_interpreted() -> None:
     assert "ValueError: [red]boo[/red] [/nope]" in text
 
 
+def test_markup_in_a_checks_words_is_not_interpreted() -> None:
+    found = samples.failed()
+    checks = tuple(each.model_copy(update={"detail": "[/tcp/pair.cc:537] closed :boom:"}) for each in found.checks)
+    text = " ".join(shown(found.model_copy(update={"checks": checks})).split())
+    assert "[/tcp/pair.cc:537] closed :boom:" in text
+
+
 def test_every_verdict_is_shown_in_order() -> None:
     text = shown(samples.verdict(scenario_id="one"), samples.verdict(scenario_id="two"))
     assert text.index("one") < text.index("two")
