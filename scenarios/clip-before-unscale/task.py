@@ -10,57 +10,59 @@ import torch
 from ampfix_task import Data
 from torch import nn
 
-FEEDERS, WINDOW, WIDTH, BATCH = 4, 8, 16, 32
+FEEDERS, WINDOW = 4, 8
+SIZES = {"cpu": (16, 32), "cuda": (512, 4096)}  # (width, rows of a batch)
 BATCHES, HELDOUT = 80, 8
 GLITCHY = torch.arange(8, 48)  # neither the early snapshot nor the last steps are decided by a glitch
 GLITCH_BATCHES, GLITCHES, GLITCH_SIZE = 8, 6, 15.0
 
 
 class Forecaster(nn.Module):
-    def __init__(self):
+    def __init__(self, width: int):
         super().__init__()
-        self.embed = nn.Linear(FEEDERS, WIDTH)
-        self.position = nn.Parameter(torch.randn(WINDOW, WIDTH) * 0.02)
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
-        self.out = nn.Linear(WIDTH, WIDTH)
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.mlp = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
-        self.norm3 = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, 1)
+        self.embed = nn.Linear(FEEDERS, width)
+        self.position = nn.Parameter(torch.randn(WINDOW, width) * 0.02)
+        self.norm1 = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.norm3 = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 1)
         nn.init.zeros_(self.head.weight)
 
     def forward(self, window):
         h = self.embed(window) + self.position
         q, k, v = self.qkv(self.norm1(h)).chunk(3, dim=-1)
-        attention = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(WIDTH), dim=-1)
+        attention = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1)
         h = h + self.out(attention @ v)
         h = h + self.mlp(self.norm2(h))
         return self.head(self.norm3(h[:, -1])).squeeze(-1)
 
 
-def build(seed: int) -> dict[str, nn.Module]:
+def build(seed: int, size: str = "cpu") -> dict[str, nn.Module]:
     torch.manual_seed(seed)
-    return {"model": Forecaster()}
+    return {"model": Forecaster(SIZES[size][0])}
 
 
-def data(seed: int) -> Data:
-    """Batches of (window [32, 16, 4], target [32]), float32."""
+def data(seed: int, size: str = "cpu") -> Data:
+    """Batches of (window [rows, 8, 4], target [rows]), float32."""
     generator = torch.Generator().manual_seed(seed)
-    train = [_batch(generator) for _ in range(BATCHES)]
-    heldout = [_batch(generator) for _ in range(HELDOUT)]
+    rows = SIZES[size][1]
+    train = [_batch(rows, generator) for _ in range(BATCHES)]
+    heldout = [_batch(rows, generator) for _ in range(HELDOUT)]
     glitchy = GLITCHY[torch.randperm(len(GLITCHY), generator=generator)[:GLITCH_BATCHES]]
     for index in glitchy.tolist():
-        train[index][1][:GLITCHES] += GLITCH_SIZE
+        train[index][1][: GLITCHES * rows // SIZES["cpu"][1]] += GLITCH_SIZE
     return Data(train, heldout)
 
 
-def _batch(generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-    phase = 2 * math.pi * torch.rand(BATCH, 1, FEEDERS, generator=generator)
-    speed = 0.2 + 0.6 * torch.rand(BATCH, 1, FEEDERS, generator=generator)
+def _batch(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+    phase = 2 * math.pi * torch.rand(rows, 1, FEEDERS, generator=generator)
+    speed = 0.2 + 0.6 * torch.rand(rows, 1, FEEDERS, generator=generator)
     time = torch.arange(WINDOW + 1, dtype=torch.float32).view(1, -1, 1)
     load = torch.sin(speed * time + phase)
-    observed = load[:, :-1] + 0.05 * torch.randn(BATCH, WINDOW, FEEDERS, generator=generator)
+    observed = load[:, :-1] + 0.05 * torch.randn(rows, WINDOW, FEEDERS, generator=generator)
     return observed, 1.25 * load[:, -1].mean(-1)
 
 

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from ampfix_task import Data
 from torch import nn
 
-SIDE, TAGS, BATCH = 8, 4, 16
-BATCHES, HELDOUT = 80, 16
+TAGS = 4
+SIZES = {"cpu": (8, 8, 16), "cuda": (32, 128, 256)}  # (side of a scan, channels, scans of a batch)
+BATCHES, HELDOUT = 110, 16
 CLEAR, FAINT, CLEAR_SHARE = 5.0, 0.5, 0.5
 CAP = 15.0
 POSITIVE_WEIGHT = 2.0
@@ -35,22 +36,25 @@ class SoftCap(nn.Module):
         return CAP * torch.tanh(x / CAP)
 
 
-def build(seed: int) -> dict[str, nn.Module]:
+def build(seed: int, size: str = "cpu") -> dict[str, nn.Module]:
     torch.manual_seed(seed)
-    head = nn.Linear(8 * SIDE * SIDE // 4, TAGS)
+    side, channels, _ = SIZES[size]
+    head = nn.Linear(channels * side * side // 4, TAGS)
     nn.init.zeros_(head.weight)
-    return {"model": nn.Sequential(Block(1, 8, 1), Block(8, 8, 2), nn.Flatten(), head, SoftCap())}
+    blocks = Block(1, channels, 1), Block(channels, channels, 2)
+    return {"model": nn.Sequential(*blocks, nn.Flatten(), head, SoftCap())}
 
 
-def data(seed: int) -> Data:
-    """Batches of (scan [16, 1, 8, 8], tags [16, 4] of 0 and 1), float32."""
+def data(seed: int, size: str = "cpu") -> Data:
+    """Batches of (scan [scans, 1, side, side], tags [scans, 4] of 0 and 1), float32."""
     generator = torch.Generator().manual_seed(seed)
-    patterns = torch.randn(TAGS, SIDE, SIDE, generator=generator)
+    side, _, scans = SIZES[size]
+    patterns = torch.randn(TAGS, side, side, generator=generator)
 
     def batch() -> tuple[torch.Tensor, ...]:
-        tags = (torch.rand(BATCH, TAGS, generator=generator) < 0.4).float()
-        contrast = torch.where(torch.arange(BATCH) < CLEAR_SHARE * BATCH, CLEAR, FAINT).view(-1, 1, 1)
-        noise = torch.randn(BATCH, SIDE, SIDE, generator=generator)
+        tags = (torch.rand(scans, TAGS, generator=generator) < 0.4).float()
+        contrast = torch.where(torch.arange(scans) < CLEAR_SHARE * scans, CLEAR, FAINT).view(-1, 1, 1)
+        noise = torch.randn(scans, side, side, generator=generator)
         scan = contrast * torch.einsum("bt,thw->bhw", tags, patterns) + noise
         return scan.unsqueeze(1), tags
 
