@@ -1,4 +1,4 @@
-"""How a loss scale moves: a model of GradScaler over an overflow threshold that differs from step to step. Pure.
+"""How a loss scale moves: a model of GradScaler over an overflow threshold that differs from step to step.
 
 A step overflows where the scale exceeds its threshold: what takes the largest scaled gradient past 65504. Over the
 steps of a run log2 of the threshold is taken to be logistic and independent. torch (torch/amp/grad_scaler.py)
@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
+
 _GRID = 16  # levels a doubling: factors that are no powers of two are rounded to it
 _NEVER = 1e-9  # probability below which a level is not left that way
 _STEEPEST, _FLATTEST = 0.05, 4.0
-_MOST_ROUNDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,6 @@ class _Chain:
         self._start = round(_GRID * math.log2(settings.init_scale))
         self._up = max(1, round(_GRID * math.log2(settings.growth_factor)))
         self._down = max(1, round(-_GRID * math.log2(settings.backoff_factor)))
-        self._levels = sorted(self._reachable())
 
     def overflows(self, at: int) -> float:
         return self._threshold.overflows(at / _GRID)
@@ -132,45 +132,52 @@ class _Chain:
         if grows < 1 - _NEVER:
             yield at - self._down, 1 - grows
 
-    def _reachable(self) -> set[int]:
-        found, waiting = {self._start}, [self._start]
+    def _reachable(self, start: int) -> list[int]:
+        found, waiting = {start}, [start]
         while waiting:
             for to, _ in self._moves(waiting.pop()):
                 if to not in found:
                     found.add(to)
                     waiting.append(to)
-        return found
+        return sorted(found)
+
+    def _settled(self) -> int:
+        """A level that the scale comes back to: the likeliest way, far enough."""
+        at, met = self._start, set[int]()
+        while at not in met:
+            met.add(at)
+            at = max(self._moves(at), key=lambda move: move[1])[0]
+        return at
 
     def weights(self) -> dict[int, float]:
         """The share of attempts at each level, in the long run."""
-        share = dict.fromkeys(self._levels, 1 / len(self._levels))
-        for _ in range(_MOST_ROUNDS):
-            after = {at: part / 2 for at, part in share.items()}  # staying half the time, for an up-and-down chain
-            for at, part in share.items():
-                for to, chance in self._moves(at):
-                    after[to] += part * chance / 2
-            moved = sum(abs(after[at] - share[at]) for at in share)
-            share = after
-            if moved < 1e-10:
-                break
-        times = {at: part * self._stay(at) for at, part in share.items()}
+        levels = self._reachable(self._settled())
+        balance = torch.eye(len(levels), dtype=torch.float64) - self._matrix(levels)
+        balance = balance.T.contiguous()
+        balance[-1] = 1.0  # of the balance equations one follows from the others; the shares add up to one
+        shares = torch.linalg.solve(balance, torch.eye(len(levels), dtype=torch.float64)[-1])
+        times = {at: max(float(share), 0.0) * self._stay(at) for at, share in zip(levels, shares, strict=True)}
         total = sum(times.values())
         return {at: time / total for at, time in times.items()}
 
     def hitting(self, low: int, high: int) -> float:
         """Attempts until a level within is reached."""
-        left = dict.fromkeys(self._levels, 0.0)
-        order = self._levels if self._start < low else self._levels[::-1]
-        for _ in range(_MOST_ROUNDS):
-            moved = 0.0
-            for at in reversed(order):
-                if not low <= at <= high:
-                    new = self._stay(at) + sum(chance * left[to] for to, chance in self._moves(at))
-                    moved = max(moved, abs(new - left[at]))
-                    left[at] = new
-            if moved < 1e-6:
-                break
-        return left[self._start]
+        levels = [at for at in self._reachable(self._start) if not low <= at <= high]
+        if self._start not in levels:
+            return 0.0
+        stay = torch.tensor([self._stay(at) for at in levels], dtype=torch.float64)
+        left = torch.linalg.solve(torch.eye(len(levels), dtype=torch.float64) - self._matrix(levels), stay)
+        return float(left[levels.index(self._start)])
+
+    def _matrix(self, levels: list[int]) -> torch.Tensor:
+        """The chances of moves among these levels."""
+        places = {at: place for place, at in enumerate(levels)}
+        chances = torch.zeros(len(levels), len(levels), dtype=torch.float64)
+        for at, place in places.items():
+            for to, chance in self._moves(at):
+                if to in places:
+                    chances[place, places[to]] = chance
+        return chances
 
     def first_skips(self) -> float:
         """Attempts skipped before the first one is applied."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 
 def parameters_of(optimizer: Any) -> Iterator[torch.Tensor]:
@@ -47,9 +48,10 @@ def norm(gradients: list[torch.Tensor], norm_type: float = 2.0) -> float:
     values = [_values(gradient) for gradient in gradients]
     if any(value.dtype in (torch.float16, torch.bfloat16) for value in values):
         values = [value.float() for value in values]  # a half norm overflows where its elements do not
-    norms = torch._foreach_norm(values, norm_type)
-    together = torch.stack([item.to(norms[0].device, torch.float32) for item in norms])
-    return float(torch.linalg.vector_norm(together, norm_type))
+    with _disable_current_modes():  # no op of the loop's
+        norms = torch._foreach_norm(values, norm_type)
+        together = torch.stack([item.to(norms[0].device, torch.float32) for item in norms])
+        return float(torch.linalg.vector_norm(together, norm_type))
 
 
 def _values(gradient: torch.Tensor) -> torch.Tensor:

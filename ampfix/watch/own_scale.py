@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ampfix.protocol import Event, EventKind
@@ -9,6 +10,8 @@ from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
 from ampfix.watch.modes import GuestMode
 from ampfix.watch.usage import tests_finiteness
+
+_TESTS = frozenset({"isfinite", "isnan", "isinf"})
 
 
 class OwnScale(GuestMode):
@@ -36,11 +39,20 @@ class OwnScale(GuestMode):
 
     def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         out = func(*args, **kwargs)
-        if func._schema.name == "aten::_local_scalar_dense":
-            code, (_, line) = self._journal.locate.code(), self._journal.locate()
-            if tests_finiteness(code, line):
-                self._settle()
+        if func._schema.name == "aten::_local_scalar_dense" and self._is_for_a_test():
+            self._settle()
         return out
+
+    def _is_for_a_test(self) -> bool:
+        """Whether some function of the loop's that runs now asks what is finite."""
+        locate, frame = self._journal.locate, sys._getframe(1)
+        while frame.f_back is not None:
+            frame = frame.f_back
+            if locate.is_users(frame.f_code) and (
+                _TESTS & set(frame.f_code.co_names) or tests_finiteness(frame.f_code, frame.f_lineno)
+            ):
+                return True
+        return False
 
     def _settle(self) -> None:
         self._settled, self._backward = True, None

@@ -24,6 +24,8 @@ _LOST = 1e-3
 _HEADROOM = 2
 """Doublings kept free above the largest gradient seen: batches to come are larger than those sampled."""
 _WANTS_FLOAT32 = 0.05
+_TOO_FLAT = 2.0
+"""Spread of a threshold from which on it is no one threshold: outliers overflow at a scale of their own."""
 _NEAR_OVERFLOW = 15  # 2**15 and more: the next doubling is infinite
 
 
@@ -101,6 +103,7 @@ class Ranges:
         self._census = RangeCensus()
         self._watch: Watch | None = None
         self._attempts: defaultdict[str, Counter[tuple[float, bool]]] = defaultdict(Counter)
+        self._settings: Settings | None = None
         self.advice = advise(())
         self.model: ScaleModel | None = None
 
@@ -114,6 +117,8 @@ class Ranges:
     def stepped(self, facts: StepFacts) -> None:
         if facts.scale is not None and facts.applied is not None:
             self._attempts[facts.optimizer][facts.scale, facts.applied] += 1
+            if self._settings is None and self._watch is not None:
+                self._settings = _settings(self._watch)
         if sampled(facts.attempt):
             self._census.end(facts.scale)
             self.advice = advise(self.layers)
@@ -152,16 +157,28 @@ class Ranges:
         }
 
     def _modelled(self) -> ScaleModel | None:
-        scalers = [] if self._watch is None else list(self._watch.recorder.journal.scalers.live())
-        if not scalers or not self._attempts:
+        if self._settings is None or not self._attempts:
             return None
-        scaler = scalers[-1][1]
-        settings = Settings(
-            float(getattr(scaler, "_init_scale", Settings.init_scale)),
-            float(scaler.get_growth_factor()),
-            float(scaler.get_backoff_factor()),
-            int(scaler.get_growth_interval()),
-        )
         seen = max(self._attempts.values(), key=lambda attempts: attempts.total())
         threshold = dynamics.fit(seen.elements())
-        return ScaleModel(settings, threshold, None if threshold is None else dynamics.forecast(settings, threshold))
+        told = None
+        if threshold is not None and threshold.spread < _TOO_FLAT:
+            told = dynamics.forecast(self._settings, threshold)
+        return ScaleModel(self._settings, threshold, told)
+
+
+def _settings(watch: Watch) -> Settings | None:
+    """Those of the scaler met last, None where they are none that a scale moves under."""
+    scalers = list(watch.recorder.journal.scalers.live())
+    if not scalers:
+        return None
+    scaler = scalers[-1][1]
+    first = float(getattr(scaler, "_init_scale", Settings.init_scale))
+    if not 0 < first < math.inf:
+        return None
+    return Settings(
+        first,
+        float(scaler.get_growth_factor()),
+        float(scaler.get_backoff_factor()),
+        int(scaler.get_growth_interval()),
+    )
