@@ -33,27 +33,33 @@ def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
     """The rules that look at this text."""
-    occurs = _looking_in(code_of(text))
+    plainly = _asking(_plainly(text), rules)
+    return _asking(_exactly(code_of(text)), plainly) if plainly else []
+
+
+def _asking(occurs: Callable[[str], bool], rules: Iterable[Listed]) -> list[Listed]:
+    known: dict[str, bool] = {}
+
+    def once(word: str) -> bool:
+        found = known.get(word)
+        if found is None:
+            found = known[word] = occurs(word)
+        return found
+
     return [
         rule
         for rule in rules
-        if any(all(map(occurs, group)) for group in rule.mentions)
-        and all(any(map(occurs, need)) for need in rule.needs)
+        if any(all(map(once, group)) for group in rule.mentions) and all(any(map(once, need)) for need in rule.needs)
     ]
 
 
-def _looking_in(code: str) -> Callable[[str], bool]:
-    known: dict[str, bool] = {}
+def _plainly(text: str) -> Callable[[str], bool]:
+    """Takes an expression for found: taking comments out costs more than looking for all plain words."""
+    return lambda word: word.startswith(PATTERN) or word in text
 
-    def occurs(word: str) -> bool:
-        found = known.get(word)
-        if found is None:
-            found = known[word] = (
-                re.search(word[len(PATTERN) :], code) is not None if word.startswith(PATTERN) else word in code
-            )
-        return found
 
-    return occurs
+def _exactly(code: str) -> Callable[[str], bool]:
+    return lambda word: re.search(word[len(PATTERN) :], code) is not None if word.startswith(PATTERN) else word in code
 
 
 # A comment, a text in triple quotes, or a text in single ones, which hides what looks like the others.

@@ -253,7 +253,7 @@ class CallEvaluator(OperationRecorder):
     def _object(
         self, binding: Binding, node: ast.Call, operands: list[Value], keywords: dict[str, Value], frame: Frame
     ) -> Value | None:
-        owner = binding.scope or self._resolver.scope_of(binding.node)
+        owner = self._resolver.scope_of(binding.node)  # a choice is bound to the scope that chooses
         for method in ("forward", "__call__"):
             for found in self._resolver.attribute_of_class(owner, method):
                 if found.form is Form.FUNCTION:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from ampfix.findings import Applicability, Finding, Repair, Severity, Span, TracePoint
 from ampfix.program import Do, Occurrence, Source
 from ampfix.protocol import EXPLANATIONS, EventKind, Violation
+from ampfix.rules._spellings import AUTOCAST
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Invalid:
 
 
 AMP_WORDS: tuple[tuple[str, ...], ...] = (
-    ("autocast",),
-    ("GradScaler",),
+    ("autocast", AUTOCAST),
+    ("GradScaler", r"re:GradScaler\b"),
     (".unscale_",),
     ("cuda.amp",),
     ("cpu.amp",),
@@ -38,7 +39,7 @@ AMP_WORDS: tuple[tuple[str, ...], ...] = (
 )
 """A file in which none of these groups occurs whole does not use AMP."""
 
-TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler")
+TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler.")
 """A file without any of these holds no event of a training step of its own."""
 
 

@@ -12,17 +12,6 @@ from ampfix.rules._shapes import inside, loops, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
 
-HALF_SPELLINGS: tuple[str, ...] = (
-    ".half()",
-    ".bfloat16()",
-    "(torch.float16",
-    "(torch.bfloat16",
-    "(torch.half",
-    "=torch.float16",
-)
-HALF_SPELLINGS += ("=torch.bfloat16", "=torch.half", ", torch.float16", ", torch.bfloat16", ", torch.half")
-"""How casts and constructors name a half; for the test on words that keeps most files unparsed."""
-
 
 @dataclass(frozen=True)
 class CastModel:

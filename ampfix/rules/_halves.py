@@ -10,6 +10,7 @@ from ampfix.findings import Finding, Position, Repair, Span, TracePoint
 from ampfix.program import Autocast, Dtype, Source, Value
 from ampfix.program.tree import walk
 from ampfix.rules._base import Rule
+from ampfix.rules._spellings import HALF_TENSOR, IN_STEPS, REGION_ON
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
 FLOAT16_VANISHES = 2.0**-25  # half of float16's smallest number: what is not above it rounds to 0
@@ -172,15 +173,8 @@ def in_region(value: Value) -> bool:
 
 # Where neither autocast acts nor anything is cast to a half, no tensor is one. A region that is switched off in so many
 # words is none: most are there to keep a few lines in float32.
-IN_HALF = (
-    r"re:autocast(?!\w)(?!\s*\([^()]*(?:\([^()]*\)[^()]*)*\benabled\s*=\s*False\b)",
-    "float16",
-    "half(",
-    "GradScaler",
-    ".scale(",
-    ".unscale_",
-    "custom_fwd",
-)
+IN_HALF = (*REGION_ON, *IN_STEPS, HALF_TENSOR)
+"""Without any of these no tensor of a file is half."""
 
 
 class TensorRule(Rule):

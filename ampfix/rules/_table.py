@@ -13,6 +13,7 @@ _HEAD = '''"""Code, name, module, mentions and needs of each rule, as `python -m
 from __future__ import annotations
 
 # fmt: off
+# ruff: noqa: E501
 '''
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 # fmt: off
-_0 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('))
-_1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler'),)
+# ruff: noqa: E501
+_0 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('))
+_1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.'),)
 _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(', 'grad', 'isfinite'),
  ('.scale(', 'grad', 'isinf'))
 _3 = ()
@@ -15,9 +18,11 @@ _6 = (('GradScaler',),)
 _7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
  ('.scale(', 'load'))
 _8 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
-_9 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
-_10 = (('backward',),)
+_9 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
+_10 = (('.backward(',),)
 _11 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
  ('.scale(', '._get_growth_tracker'), ('.scale(', '._found_inf_per_device'),
  ('.scale(', '._check_inf_per_device'), ('.scale(', '._per_optimizer_states'),
@@ -41,93 +46,217 @@ _14 = (('DistributedDataParallel', '.backward(', 'autocast'),
  ('init_process_group', '.backward(', 'GradScaler'))
 _15 = (('GradScaler', '.scale('),)
 _16 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
- ('optim', '.backward(', '(torch.float16'), ('optim', '.backward(', '(torch.bfloat16'),
- ('optim', '.backward(', '(torch.half'), ('optim', '.backward(', '=torch.float16'),
- ('optim', '.backward(', '=torch.bfloat16'), ('optim', '.backward(', '=torch.half'),
- ('optim', '.backward(', ', torch.float16'), ('optim', '.backward(', ', torch.bfloat16'),
- ('optim', '.backward(', ', torch.half'))
+ ('optim', '.backward(', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('optim', '.backward(', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
 _17 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
  ('(torch.bfloat16)', '.backward('))
 _18 = (('autocast', 'bfloat16', 'backward'),)
 _19 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
  ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('GradScaler', 'eval'),
  ('GradScaler', 'valid'))
-_20 = (('autocast', '.half()'), ('autocast', '.bfloat16()'), ('autocast', '(torch.float16'),
- ('autocast', '(torch.bfloat16'), ('autocast', '(torch.half'), ('autocast', '=torch.float16'),
- ('autocast', '=torch.bfloat16'), ('autocast', '=torch.half'), ('autocast', ', torch.float16'),
- ('autocast', ', torch.bfloat16'), ('autocast', ', torch.half'), ('optim', '.backward(', '.half()'),
- ('optim', '.backward(', '.bfloat16()'), ('optim', '.backward(', '(torch.float16'),
- ('optim', '.backward(', '(torch.bfloat16'), ('optim', '.backward(', '(torch.half'),
- ('optim', '.backward(', '=torch.float16'), ('optim', '.backward(', '=torch.bfloat16'),
- ('optim', '.backward(', '=torch.half'), ('optim', '.backward(', ', torch.float16'),
- ('optim', '.backward(', ', torch.bfloat16'), ('optim', '.backward(', ', torch.half'),
+_20 = (('autocast',
+  're:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  '.half()'),
+ ('autocast',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  '.half()'),
+ ('autocast',
+  're:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  '.bfloat16()'),
+ ('autocast',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  '.bfloat16()'),
+ ('autocast',
+  're:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast',
+  're:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
+ ('optim', '.backward(', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('optim', '.backward(', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
  ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'),
  ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
-_21 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
- ('save(', 'state_dict', '(torch.float16'), ('save(', 'state_dict', '(torch.bfloat16'),
- ('save(', 'state_dict', '(torch.half'), ('save(', 'state_dict', '=torch.float16'),
- ('save(', 'state_dict', '=torch.bfloat16'), ('save(', 'state_dict', '=torch.half'),
- ('save(', 'state_dict', ', torch.float16'), ('save(', 'state_dict', ', torch.bfloat16'),
- ('save(', 'state_dict', ', torch.half'))
-_22 = (('autocast', 'cuda', 'cpu'),)
-_23 = (('re:autocast(?!\\w)(?!\\s*\\([^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)', 'float16', 'half(',
-  'GradScaler', '.scale(', '.unscale_', 'custom_fwd'),)
-_24 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
+_21 = (('.half()', '.bfloat16()',
+  're:\\.(?:to|type)\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
+_22 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
+ ('save(', 'state_dict', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('save(', 'state_dict', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
+_23 = (('.half()', '.bfloat16()',
+  're:\\.(?:to|type)\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
+ ('re:(?i)optim|\\bopt',))
+_24 = (('autocast', 'cuda', 'cpu'),)
+_25 = (('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
+_26 = (('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'GradScaler', '.scale(', '.unscale_',
+  're:(?m)^(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*$)[^\\n]*(?:\\.half\\(\\)|\\.bfloat16\\(\\)|(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn '
+  '|(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
+_27 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
  ('.add_(', '.bfloat16()'), ('lerp_', '.bfloat16()'), ('.backward(', '.bfloat16()'),
- ('autocast', '.bfloat16()'), ('.add_(', '(torch.float16'), ('lerp_', '(torch.float16'),
- ('.backward(', '(torch.float16'), ('autocast', '(torch.float16'), ('.add_(', '(torch.bfloat16'),
- ('lerp_', '(torch.bfloat16'), ('.backward(', '(torch.bfloat16'), ('autocast', '(torch.bfloat16'),
- ('.add_(', '(torch.half'), ('lerp_', '(torch.half'), ('.backward(', '(torch.half'),
- ('autocast', '(torch.half'), ('.add_(', '=torch.float16'), ('lerp_', '=torch.float16'),
- ('.backward(', '=torch.float16'), ('autocast', '=torch.float16'), ('.add_(', '=torch.bfloat16'),
- ('lerp_', '=torch.bfloat16'), ('.backward(', '=torch.bfloat16'), ('autocast', '=torch.bfloat16'),
- ('.add_(', '=torch.half'), ('lerp_', '=torch.half'), ('.backward(', '=torch.half'),
- ('autocast', '=torch.half'), ('.add_(', ', torch.float16'), ('lerp_', ', torch.float16'),
- ('.backward(', ', torch.float16'), ('autocast', ', torch.float16'), ('.add_(', ', torch.bfloat16'),
- ('lerp_', ', torch.bfloat16'), ('.backward(', ', torch.bfloat16'), ('autocast', ', torch.bfloat16'),
- ('.add_(', ', torch.half'), ('lerp_', ', torch.half'), ('.backward(', ', torch.half'),
- ('autocast', ', torch.half'))
-_25 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
-_26 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
+ ('autocast', '.bfloat16()'),
+ ('.add_(', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('lerp_', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('.backward(', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast', 'float16',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('.add_(', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('lerp_', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('.backward(', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast', 'torch.half',
+  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
+_28 = (('deepcopy', 'AveragedModel',
+  're:(?:zeros|ones|tensor|full|empty)(?:_like)?\\((?:[^()]|\\([^()]*\\))*\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
+  're:(?:zeros|ones|tensor|full|empty)(?:_like)?\\((?:[^()]|\\([^()]*\\))*\\)\\s*\\.',
+  're:\\.(?:half|bfloat16|to|type)\\((?:[^()]|\\([^()]*\\))*\\)\\s+for\\b'),)
+_29 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
+_30 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
  ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
-_27 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
+_31 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
  ('torch.float16',
   're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
   ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
   'e-', 're:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
-_28 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
-_29 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('),
+_32 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
+ ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
+_33 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
  ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
-_30 = (('autocast',), ('GradScaler',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',),
- ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
+_34 = (('autocast',
+  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
+ ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
  ('torch.float16',
   're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
   ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
   'exp('))
-_31 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
-_32 = (('autocast', 'GradScaler', '.unscale_', 'cuda.amp', 'cpu.amp', 'torch.amp', 'import amp', 'custom_fwd'),)
-_33 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
-_34 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
-_35 = (('autocast', 'backward'), ('GradScaler', 'backward'))
-_36 = (('autocast',),)
-_37 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),)
-_38 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
-_39 = (('autocast', 'time'), ('autocast', 'speedup'))
-_40 = (('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',),)
-_41 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
+_35 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
+_36 = (('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'GradScaler', '.scale(', '.unscale_'),)
+_37 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
+_38 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
+_39 = (('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),)
+_40 = (('autocast', 'backward'), ('GradScaler', 'backward'))
+_41 = (('autocast',),)
+_42 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
+ ('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'))
+_43 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
+_44 = (('autocast', 'time'), ('autocast', 'speedup'))
+_45 = (('re:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as \\w',
+  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
+_46 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',),
+ ('_autocast_ipu_',))
+_47 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
   're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd',
   '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
-_42 = (('from apex', 'amp'), ('apex.amp',))
-_43 = (('register_backward_hook',), ('register_module_backward_hook',))
-_44 = (('backward(', 'clip_grad', 'accelerat'),)
-_45 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
-_46 = (('FullyShardedDataParallel', 'GradScaler'),)
+_48 = (('autocast',
+  're:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\)|\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|@[\\w.]*\\bautocast\\b(?!\\s*\\()|\\bwith\\b[^\\n:]*\\bautocast\\b\\s*(?:[:,]|as\\b)|autocast '
+  'as \\w'),
+ ('autocast', 'torch.amp',
+  're:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
+ ('autocast', 'torch import',
+  're:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
+ ('autocast', 'cuda.amp',
+  're:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
+ ('autocast', 'cpu.amp',
+  're:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
+ ('autocast', 'import amp',
+  're:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
+ ('autocast', '.scale(',
+  're:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
+_49 = (('from apex', 'amp'), ('apex.amp',))
+_50 = (('register_backward_hook',), ('register_module_backward_hook',))
+_51 = (('backward(', 'clip_grad', 'accelerat'),)
+_52 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
+_53 = (('FullyShardedDataParallel', 'GradScaler'),)
 ROWS = (
     ("AMP101", "clip-before-unscale", "clip_before_unscale", _0, _1),
     ("AMP102", "inspect-before-unscale", "inspect_before_unscale", _0, _1),
@@ -166,34 +295,34 @@ ROWS = (
     ("AMP302", "bf16-unchecked-hardware", "bf16_unchecked_hardware", _17, _3),
     ("AMP303", "mixed-dtypes", "mixed_dtypes", _18, _3),
     ("AMP304", "val-without-autocast", "val_without_autocast", _19, _3),
-    ("AMP305", "half-input-cast", "half_input_cast", _20, _3),
-    ("AMP306", "half-checkpoint", "half_checkpoint", _21, _3),
-    ("AMP307", "autocast-device-mismatch", "autocast_device_mismatch", _22, _3),
-    ("AMP308", "dtype-risk", "dtype_risk", _0, _23),
-    ("AMP309", "low-precision-accumulator", "low_precision_accumulator", _24, _3),
-    ("AMP401", "unstable-softmax-loss", "unstable_softmax_loss", _25, _23),
-    ("AMP402", "log-of-probability", "log_of_probability", _26, _23),
-    ("AMP403", "bce-under-autocast", "bce_under_autocast", _0, _23),
-    ("AMP404", "eps-underflow", "eps_underflow", _27, _23),
-    ("AMP405", "fp16-mask-fill", "fp16_mask_fill", _28, _23),
-    ("AMP406", "square-overflow", "square_overflow", _29, _23),
-    ("AMP407", "unstable-loss-under-autocast", "unstable_loss_under_autocast", _30, _23),
-    ("AMP408", "custom-function", "custom_function", _31, _32),
-    ("AMP409", "batchnorm-poisoning", "batchnorm_poisoning", _0, _23),
+    ("AMP305", "half-input-cast", "half_input_cast", _20, _21),
+    ("AMP306", "half-checkpoint", "half_checkpoint", _22, _23),
+    ("AMP307", "autocast-device-mismatch", "autocast_device_mismatch", _24, _25),
+    ("AMP308", "dtype-risk", "dtype_risk", _0, _26),
+    ("AMP309", "low-precision-accumulator", "low_precision_accumulator", _27, _28),
+    ("AMP401", "unstable-softmax-loss", "unstable_softmax_loss", _29, _26),
+    ("AMP402", "log-of-probability", "log_of_probability", _30, _26),
+    ("AMP403", "bce-under-autocast", "bce_under_autocast", _0, _26),
+    ("AMP404", "eps-underflow", "eps_underflow", _31, _26),
+    ("AMP405", "fp16-mask-fill", "fp16_mask_fill", _32, _26),
+    ("AMP406", "square-overflow", "square_overflow", _33, _26),
+    ("AMP407", "unstable-loss-under-autocast", "unstable_loss_under_autocast", _34, _26),
+    ("AMP408", "custom-function", "custom_function", _35, _36),
+    ("AMP409", "batchnorm-poisoning", "batchnorm_poisoning", _0, _26),
     ("AMP410", "stale-autocast-cache", "stale_autocast_cache", _0, _1),
-    ("AMP411", "nan-unguarded-bf16", "nan_unguarded_bf16", _33, _3),
-    ("AMP412", "hand-attention", "hand_attention", _0, _23),
-    ("AMP501", "misaligned-dims", "misaligned_dims", _34, _3),
-    ("AMP502", "sync-in-hot-loop", "sync_in_hot_loop", _35, _3),
-    ("AMP503", "timing-without-sync", "timing_without_sync", _36, _37),
-    ("AMP504", "amp-on-tiny-model", "amp_on_tiny_model", _38, _3),
-    ("AMP505", "unverified-speedup", "unverified_speedup", _39, _40),
-    ("AMP601", "deprecated-api", "deprecated_api", _0, _41),
-    ("AMP602", "autocast-misuse", "autocast_misuse", _36, _3),
-    ("AMP603", "apex-amp", "apex_amp", _42, _3),
-    ("AMP604", "deprecated-hook", "deprecated_hook", _43, _3),
+    ("AMP411", "nan-unguarded-bf16", "nan_unguarded_bf16", _37, _1),
+    ("AMP412", "hand-attention", "hand_attention", _0, _26),
+    ("AMP501", "misaligned-dims", "misaligned_dims", _38, _39),
+    ("AMP502", "sync-in-hot-loop", "sync_in_hot_loop", _40, _3),
+    ("AMP503", "timing-without-sync", "timing_without_sync", _41, _42),
+    ("AMP504", "amp-on-tiny-model", "amp_on_tiny_model", _43, _3),
+    ("AMP505", "unverified-speedup", "unverified_speedup", _44, _45),
+    ("AMP601", "deprecated-api", "deprecated_api", _46, _47),
+    ("AMP602", "autocast-misuse", "autocast_misuse", _48, _3),
+    ("AMP603", "apex-amp", "apex_amp", _49, _3),
+    ("AMP604", "deprecated-hook", "deprecated_hook", _50, _3),
     ("AMP605", "scaler-misuse", "scaler_misuse", _6, _3),
-    ("AMP701", "accelerate-raw-clip", "accelerate_raw_clip", _44, _3),
-    ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _45, _3),
-    ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _46, _3),
+    ("AMP701", "accelerate-raw-clip", "accelerate_raw_clip", _51, _3),
+    ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _52, _3),
+    ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _53, _3),
 )

@@ -10,6 +10,7 @@ from ampfix.program import CoveredRegion, Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._shapes import method, own, owner_of, path
+from ampfix.rules._spellings import REGION_ON
 
 
 class AutocastDeviceMismatch(Rule):
@@ -48,6 +49,7 @@ class AutocastDeviceMismatch(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("region-for-another-device",)
     mentions = (("autocast", "cuda", "cpu"),)
+    needs = (REGION_ON, (r"re:[\"']cpu|\.cpu\(|cpu\.amp",))
 
     VALID = (
         """\

@@ -10,6 +10,7 @@ from ampfix.program import Source
 from ampfix.rules._arguments import REGION, REGION_PARAMETERS, Given, Kind, Laid, given, lay_out, orders_of
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._region_arguments import loss_scaled_without_region, repaired, why_wrong
+from ampfix.rules._spellings import REGION_MISUSED
 
 _NAMES = frozenset({"autocast"})
 
@@ -55,7 +56,7 @@ class AutocastMisuse(NodeRule):
     nodes = (ast.Call, ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef)
     fix = Applicability.SAFE
     scenarios = ("region-switched-off",)
-    mentions = (("autocast",),)
+    mentions = REGION_MISUSED
 
     VALID = (
         """\

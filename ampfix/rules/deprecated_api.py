@@ -11,13 +11,15 @@ from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._successors import SUCCESSORS
 
+_HELPERS = tuple(f"_autocast_{device}_" for device in ("cpu", "gpu", "xla", "ipu"))
 # A deprecated name, unless it is torch's own new one.
 _NAMED = (
     *(rf"re:{name}\b(?<!torch\.{name})(?<!torch\.amp\.{name})" for name in ("autocast", "GradScaler")),
     "custom_fwd",
     "custom_bwd",
-    *(f"_autocast_{device}_" for device in ("cpu", "gpu", "xla", "ipu")),
+    *_HELPERS,
 )
+_PACKAGES = ("cuda.amp", "cpu.amp", "import amp")
 
 
 class DeprecatedApi(NodeRule):
@@ -62,6 +64,7 @@ class DeprecatedApi(NodeRule):
     code, name, severity = "AMP601", "deprecated-api", Severity.WARNING
     nodes = (ast.Name, ast.Attribute)
     fix = Applicability.SAFE
+    mentions = tuple((word,) for word in (*_PACKAGES, *_HELPERS))
     needs = (_NAMED,)
     unproven = "both spellings name the same code; only the warnings differ, and tests execute each repair"
 

@@ -11,8 +11,9 @@ from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._checkpoints import saved
-from ampfix.rules._halfmodels import HALF_SPELLINGS, trained
+from ampfix.rules._halfmodels import trained
 from ampfix.rules._shapes import function_of, inside, loops, method, owner_of, path, placed, statement_of
+from ampfix.rules._spellings import CASTS, HALF_MADE
 
 
 class HalfCheckpoint(Rule):
@@ -48,7 +49,8 @@ class HalfCheckpoint(Rule):
     code, name, severity = "AMP306", "half-checkpoint", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("resume-from-half-weights",)
-    mentions = tuple(("save(", "state_dict", half) for half in HALF_SPELLINGS)
+    mentions = tuple(("save(", "state_dict", *half) for half in HALF_MADE)
+    needs = (CASTS, ("re:(?i)optim|\\bopt",))
 
     VALID = (
         """\

@@ -11,8 +11,9 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
-from ampfix.rules._halfmodels import HALF_SPELLINGS, cast_models, is_module_class, trained
+from ampfix.rules._halfmodels import cast_models, is_module_class, trained
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
+from ampfix.rules._spellings import CASTS, HALF_MADE, REGION_ON
 
 
 class HalfInputCast(Rule):
@@ -51,9 +52,10 @@ class HalfInputCast(Rule):
     code, name, severity = "AMP305", "half-input-cast", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("inputs-cast-to-half",)
-    mentions = tuple(("autocast", half) for half in HALF_SPELLINGS)
-    mentions += tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
+    mentions = tuple(("autocast", on, *half) for half in HALF_MADE for on in REGION_ON)
+    mentions += tuple(("optim", ".backward(", *half) for half in HALF_MADE)
     mentions += tuple((".scale(", "autocast", choice) for choice in CHOICE_SPELLINGS)
+    needs = (CASTS,)
 
     VALID = (
         """\

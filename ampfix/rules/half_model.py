@@ -12,7 +12,6 @@ from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import (
-    HALF_SPELLINGS,
     CastModel,
     Trained,
     assigned,
@@ -23,6 +22,7 @@ from ampfix.rules._halfmodels import (
     trained,
 )
 from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
+from ampfix.rules._spellings import HALF_MADE
 
 
 class HalfModel(Rule):
@@ -71,7 +71,7 @@ class HalfModel(Rule):
     code, name, severity = "AMP301", "half-model", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("half-model", "half-weights-with-a-scaler")
-    mentions = tuple(("optim", ".backward(", half) for half in HALF_SPELLINGS)
+    mentions = tuple(("optim", ".backward(", *half) for half in HALF_MADE)
 
     VALID = (
         """\

@@ -53,7 +53,7 @@ class ManualLossScale(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("manual-loss-scale",)
     mentions = (*AMP_WORDS, (".half(", ".backward("))
-    needs = (("backward",),)
+    needs = ((".backward(",),)
 
     VALID = (
         """\

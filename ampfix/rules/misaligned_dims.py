@@ -11,6 +11,7 @@ from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._layers import Layer, layers
 from ampfix.rules._shapes import is_on_gpu
+from ampfix.rules._spellings import REGION_ON
 
 STEP = 8  # 16 bytes of halves: the alignment that tensor cores read in
 LARGE = 1024  # from here on a size is a vocabulary or a wide layer, and its products dominate a step
@@ -53,6 +54,7 @@ class MisalignedDims(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("misaligned-vocabulary",)
     mentions = (("autocast", "Linear("), ("autocast", "Conv"), ("autocast", "Embedding("))
+    needs = (REGION_ON,)
 
     VALID = (
         """\

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Do, Routine, Source
 from ampfix.protocol import EventKind
-from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
 
 _GUARDS = re.compile(
@@ -54,6 +54,7 @@ class NanUnguardedBf16(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("bad-batch-in-bfloat16",)
     mentions: ClassVar[tuple[tuple[str, ...], ...]] = (("autocast", "bfloat16"), (".backward(", "bfloat16()"))
+    needs = (TRAIN_WORDS,)
 
     VALID = (
         """\

@@ -10,6 +10,7 @@ from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import is_on_gpu
+from ampfix.rules._spellings import REGION_ON
 
 
 class UnverifiedSpeedup(Rule):
@@ -45,7 +46,10 @@ class UnverifiedSpeedup(Rule):
     code, name, severity = "AMP505", "unverified-speedup", Severity.NOTE
     fix = Applicability.DISPLAY
     mentions = (("autocast", "time"), ("autocast", "speedup"))
-    needs = ((r"re:/[^\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)",),)
+    needs = (
+        REGION_ON,
+        (r"re:/[^\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)",),
+    )
     unproven = "its harm is a wrong figure on a GPU with TF32, which emulated CUDA does not have"
 
     VALID = (
