@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from ampfix.lint.discover import is_notebook
 from ampfix.lint.settings import Settings, per_object
@@ -18,6 +19,12 @@ Group = tuple[str, ...]
 
 PATTERN = "re:"
 """What a word begins with that is a regular expression."""
+
+NEAR = "near:"
+"""What a word begins with that is a plain word, a colon, and a regular expression for the text around that word: from
+the beginning of its line, which `\\A` matches, as far as the arguments of a call reach."""
+
+_REACH = 400
 
 
 def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
@@ -32,12 +39,19 @@ def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
 
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
-    """The rules that look at this text."""
-    plainly = _asking(_plainly(text), rules)
-    return _asking(_exactly(code_of(text)), plainly) if plainly else []
+    """The rules that look at this text. Taking comments out costs most, and is left to what little passes before."""
+    for question in (_plainly(text), _nearly(text, _without_comments)):
+        rules = _asking(question, rules)
+        if not rules:
+            return []
+    return _asking(_exactly(code_of(text)), rules)
 
 
-def _asking(occurs: Callable[[str], bool], rules: Iterable[Listed]) -> list[Listed]:
+Question = Callable[[str], bool]
+"""Whether a word occurs."""
+
+
+def _asking(occurs: Question, rules: Iterable[Listed]) -> list[Listed]:
     known: dict[str, bool] = {}
 
     def once(word: str) -> bool:
@@ -53,13 +67,49 @@ def _asking(occurs: Callable[[str], bool], rules: Iterable[Listed]) -> list[List
     ]
 
 
-def _plainly(text: str) -> Callable[[str], bool]:
-    """Takes an expression for found: taking comments out costs more than looking for all plain words."""
-    return lambda word: word.startswith(PATTERN) or word in text
+def _plainly(text: str) -> Question:
+    """Takes every expression for found."""
+    return lambda word: all(part in text for part in plain_part(word))
 
 
-def _exactly(code: str) -> Callable[[str], bool]:
-    return lambda word: re.search(word[len(PATTERN) :], code) is not None if word.startswith(PATTERN) else word in code
+def _nearly(text: str, cleaned: Callable[[str], str] = str) -> Question:
+    """Looks around plain words, and takes for found what may match anywhere."""
+    return lambda word: _is_near(word, text, cleaned) if word.startswith(NEAR) else all(p in text for p in plain_part(word))
+
+
+def _exactly(code: str) -> Question:
+    nearly = _nearly(code)
+    return lambda word: _expression(word).search(code) is not None if word.startswith(PATTERN) else nearly(word)
+
+
+def _is_near(word: str, text: str, cleaned: Callable[[str], str]) -> bool:
+    (plain,), expression = plain_part(word), _expression(word)
+    at = text.find(plain)
+    while at >= 0:
+        if expression.search(cleaned(text[text.rfind("\n", 0, at) + 1 : at + _REACH])):
+            return True
+        at = text.find(plain, at + len(plain))
+    return False
+
+
+def _without_comments(text: str) -> str:
+    return _COMMENT.sub("", text) if "#" in text else text
+
+
+_COMMENT = re.compile(r"#[^\n\r]*")
+
+
+@cache
+def plain_part(word: str) -> tuple[str, ...]:
+    """The plain word that a text with this word holds; none for an expression."""
+    if word.startswith(NEAR):
+        return (word.split(":", 2)[1],)
+    return () if word.startswith(PATTERN) else (word,)
+
+
+@cache
+def _expression(word: str) -> re.Pattern[str]:
+    return re.compile(word.split(":", 2)[2] if word.startswith(NEAR) else word[len(PATTERN) :])
 
 
 # A comment, a text in triple quotes, or a text in single ones, which hides what looks like the others.
@@ -96,7 +146,7 @@ _STEMS = (".amp", "backward", "float16", "half")
 @per_object
 def _tree_of(rules: Sequence[Listed]) -> Tree:
     groups = {frozenset(group) for rule in rules for group in rule.mentions}
-    plain = {frozenset(word for word in group if not word.startswith(PATTERN)) for group in groups}
+    plain = {frozenset(part for word in group for part in plain_part(word)) for group in groups}
     return _grown([group | _stems(group) for group in _needed(plain)])
 
 

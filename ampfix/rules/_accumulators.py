@@ -25,17 +25,6 @@ class Built:
 _FACTORIES = frozenset(
     {"zeros", "ones", "tensor", "full", "empty", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like"}
 )
-_ARGUMENTS = r"\((?:[^()]|\([^()]*\))*"
-_MADE = rf"(?:zeros|ones|tensor|full|empty)(?:_like)?{_ARGUMENTS}"
-MAKES_HALF: tuple[str, ...] = (
-    "deepcopy",
-    "AveragedModel",
-    rf"re:{_MADE}\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))",
-    rf"re:{_MADE}\)\s*\.",
-    rf"re:\.(?:half|bfloat16|to|type){_ARGUMENTS}\)\s+for\b",
-)
-"""How a file names what may be an accumulator: a tensor of a dtype or cast, a copy of a model, a table of casts."""
-
 _COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
 _MAKERS = _FACTORIES | {"deepcopy", "AveragedModel"}
 

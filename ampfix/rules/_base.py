@@ -27,8 +27,8 @@ class Invalid:
 
 
 AMP_WORDS: tuple[tuple[str, ...], ...] = (
-    ("autocast", AUTOCAST),
-    ("GradScaler", r"re:GradScaler\b"),
+    (AUTOCAST,),
+    (r"near:GradScaler:GradScaler\b",),
     (".unscale_",),
     ("cuda.amp",),
     ("cpu.amp",),
@@ -47,9 +47,10 @@ class Rule(ABC):
     """One rule. The docstring is its page: a summary line, then ruff's headings.
 
     mentions: groups of words; the rule looks at a file where all words of one group occur. needs: groups of words of
-    which each must have one that occurs besides. What begins with `re:` is a regular expression. Comments and texts in
-    triple quotes do not count; `python -m ampfix.rules._table` after a change. scenarios: the ids of those that prove
-    the rule by execution. unproven: why none can.
+    which each must have one that occurs besides. What begins with `re:` is a regular expression; `near:` is followed
+    by a plain word, a colon, and an expression for the text around that word. Comments and texts in triple quotes do
+    not count; `python -m ampfix.rules._table` after a change. scenarios: the ids of those that prove the rule by
+    execution. unproven: why none can.
     violations: what of the protocol shows the bug in a recorded run.
     """
 

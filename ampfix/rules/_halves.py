@@ -10,17 +10,10 @@ from ampfix.findings import Finding, Position, Repair, Span, TracePoint
 from ampfix.program import Autocast, Dtype, Source, Value
 from ampfix.program.tree import walk
 from ampfix.rules._base import Rule
-from ampfix.rules._spellings import HALF_TENSOR, IN_STEPS, REGION_ON
+from ampfix.rules._spellings import HALF_TENSORS, IN_STEPS, REGION_ON
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
 FLOAT16_VANISHES = 2.0**-25  # half of float16's smallest number: what is not above it rounds to 0
-# Where torch.float16 is given to something: not compared with, and not one of a list of dtypes.
-FLOAT16_GIVEN = (
-    "torch.float16",
-    r"re:torch\.float16\b(?:(?<=\w\(torch\.float16)|(?<==torch\.float16)|(?<= = torch\.float16)|(?= if )"
-    r"|(?<=else torch\.float16)|(?<=, torch\.float16)(?<!16, torch\.float16)(?<!32, torch\.float16))",
-)
-
 # Keep the numbers of a tensor, and only pick or arrange them.
 PICKS = frozenset(
     {
@@ -173,7 +166,7 @@ def in_region(value: Value) -> bool:
 
 # Where neither autocast acts nor anything is cast to a half, no tensor is one. A region that is switched off in so many
 # words is none: most are there to keep a few lines in float32.
-IN_HALF = (*REGION_ON, *IN_STEPS, HALF_TENSOR)
+IN_HALF = (REGION_ON, *IN_STEPS, *HALF_TENSORS)
 """Without any of these no tensor of a file is half."""
 
 

@@ -1,8 +1,4 @@
-"""How regions and halves are written, for the tests on words that keep most files unparsed.
-
-What begins with `re:` is a regular expression (`Rule.mentions`); those here begin with a plain word, or follow few
-characters, so that a search passes over a text in one go.
-"""
+"""How regions and halves are written, for the tests on words that keep most files unparsed (`Rule.mentions`)."""
 
 from __future__ import annotations
 
@@ -14,37 +10,53 @@ _OFF = r"\s*\((?:\s*False\b|[^()]*(?:\([^()]*\)[^()]*)*\benabled\s*=\s*False\b)"
 _ASKS = r"(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)"
 _HELPER = r"(?:_?\w*(?:ctx|context|scope|region|manager)\w*)?"
 
-AUTOCAST = rf"re:autocast{_ASKS}{_HELPER}\b"
+AUTOCAST = rf"near:autocast:autocast{_ASKS}{_HELPER}\b"
 """autocast itself, or what is named like a helper that opens it: neither a question about it nor a setting."""
 
-REGION_ON: tuple[str, ...] = (
-    rf"re:autocast(?<!def autocast){_ASKS}{_HELPER}(?!{_OFF})\s*\(|autocast as \w",
-    r"re:(?:[=(@]|\belse|\breturn|\bwith|\blambda:)\s*[\w.]*autocast\b(?!\s*\()|\bwith\s[\w.]*autocast\w*\s*[:,]",
-)
+_VALUE = r"(?:[=(@]|\belse|\breturn|\bwith|\blambda:)\s*[\w.]*autocast\b(?!\s*\()|\bwith\s[\w.]*autocast\w*\s*[:,]"
+REGION_ON = rf"near:autocast:autocast(?<!def autocast){_ASKS}{_HELPER}(?!{_OFF})\s*\(|autocast as \w|{_VALUE}"
 """An autocast region that may be on: a call that does not switch it off, or the class as a value or a decorator."""
 
 IN_STEPS: tuple[str, ...] = ("GradScaler", ".scale(", ".unscale_")
 """Of a step with a scaler, whose regions may be opened by helpers of other files, under any name."""
 
+# A dtype that is given to something, neither compared with nor one of a list of dtypes.
+_BEFORE = r"(?:\w\(|(?<![=!<>])=\s*|\belse |\breturn |(?<!oat16)(?<!oat32)(?<!half), )"
 _HALF = r"torch\.(?:b?float16|half)\b"
-_GIVEN = rf"(?:\w\(|(?<![=!<>])=\s*|\belse |\breturn |(?<!oat16)(?<!oat32)(?<!half), ){_HALF}|{_HALF} if "
-HALF_MADE: tuple[tuple[str, ...], ...] = (
-    (".half()",),
-    (".bfloat16()",),
-    *((word, f"re:{_GIVEN}") for word in ("float16", "torch.half")),
-)
-"""Groups of words: a half dtype that is given to something, neither compared with nor one of a list of dtypes."""
+_GIVEN = rf"{_BEFORE}{_HALF}|{_HALF} if "
+HALF_MADE: tuple[str, ...] = (".half()", ".bfloat16()", f"near:float16:{_GIVEN}", f"near:torch.half:{_GIVEN}")
+"""A cast to a half, or its dtype where something is made or cast with it."""
 
-_MODULE = r"\s*[\w.]+\.(?:half\(\)|bfloat16\(\)|to\((?:dtype=)?torch\.\w+\))[ \t]*$"
-HALF_TENSOR = rf"re:(?m)^(?!{_MODULE})[^\n]*(?:\.half\(\)|\.bfloat16\(\)|{_GIVEN})"
-"""The same, unless it is a statement of its own, which changes a module in place and makes no tensor."""
+# A statement of its own changes a module in place and makes no tensor.
+_MAKES_NONE = r"\A(?!\s*[\w.]+\.(?:half\(\)|bfloat16\(\)|to\((?:dtype=)?torch\.\w+\))[ \t]*[\r\n])[^\n]*"
+HALF_TENSORS: tuple[str, ...] = (
+    rf"near:.half():{_MAKES_NONE}\.half\(\)",
+    rf"near:.bfloat16():{_MAKES_NONE}\.bfloat16\(\)",
+    *(rf"near:{word}:{_MAKES_NONE}(?:{_GIVEN})" for word in ("float16", "torch.half")),
+)
+"""The same for tensors alone."""
+
+FLOAT16_TENSORS = rf"near:torch.float16:{_MAKES_NONE}(?:{_BEFORE}torch\.float16\b|torch\.float16 if )"
+"""float16, by this name, for tensors alone."""
 
 CASTS: tuple[str, ...] = (
     ".half()",
     ".bfloat16()",
-    r"re:\.(?:to|type)\((?!\s*(?:\w+\.)*_?device\s*(?:,\s*non_blocking=\w+\s*)?\)|[\"'])",
+    *(
+        rf"near:.{method}(:\.{method}\((?!\s*(?:\w+\.)*_?device\s*(?:,\s*non_blocking=\w+\s*)?\)|[\"'])"
+        for method in ("to", "type")
+    ),
 )
 """Casts: `half()`, and `to` with more than a device."""
+
+_FACTORY = r"(?:zeros|ones|tensor|full|empty)"
+MAKES_HALF: tuple[str, ...] = (
+    "deepcopy",
+    "AveragedModel",
+    r"near:dtype:\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))",
+    *(rf"near:.{cast}(:\A[^\n]*(?:{_FACTORY}|\sfor\b)" for cast in ("half", "bfloat16", "to", "type")),
+)
+"""What may be an accumulator in half: a tensor of a dtype, or cast, a copy of a model, a table of casts."""
 
 # What a call of autocast takes without raising, by its text alone: a device as a text or as a device's type, and the
 # rest by name. The classes of one device take no device; their first argument is a flag.
@@ -72,9 +84,9 @@ _WRONG = (
     _UNCALLED,
 )
 REGION_MISUSED: tuple[tuple[str, ...], ...] = (
-    ("autocast", f"re:{'|'.join(_WRONG)}"),
-    *(("autocast", where, f"re:{_not(_GENERAL, _BARE)}") for where in ("torch.amp", "torch import")),
-    *(("autocast", where, f"re:{_not(_OF_ONE_DEVICE, _BARE)}") for where in ("cuda.amp", "cpu.amp", "import amp")),
-    ("autocast", ".scale(", rf"re:autocast{_OFF}"),
+    (f"near:autocast:{'|'.join(_WRONG)}",),
+    *((where, f"near:autocast:{_not(_GENERAL, _BARE)}") for where in ("torch.amp", "torch import")),
+    *((where, f"near:autocast:{_not(_OF_ONE_DEVICE, _BARE)}") for where in ("cuda.amp", "cpu.amp", "import amp")),
+    (".scale(", rf"near:autocast:autocast{_OFF}"),
 )
 """Regions that may be given what they do not take, groups of words: what a bare name is depends on its import."""

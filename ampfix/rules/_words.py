@@ -4,9 +4,8 @@ from __future__ import annotations
 
 # fmt: off
 # ruff: noqa: E501
-_0 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('))
 _1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.'),)
 _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(', 'grad', 'isfinite'),
@@ -18,9 +17,8 @@ _6 = (('GradScaler',),)
 _7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
  ('.scale(', 'load'))
 _8 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
-_9 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_9 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
 _10 = (('.backward(',),)
 _11 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
@@ -46,11 +44,11 @@ _14 = (('DistributedDataParallel', '.backward(', 'autocast'),
  ('init_process_group', '.backward(', 'GradScaler'))
 _15 = (('GradScaler', '.scale('),)
 _16 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
- ('optim', '.backward(', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('optim', '.backward(',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('optim', '.backward(', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('optim', '.backward(',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
 _17 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
  ('(torch.bfloat16)', '.backward('))
@@ -58,200 +56,186 @@ _18 = (('autocast', 'bfloat16', 'backward'),)
 _19 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
  ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('GradScaler', 'eval'),
  ('GradScaler', 'valid'))
-_20 = (('autocast',
-  're:autocast(?<!def '
+_20 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
   '.half()'),
- ('autocast',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  '.half()'),
- ('autocast',
-  're:autocast(?<!def '
+ ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
   '.bfloat16()'),
- ('autocast',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  '.bfloat16()'),
- ('autocast',
-  're:autocast(?<!def '
+ ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('autocast',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('autocast',
-  're:autocast(?<!def '
+ ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('autocast',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
- ('optim', '.backward(', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('optim', '.backward(',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('optim', '.backward(', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('optim', '.backward(',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
  ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'),
  ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
 _21 = (('.half()', '.bfloat16()',
-  're:\\.(?:to|type)\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
+  'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
+  'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
 _22 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
- ('save(', 'state_dict', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('save(', 'state_dict',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('save(', 'state_dict', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('save(', 'state_dict',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
 _23 = (('.half()', '.bfloat16()',
-  're:\\.(?:to|type)\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
+  'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
+  'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
  ('re:(?i)optim|\\bopt',))
 _24 = (('autocast', 'cuda', 'cpu'),)
-_25 = (('re:autocast(?<!def '
+_25 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
  ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
-_26 = (('re:autocast(?<!def '
+_26 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
   'GradScaler', '.scale(', '.unscale_',
-  're:(?m)^(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
-  '\\t]*$)[^\\n]*(?:\\.half\\(\\)|\\.bfloat16\\(\\)|(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn '
-  '|(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
+  'near:.half():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*\\.half\\(\\)',
+  'near:.bfloat16():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*\\.bfloat16\\(\\)',
+  'near:float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )',
+  'near:torch.half:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
 _27 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
  ('.add_(', '.bfloat16()'), ('lerp_', '.bfloat16()'), ('.backward(', '.bfloat16()'),
  ('autocast', '.bfloat16()'),
- ('.add_(', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('.add_(',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('lerp_', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('lerp_',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.backward(', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('.backward(',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('autocast', 'float16',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('autocast',
+  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.add_(', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('.add_(',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('lerp_', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('lerp_',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.backward(', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('.backward(',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('autocast', 'torch.half',
-  're:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+ ('autocast',
+  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
 _28 = (('deepcopy', 'AveragedModel',
-  're:(?:zeros|ones|tensor|full|empty)(?:_like)?\\((?:[^()]|\\([^()]*\\))*\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
-  're:(?:zeros|ones|tensor|full|empty)(?:_like)?\\((?:[^()]|\\([^()]*\\))*\\)\\s*\\.',
-  're:\\.(?:half|bfloat16|to|type)\\((?:[^()]|\\([^()]*\\))*\\)\\s+for\\b'),)
-_29 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+  'near:dtype:\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
+  'near:.half(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
+  'near:.bfloat16(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
+  'near:.to(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
+  'near:.type(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)'),)
+_29 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
-_30 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
  ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
-_31 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
- ('torch.float16',
-  're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
-  ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
+ ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.float16\\b|torch\\.float16 if )',
   'e-', 're:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
-_32 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
  ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
-_33 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
  ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
-_34 = (('autocast',
-  're:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b'),
- ('GradScaler', 're:GradScaler\\b'), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+_34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
- ('torch.float16',
-  're:torch\\.float16\\b(?:(?<=\\w\\(torch\\.float16)|(?<==torch\\.float16)|(?<= = torch\\.float16)|(?= if '
-  ')|(?<=else torch\\.float16)|(?<=, torch\\.float16)(?<!16, torch\\.float16)(?<!32, torch\\.float16))',
+ ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.float16\\b|torch\\.float16 if )',
   'exp('))
 _35 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
-_36 = (('re:autocast(?<!def '
+_36 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
   'GradScaler', '.scale(', '.unscale_'),)
 _37 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
 _38 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
-_39 = (('re:autocast(?<!def '
+_39 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),)
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),)
 _40 = (('autocast', 'backward'), ('GradScaler', 'backward'))
 _41 = (('autocast',),)
 _42 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
- ('re:autocast(?<!def '
+ ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'))
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',))
 _43 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
 _44 = (('autocast', 'time'), ('autocast', 'speedup'))
-_45 = (('re:autocast(?<!def '
+_45 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as \\w',
-  're:(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
  ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
 _46 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',),
  ('_autocast_ipu_',))
 _47 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
   're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd',
   '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
-_48 = (('autocast',
-  're:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
+_48 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\)|\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|@[\\w.]*\\bautocast\\b(?!\\s*\\()|\\bwith\\b[^\\n:]*\\bautocast\\b\\s*(?:[:,]|as\\b)|autocast '
-  'as \\w'),
- ('autocast', 'torch.amp',
-  're:autocast(?<!\\wautocast)(?<!def '
+  'as \\w',),
+ ('torch.amp',
+  'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
- ('autocast', 'torch import',
-  're:autocast(?<!\\wautocast)(?<!def '
+ ('torch import',
+  'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
- ('autocast', 'cuda.amp',
-  're:autocast(?<!\\wautocast)(?<!def '
+ ('cuda.amp',
+  'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
- ('autocast', 'cpu.amp',
-  're:autocast(?<!\\wautocast)(?<!def '
+ ('cpu.amp',
+  'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
- ('autocast', 'import amp',
-  're:autocast(?<!\\wautocast)(?<!def '
+ ('import amp',
+  'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
- ('autocast', '.scale(',
-  're:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
+ ('.scale(',
+  'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
 _49 = (('from apex', 'amp'), ('apex.amp',))
 _50 = (('register_backward_hook',), ('register_module_backward_hook',))
 _51 = (('backward(', 'clip_grad', 'accelerat'),)

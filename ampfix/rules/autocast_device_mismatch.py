@@ -49,7 +49,7 @@ class AutocastDeviceMismatch(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("region-for-another-device",)
     mentions = (("autocast", "cuda", "cpu"),)
-    needs = (REGION_ON, (r"re:[\"']cpu|\.cpu\(|cpu\.amp",))
+    needs = ((REGION_ON,), (r"re:[\"']cpu|\.cpu\(|cpu\.amp",))
 
     VALID = (
         """\

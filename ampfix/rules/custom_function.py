@@ -75,7 +75,7 @@ class CustomFunction(Rule):
     fix = Applicability.SAFE
     scenarios = ("function-without-custom-fwd", "recompute-without-autocast")
     mentions = (("autograd.Function", ".apply"), ("torch.autograd", "Function", ".apply"))
-    needs = ((*REGION_ON, *IN_STEPS),)
+    needs = ((REGION_ON, *IN_STEPS),)
 
     VALID = (
         """\

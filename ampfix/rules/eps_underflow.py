@@ -10,7 +10,6 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
-    FLOAT16_GIVEN,
     FLOAT16_VANISHES,
     TensorRule,
     guards,
@@ -20,6 +19,7 @@ from ampfix.rules._halves import (
     rounds_to_one,
     unguarded,
 )
+from ampfix.rules._spellings import FLOAT16_TENSORS
 
 # Ops whose operand must not be 0, with that operand's position.
 _NEEDS_MORE_THAN_ZERO = {"log": 0, "log2": 0, "log10": 0, "sqrt": 0, "rsqrt": 0, "reciprocal": 0, "div": 1, "pow": 0}
@@ -65,7 +65,7 @@ class EpsUnderflow(TensorRule):
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("eps-below-half",)
-    mentions = (*AMP_WORDS, (".half(", _SMALL), (*FLOAT16_GIVEN, "e-", _VANISHING))
+    mentions = (*AMP_WORDS, (".half(", _SMALL), (FLOAT16_TENSORS, "e-", _VANISHING))
 
     VALID = (
         """\

@@ -49,7 +49,7 @@ class HalfCheckpoint(Rule):
     code, name, severity = "AMP306", "half-checkpoint", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("resume-from-half-weights",)
-    mentions = tuple(("save(", "state_dict", *half) for half in HALF_MADE)
+    mentions = tuple(("save(", "state_dict", half) for half in HALF_MADE)
     needs = (CASTS, ("re:(?i)optim|\\bopt",))
 
     VALID = (

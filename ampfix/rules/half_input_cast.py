@@ -52,8 +52,8 @@ class HalfInputCast(Rule):
     code, name, severity = "AMP305", "half-input-cast", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("inputs-cast-to-half",)
-    mentions = tuple(("autocast", on, *half) for half in HALF_MADE for on in REGION_ON)
-    mentions += tuple(("optim", ".backward(", *half) for half in HALF_MADE)
+    mentions = tuple((REGION_ON, half) for half in HALF_MADE)
+    mentions += tuple(("optim", ".backward(", half) for half in HALF_MADE)
     mentions += tuple((".scale(", "autocast", choice) for choice in CHOICE_SPELLINGS)
     needs = (CASTS,)
 

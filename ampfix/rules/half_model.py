@@ -71,7 +71,7 @@ class HalfModel(Rule):
     code, name, severity = "AMP301", "half-model", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("half-model", "half-weights-with-a-scaler")
-    mentions = tuple(("optim", ".backward(", *half) for half in HALF_MADE)
+    mentions = tuple(("optim", ".backward(", half) for half in HALF_MADE)
 
     VALID = (
         """\

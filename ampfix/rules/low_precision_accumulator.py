@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._accumulators import MAKES_HALF, Built, built_in_half, tables_in_half
+from ampfix.rules._accumulators import Built, built_in_half, tables_in_half
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import function_of, loops, method, owner_of, path
-from ampfix.rules._spellings import HALF_MADE
+from ampfix.rules._spellings import HALF_MADE, MAKES_HALF
 
 
 class LowPrecisionAccumulator(Rule):
@@ -50,7 +50,7 @@ class LowPrecisionAccumulator(Rule):
     code, name, severity = "AMP309", "low-precision-accumulator", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("average-in-half", "reward-statistics-in-half")
-    mentions = tuple((word, *half) for half in HALF_MADE for word in (".add_(", "lerp_", ".backward(", "autocast"))
+    mentions = tuple((word, half) for half in HALF_MADE for word in (".add_(", "lerp_", ".backward(", "autocast"))
     needs = (MAKES_HALF,)
 
     VALID = (

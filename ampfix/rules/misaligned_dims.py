@@ -54,7 +54,7 @@ class MisalignedDims(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("misaligned-vocabulary",)
     mentions = (("autocast", "Linear("), ("autocast", "Conv"), ("autocast", "Embedding("))
-    needs = (REGION_ON,)
+    needs = ((REGION_ON,),)
 
     VALID = (
         """\

@@ -67,7 +67,7 @@ class TimingWithoutSync(Rule):
     fix = Applicability.SAFE
     unproven = "its harm is a wrong figure on a GPU, and emulated CUDA has no queue to wait for"
     mentions = (("autocast",),)
-    needs = (("time(", "perf_counter", "monotonic", "time_ns", "default_timer", "from time import"), REGION_ON)
+    needs = (("time(", "perf_counter", "monotonic", "time_ns", "default_timer", "from time import"), (REGION_ON,))
 
     VALID = (
         """\

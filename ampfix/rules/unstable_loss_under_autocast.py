@@ -9,7 +9,8 @@ from functools import partial
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Autocast, Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
-from ampfix.rules._halves import FLOAT16_GIVEN, TensorRule, in_region, is_bounded, places, proven_float16
+from ampfix.rules._halves import TensorRule, in_region, is_bounded, places, proven_float16
+from ampfix.rules._spellings import FLOAT16_TENSORS
 
 # What autocast runs in float32 because its results leave float16's range: exp from 11.1 on, squares from 256 on.
 _OVERFLOWS = frozenset({"exp", "expm1", "sinh", "cosh", "prod", "cumprod"})
@@ -59,7 +60,7 @@ class UnstableLossUnderAutocast(TensorRule):
     mentions = (
         *AMP_WORDS,
         (".half(", "re:exp_?\\(|expm1|sinh|cosh|prod"),
-        (*FLOAT16_GIVEN, "exp("),
+        (FLOAT16_TENSORS, "exp("),
     )
     scenarios = ("box-area-in-half", "contrastive-loss")
 

@@ -47,7 +47,7 @@ class UnverifiedSpeedup(Rule):
     fix = Applicability.DISPLAY
     mentions = (("autocast", "time"), ("autocast", "speedup"))
     needs = (
-        REGION_ON,
+        (REGION_ON,),
         (r"re:/[^\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)",),
     )
     unproven = "its harm is a wrong figure on a GPU with TF32, which emulated CUDA does not have"

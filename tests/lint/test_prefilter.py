@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ampfix.lint
-from ampfix.lint.prefilter import PATTERN, code_of, concerned, has_words
+from ampfix.lint.prefilter import NEAR, PATTERN, code_of, concerned, has_words, plain_part
 from ampfix.rules import all_rules, listed
 
 WORDS = st.text(alphabet="ab(.", min_size=1, max_size=3)
@@ -31,7 +31,7 @@ class Asking:
 
 
 def plain(groups: Groups) -> Groups:
-    return tuple(tuple(word for word in group if not word.startswith(PATTERN)) for group in groups)
+    return tuple(tuple(part for word in group for part in plain_part(word)) for group in groups)
 
 
 def wanted(text: str, mentions: Groups) -> bool:
@@ -80,6 +80,16 @@ def test_a_pattern_is_searched_for() -> None:
     assert concerned("aab", asking) == asking[:1]  # type: ignore[arg-type]
     assert concerned("cd", asking) == asking[1:]  # type: ignore[arg-type]
     assert concerned("c x", asking) == []  # type: ignore[arg-type]
+
+
+def test_an_expression_is_searched_for_around_its_word() -> None:
+    asking = [Asking(((rf"{NEAR}b:\Aab(?! off)",),))]
+    assert concerned("x\nab on", asking) == asking  # type: ignore[arg-type]
+    assert concerned("ab off", asking) == []  # type: ignore[arg-type]
+    assert concerned("x ab", asking) == []  # type: ignore[arg-type]
+    assert concerned("ab  # off", asking) == asking  # type: ignore[arg-type]
+    assert concerned("# ab", asking) == []  # type: ignore[arg-type]
+    assert concerned("ab off\nab", asking) == asking  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
