@@ -32,6 +32,8 @@ class ClipReader:
         self._resolver, self._namer = resolver, namer
 
     def is_clip(self, node: ast.Call, frame: Frame) -> bool:
+        if self._resolver.is_idle(node.func, frame.scope):
+            return False
         bindings = self._resolver.resolve(node.func, frame.scope)
         return any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in CLIPS for b in bindings)
 

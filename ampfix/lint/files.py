@@ -51,4 +51,9 @@ class SourceFile:
     @cached_property
     def label(self) -> str:
         """Marks this file's globals among the names of another; without the characters that separate paths of names."""
-        return "<" + self.path.removesuffix(".py").replace(".", ":").replace("[", "(") + ">"
+        return label(self.path)
+
+
+def label(path: str) -> str:
+    """What marks the globals of the file at a path."""
+    return "<" + path.removesuffix(".py").replace(".", ":").replace("[", "(") + ">"

@@ -199,6 +199,8 @@ class Namer:
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
+        if self._resolver.is_idle(test, frame.scope):
+            return None  # a flag of another file, and no scaler
         bindings = self._resolver.resolve(test, frame.scope)
         built = [binding for binding in bindings if self._resolver.role(binding) is Role.SCALER]
         if not built or not any(binding.form is Form.NONE for binding in bindings):

@@ -67,6 +67,8 @@ class Inliner:
         wrapped = _wrapped_body(node.func, frame)
         if wrapped is not None:
             return (Call(wrapped),)
+        if self._resolver.is_idle(node.func, frame.scope) and not self._hands_over_state(node, frame):
+            return ()
         callees = {callee.function: callee for callee in self._callees.of(node, frame)}
         worth = [callee for callee in callees.values() if callee.function in self._interesting]
         if not worth:
@@ -79,6 +81,16 @@ class Inliner:
             is_last = index == 0 and len(worth) == len(callees)
             result = body if is_last else (Branch(self._chosen(callee, node, frame), body, result),)
         return result if result else self._reader.opaque(node, frame)
+
+    def _hands_over_state(self, node: ast.Call, frame: Frame) -> bool:
+        """Whether a call gets what a step is made of, or the object that may hold it."""
+        self_name = frame.scope.self_name()
+        for value in _given(node):
+            if isinstance(value, ast.Name) and value.id == self_name:
+                return True
+            if dotted(value) and self._reader.role(value, frame) in (Role.SCALER, Role.OPTIMIZER):
+                return True
+        return False
 
     def _hands_over_self(self, node: ast.Call, frame: Frame) -> bool:
         """Whether code that cannot be seen gets the object whose optimizers these may be: `hooks.run("step", self)`."""

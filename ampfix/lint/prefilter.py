@@ -74,7 +74,9 @@ def _plainly(text: str) -> Question:
 
 def _nearly(text: str, cleaned: Callable[[str], str] = str) -> Question:
     """Looks around plain words, and takes for found what may match anywhere."""
-    return lambda word: _is_near(word, text, cleaned) if word.startswith(NEAR) else all(p in text for p in plain_part(word))
+    return lambda word: (
+        _is_near(word, text, cleaned) if word.startswith(NEAR) else all(p in text for p in plain_part(word))
+    )
 
 
 def _exactly(code: str) -> Question:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ampfix.lint.classes import linearised
+from ampfix.lint.files import SourceFile
 from ampfix.lint.project import Neighbours
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
@@ -127,6 +128,24 @@ class Resolver:
     def symbols(self, node: ast.expr, scope: Scope) -> list[str]:
         """Qualified names of things outside this file that the expression may be."""
         return [binding.symbol for binding in self.resolve(node, scope) if binding.form is Form.SYMBOL]
+
+    def is_idle(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether an expression is a name that imports bring in, or an attribute of one, from where no training code
+        can be reached: as a callee it is no event, and need not be looked up."""
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        definitions = scope.lookup(node.id) if isinstance(node, ast.Name) else []
+        return bool(definitions) and all(
+            definition.symbol
+            and definition.scope is not None
+            and self._is_idle(".".join((definition.symbol, *reversed(names))), definition.scope.file)
+            for definition in definitions
+        )
+
+    def _is_idle(self, symbol: str, importer: SourceFile | None) -> bool:
+        return not is_known(symbol) and (importer is None or not self._neighbours.leads_to_training(symbol, importer))
 
     # how each expression resolves
 
@@ -274,6 +293,9 @@ class Resolver:
         root = scope.root()
         definitions = root.names.get(name, ())
         if len(definitions) == 1 and definitions[0].symbol and root.file is not None and depth < _MAX_DEPTH:
+            plain = self._neighbours.plain_name(definitions[0].symbol, root.file)
+            if plain is not None:
+                return plain
             found = self._neighbours.find(definitions[0].symbol, root.file)
             if found is None:
                 return name
