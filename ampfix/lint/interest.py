@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ampfix.lint.files import SourceFile
 from ampfix.lint.mentions import Mentions
-from ampfix.lint.project import Neighbours
+from ampfix.lint.neighbours import Neighbours
 from ampfix.lint.symbols import CLIPS
 
 _EVENTS = frozenset({"backward", "unscale_", "step", "update", "zero_grad", "scale", "autocast", "custom_fwd", "grad"})

@@ -22,8 +22,9 @@ from ampfix.lint.interest import Interest, interest
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
+from ampfix.lint.neighbours import Neighbours
 from ampfix.lint.precision import PrecisionReader
-from ampfix.lint.project import Neighbours, Project
+from ampfix.lint.project import Project
 from ampfix.lint.prune import prune
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver

@@ -7,7 +7,6 @@ scripts, the importer's own folder.
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import sys
@@ -15,15 +14,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ampfix.lint.files import SourceFile, label
+from ampfix.lint.files import SourceFile
 from ampfix.lint.read import UnreadableError, decode
-from ampfix.lint.scopes import Scope
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_BYTES = 250_000  # of source text kept parsed; a tree and its index take about 60 times its text
-_AROUND_BYTES = 500_000  # of source text looked at for one file; 3 of 590 files that use AMP reach more
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
@@ -32,7 +29,6 @@ _RELEVANT = re.compile(
 )
 _TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(")
 _TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
-_RE_EXPORTS = 12  # steps of one import through packages that pass names on
 _PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 _DEFINED = re.compile(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)
 NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
@@ -230,99 +226,8 @@ def _read(path: str) -> bytes:
     return data if len(data) <= _MAX_BYTES else b""
 
 
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except OSError:
-        return 0
-
-
 def _passes_on(path: str, data: bytes) -> bool:
     return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
-
-
-class Neighbours:
-    """The project as one checked file sees it: each file once, and a note of every path that was looked at."""
-
-    def __init__(self, own: SourceFile, project: Project | None) -> None:
-        self.own, self._project = own, project
-        path = os.path.abspath(own.path)
-        self._files: dict[str, SourceFile | None] = {path: own}
-        self._paths: dict[SourceFile, str] = {own: path}
-        self._read = 0
-        self._leading: dict[tuple[str, SourceFile], bool] = {}
-        self.consulted: set[str] = set()
-
-    def find(
-        self, symbol: str, importer: SourceFile, *, only_training: bool = False
-    ) -> tuple[SourceFile, tuple[str, ...]] | None:
-        """The file an import of `symbol` in `importer` leads to, and the names to follow in it; None outside."""
-        if self._project is None or symbol.partition(".")[0] in NEVER_LOCAL:
-            return None
-        target, probed = self._project.locate(symbol, self._paths[importer])
-        self.consulted |= probed
-        if target is None:
-            return None
-        if target.path not in self._files:
-            if only_training and not self._project.trains(target.path):
-                return None
-            loaded = self._files[target.path] = self._load(target.path)
-            if loaded is not None:
-                self._paths[loaded] = target.path
-                self._read += len(loaded.text)
-        file = self._files[target.path]
-        return None if file is None else (file, target.names)
-
-    def _load(self, path: str) -> SourceFile | None:
-        assert self._project is not None
-        return self._project.load(path) if self._read + _size(path) <= _AROUND_BYTES else None
-
-    def plain_name(self, symbol: str, importer: SourceFile) -> str | None:
-        """What an import of `symbol` is called by the file that defines it, where its text shows that without parsing
-        it; None where the import leads on, or nowhere."""
-        if self._project is None or symbol.partition(".")[0] in NEVER_LOCAL:
-            return None
-        target, probed = self._project.locate(symbol, self._paths[importer])
-        if target is None or not target.names or target.path in self._files:
-            return None
-        self.consulted |= probed
-        is_plain = self._project.defines(target.path, target.names[0])
-        return f"{label(shown(target.path))}.{'.'.join(target.names)}" if is_plain else None
-
-    def leads_to_training(self, symbol: str, importer: SourceFile) -> bool:
-        """Whether an import of `symbol` leads to a file with training code, through re-exports."""
-        key = (symbol, importer)
-        if key not in self._leading:
-            self._leading[key] = any(True for _ in self.training_files(symbol, importer))
-        return self._leading[key]
-
-    def function(self, path: str, qualname: str) -> tuple[ast.AST, Scope] | None:
-        """A function of a file that was looked at, both as sites name them."""
-        for file in self._paths:
-            if file.path == path:
-                scopes = file.scopes.scope_of.items()
-                return next(((node, scope) for node, scope in scopes if scope.qualname == qualname), None)
-        return None
-
-    def training_files(self, symbol: str, importer: SourceFile) -> Iterator[tuple[SourceFile, str]]:
-        """The files with training code that an import leads to, through re-exports, each with the name imported."""
-        pending, seen = [(symbol, importer)], set[tuple[str, SourceFile]]()
-        while pending and len(seen) < _RE_EXPORTS:
-            now = pending.pop()
-            if now in seen:
-                continue
-            seen.add(now)
-            found = self.find(*now, only_training=True)
-            if found is None:
-                continue
-            file, names = found
-            if trains(file.text):
-                yield file, names[0] if names else ""
-            root = file.scopes.root.names
-            passed_on = [d.symbol for d in root.get(names[0], ()) if d.symbol] if names else []
-            if names and not root.get(names[0]):
-                passed_on = [d.symbol.removesuffix("*") + names[0] for d in root.get("*", ())]
-            pending.extend((further, file) for further in passed_on)
 
 
 def trains(text: str | bytes) -> bool:

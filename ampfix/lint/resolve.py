@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ampfix.lint.classes import linearised
-from ampfix.lint.files import SourceFile
-from ampfix.lint.project import Neighbours
+from ampfix.lint.neighbours import Neighbours, is_idle
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
 from ampfix.lint.symbols import is_known, role_of_instance
@@ -130,22 +129,8 @@ class Resolver:
         return [binding.symbol for binding in self.resolve(node, scope) if binding.form is Form.SYMBOL]
 
     def is_idle(self, node: ast.expr, scope: Scope) -> bool:
-        """Whether an expression is a name that imports bring in, or an attribute of one, from where no training code
-        can be reached: as a callee it is no event, and need not be looked up."""
-        names: list[str] = []
-        while isinstance(node, ast.Attribute):
-            names.append(node.attr)
-            node = node.value
-        definitions = scope.lookup(node.id) if isinstance(node, ast.Name) else []
-        return bool(definitions) and all(
-            definition.symbol
-            and definition.scope is not None
-            and self._is_idle(".".join((definition.symbol, *reversed(names))), definition.scope.file)
-            for definition in definitions
-        )
-
-    def _is_idle(self, symbol: str, importer: SourceFile | None) -> bool:
-        return not is_known(symbol) and (importer is None or not self._neighbours.leads_to_training(symbol, importer))
+        """Whether an expression is a name that imports bring in, and leads to no training code."""
+        return is_idle(node, scope, self._neighbours)
 
     # how each expression resolves
 
