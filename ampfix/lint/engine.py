@@ -64,10 +64,16 @@ def _analysed(
     """What the rules find in a text, and the paths that this depends on."""
     module = SourceModule(text, path, settings.torch_floor, project)
     try:
-        return [finding for rule in rules for finding in rule.load().check(module)], module.consulted
+        found = [finding for rule in rules if _may_find(rule, module) for finding in rule.load().check(module)]
+        return found, module.consulted
     finally:
         module.release()
         analysed()
+
+
+def _may_find(rule: Listed, module: SourceModule) -> bool:
+    """Whether a rule may find anything; one about violations that did not occur is not even loaded."""
+    return not rule.violations or any(found.broken.violation in rule.violations for found in module.occurrences)
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:

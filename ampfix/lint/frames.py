@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.rewriting import Substitute, spelled_out
+from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.usage import dotted
@@ -71,7 +71,9 @@ class Namer:
     def __init__(self, resolver: Resolver, fields: Fields, roles: Roles) -> None:
         self._resolver, self.fields, self._roles = resolver, fields, roles
         self._globals: dict[tuple[str, Scope], str] = {}
-        self._rewritten: list[ast.expr] = []  # kept alive: the resolver knows expressions by their identity
+        # Both kept alive: the resolver knows expressions by their identity.
+        self._rewritten: dict[tuple[ast.expr, Scope, str], ast.expr] = {}
+        self._handed: list[ast.expr] = []
 
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
         """The path of a name as the outermost function would write it; None where the expression has no path."""
@@ -233,17 +235,13 @@ class Namer:
         owner, here = scope.owner_class(), frame.scope.owner_class()
         if owner is None or here is None or owner not in self._resolver.ancestry(here):
             return None
-        kept = {}
-        for attribute, definitions in owner.attributes.items():
-            for definition in definitions:
-                if isinstance(definition.value, (ast.Name, ast.Attribute)) and definition.scope is scope:
-                    known = ast.Attribute(ast.Name(frame.scope.self_name() or "self"), attribute)
-                    kept[unparsed(definition.value)] = known
-        rewritten = Substitute(kept).visit(ast.parse(spelled_out(test, scope), mode="eval").body)
+        key = (test, scope, frame.scope.self_name() or "self")
+        if key not in self._rewritten:
+            self._rewritten[key] = from_attributes(*key, owner)
+        rewritten = self._rewritten[key]
         local = {node.id for node in walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
         if local - {scope.self_name()}:
             return None
-        self._rewritten.append(rewritten)
         return self._condition(rewritten, frame, depth)
 
     def switch(self, node: ast.expr, frame: Frame) -> Condition | None:
@@ -280,7 +278,7 @@ class Namer:
         replacements = {name: value for name, value in given.items() if not isinstance(value, ast.Starred)}
         handed = Substitute(replacements).visit(ast.parse(unparsed(test), mode="eval").body)
         left = {node.id for node in walk(handed) if isinstance(node, ast.Name)} & (set(names) - set(replacements))
-        self._rewritten.append(handed)
+        self._handed.append(handed)
         return None if left else self.foreign(handed, scope, frame)
 
     def atom(self, test: ast.expr, frame: Frame) -> Atom:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.paths import Past, Path, assign, hangs_on_a_switch, split
+from ampfix.lint.paths import Past, Path, assign, behind, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
@@ -22,7 +22,6 @@ from ampfix.program import (
     Branch,
     Call,
     Do,
-    Fresh,
     Jump,
     JumpKind,
     Loop,
@@ -30,16 +29,13 @@ from ampfix.program import (
     Occurrence,
     Opaque,
     Protected,
-    Role,
     Routine,
 )
 from ampfix.protocol import (
     ENTRY,
-    UNKNOWN_OPTIMIZER,
     Broken,
     Event,
     EventKind,
-    OptimizerState,
     Stage,
     State,
     Violation,
@@ -48,6 +44,7 @@ from ampfix.protocol import (
 
 _MAX_PATHS = 64
 _TURNS = 2
+_UNSEEN = Opaque()
 _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 
@@ -98,6 +95,7 @@ class _Interpreter:
         self._body = self._turns()
         self._atoms = Atoms(self._body)
         self._states: dict[State, State] = {}
+        self._behind: dict[tuple[int, int], State] = {}  # both are kept alive by this interpreter and the routine
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
         self._events: dict[tuple[int, object], Event] = {}
         self._found: dict[tuple[object, ...], Occurrence] = {}
@@ -187,7 +185,7 @@ class _Interpreter:
     def _protected(self, node: Protected, paths: list[Path]) -> _Flow:
         flow = self._block(node.body, paths)
         # How far the body came before it failed is not known.
-        failed = [self._simple(Opaque(), path) for path in paths] if node.handlers else []
+        failed = [self._simple(_UNSEEN, path) for path in paths] if node.handlers else []
         raised = _distinct([*failed, *flow.pop(JumpKind.RAISE, [])]) if node.handlers else []
         _merge(flow, self._continued(node.orelse, flow))
         for handler in node.handlers:
@@ -210,15 +208,11 @@ class _Interpreter:
             return assign(node, path, self._atoms)
         if isinstance(node, Opaque) and not node.certain:
             return path.going_on(path.state, doubt=True, past=path.past)
-        state = path.state
-        if isinstance(node, Opaque):
-            for name in state.names():
-                if not node.optimizers or name.partition("[")[0] in node.optimizers or name in node.optimizers:
-                    state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
-            state = replace(state, unchecked=frozenset())
-        elif isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
-            state = state.with_optimizer(node.name, **vars(OptimizerState()))
-        return path.going_on(self._interned(state), doubt=path.doubt, past=path.past)
+        key = (id(node), id(path.state))
+        state = self._behind.get(key)
+        if state is None:
+            state = self._behind[key] = self._interned(behind(node, path.state))
+        return path.going_on(state, doubt=path.doubt, past=path.past)
 
     def _interned(self, state: State) -> State:
         return self._states.setdefault(state, state)
@@ -341,6 +335,8 @@ def _merge(flow: _Flow, more: _Flow) -> None:
 
 
 def _distinct(paths: list[Path]) -> list[Path]:
+    if len(paths) < 2:
+        return paths
     distinct: dict[object, Path] = {}
     for path in paths:
         distinct.setdefault(path.key, path)

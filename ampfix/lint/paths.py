@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ampfix.lint.atoms import Atoms
-from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Not
-from ampfix.protocol import State
+from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
+from ampfix.protocol import UNKNOWN_OPTIMIZER, OptimizerState, State
 
 _SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
@@ -141,3 +141,15 @@ def assign(node: Assign, path: Path, atoms: Atoms) -> Path:
         for name in node.names:
             path = path.assume(atoms.bit(Atom(name, frozenset({name}))), node.value)
     return path
+
+
+def behind(node: Node, state: State) -> State:
+    """The state behind code that cannot be seen, or behind the construction of an optimizer."""
+    if isinstance(node, Opaque):
+        for name in state.names():
+            if not node.optimizers or name.partition("[")[0] in node.optimizers or name in node.optimizers:
+                state = state.with_optimizer(name, **vars(UNKNOWN_OPTIMIZER))
+        return replace(state, unchecked=frozenset())
+    if isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
+        return state.with_optimizer(node.name, **vars(OptimizerState()))
+    return state

@@ -40,3 +40,15 @@ def spelled_out(test: ast.expr, scope: Scope) -> str:
             break
         text = unparsed(Substitute(set_to).visit(expression))
     return text
+
+
+def from_attributes(test: ast.expr, scope: Scope, self_name: str, owner: Scope) -> ast.expr:
+    """A constructor's test with its names replaced by the attributes that keep them."""
+    kept = {
+        unparsed(definition.value): ast.Attribute(ast.Name(self_name), attribute)
+        for attribute, definitions in owner.attributes.items()
+        for definition in definitions
+        if isinstance(definition.value, (ast.Name, ast.Attribute)) and definition.scope is scope
+    }
+    found: ast.expr = Substitute(kept).visit(ast.parse(spelled_out(test, scope), mode="eval").body)
+    return found

@@ -13,13 +13,15 @@ Groups = tuple[tuple[str, ...], ...]
 
 
 class Listed(NamedTuple):
-    """What is to be known of a rule before it is loaded. module: its file; mentions, needs: its words (`Rule`)."""
+    """What is to be known of a rule before it is loaded. module: its file; mentions, needs: its words (`Rule`).
+    violations: what of the protocol must have occurred, for a rule that looks at nothing else."""
 
     code: str
     name: str
     module: str
     mentions: Groups
     needs: Groups
+    violations: tuple[str, ...] = ()
 
     def load(self) -> Rule:
         """The rule itself."""

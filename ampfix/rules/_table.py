@@ -5,10 +5,10 @@ from __future__ import annotations
 import pprint
 from pathlib import Path
 
-from ampfix.rules import Listed, Rule, all_rules
+from ampfix.rules import Listed, ProtocolRule, Rule, all_rules
 
 FILE = Path(__file__).with_name("_words.py")
-_HEAD = '''"""Code, name, module, mentions and needs of each rule, as `python -m ampfix.rules._table` writes them."""
+_HEAD = '''"""Code, name, module, mentions, needs and violations of each rule, written by `python -m ampfix.rules._table`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from __future__ import annotations
 
 def row(rule: Rule) -> Listed:
     """A rule's row."""
-    return Listed(rule.code, rule.name, type(rule).__module__.rpartition(".")[2], rule.mentions, rule.needs)
+    asks_for_more = not isinstance(rule, ProtocolRule) or type(rule).check is not ProtocolRule.check
+    violations = () if asks_for_more else tuple(sorted(violation.value for violation in rule.violations))
+    module = type(rule).__module__.rpartition(".")[2]
+    return Listed(rule.code, rule.name, module, rule.mentions, rule.needs, violations)
 
 
 def table() -> str:
@@ -30,7 +33,10 @@ def table() -> str:
     lines = [_HEAD]
     lines += [f"{name} = {pprint.pformat(groups_, width=110, compact=True)}\n" for groups_, name in names.items()]
     lines += ["ROWS = (\n"]
-    lines += [f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}),\n' for r in rows]
+    lines += [
+        f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, {r.violations}),\n'
+        for r in rows
+    ]
     return "".join([*lines, ")\n"])
 
 
