@@ -15,7 +15,7 @@ _NOTEBOOK = ".ipynb"
 _SUFFIXES = (".py", ".pyi", _NOTEBOOK)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each file of a project
 class Candidate:
     """A path to check with the settings of its folder, or what keeps it from being checked."""
 

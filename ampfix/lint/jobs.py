@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ampfix.lint.settings import Settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each file of a project
 class Job:
     """One file to check. size: how much work it may be, next to others."""
 

@@ -11,7 +11,7 @@ from ampfix.lint.project import NEVER_LOCAL, Project, shown, trains
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import is_known
 
-_AROUND_BYTES = 500_000  # of source text looked at for one file; the trainer of transformers alone imports 1.4 MB
+_AROUND_BYTES = 420_000  # of source text looked at for one file; the trainer of transformers alone imports 1.4 MB
 _RE_EXPORTS = 12  # steps of one import through packages that pass names on
 
 

@@ -27,7 +27,7 @@ MANY = 500  # files; among so many there is as a rule enough to do, so that work
 _CHUNKS_PER_WORKER = 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What was found in the file read as `data`, or why nothing could be looked for. passed: no rule looks at it."""
 
@@ -35,6 +35,9 @@ class Outcome:
     checked: Checked = field(default_factory=Checked)
     error: str = ""
     passed: bool = False
+
+
+PASSED = Outcome(passed=True)
 
 
 class Workshop:
@@ -57,7 +60,7 @@ def check_job(job: Job, workshop: Workshop) -> Outcome:
     try:
         data = read_bytes(job.path)
         if not is_worth_checking(data, job.path, job.settings):
-            return Outcome(passed=True)
+            return PASSED
         return Outcome(data, check_one(data, job.path, job.settings, workshop.project))
     except UnreadableError as error:
         return Outcome(error=str(error))
@@ -94,7 +97,7 @@ def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
         with ProcessPoolExecutor(min(processes, len(left)), _context()) as pool:
             for outcomes in pool.map(_check_chunk, tuple(left)):
                 left.popleft()
-                yield from outcomes
+                yield from (outcome or PASSED for outcome in outcomes)
     except BrokenExecutor:  # a worker was killed, most often for want of memory; one process needs less
         yield from _check_alone([job for chunk in left for job in chunk])
 
@@ -149,6 +152,8 @@ def _chunks(jobs: Sequence[Job], count: int) -> Iterator[list[Job]]:
 _workshop = Workshop()  # of a worker; a process that starts workers checks nothing by it
 
 
-def _check_chunk(jobs: list[Job]) -> list[Outcome]:
+def _check_chunk(jobs: list[Job]) -> list[Outcome | None]:
+    """None stands for the many files that no rule looks at: they need not be told apart on their way back."""
     with collector_paused():
-        return [check_job(job, _workshop) for job in jobs]
+        outcomes = (check_job(job, _workshop) for job in jobs)
+        return [None if outcome is PASSED else outcome for outcome in outcomes]
