@@ -166,7 +166,10 @@ def in_region(value: Value) -> bool:
 
 # Where neither autocast acts nor anything is cast to a half, no tensor is one. A region that is switched off in so many
 # words is none: most are there to keep a few lines in float32.
-IN_HALF = (REGION_ON, *IN_STEPS, *HALF_TENSORS)
+IN_REGION = (REGION_ON, *IN_STEPS)
+"""Without any of these nothing of a file runs under autocast."""
+
+IN_HALF = (*IN_REGION, *HALF_TENSORS)
 """Without any of these no tensor of a file is half."""
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Source, Value
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halves import in_region
+from ampfix.rules._halves import IN_REGION, in_region
 from ampfix.rules._shapes import path
-from ampfix.rules._spellings import IN_STEPS, REGION_ON
 
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "addmm", "addbmm", "baddbmm", "addmv"}) | frozenset(
     {"linear", "einsum", "conv1d", "conv2d", "conv3d"}
@@ -75,7 +74,7 @@ class CustomFunction(Rule):
     fix = Applicability.SAFE
     scenarios = ("function-without-custom-fwd", "recompute-without-autocast")
     mentions = (("autograd.Function", ".apply"), ("torch.autograd", "Function", ".apply"))
-    needs = ((REGION_ON, *IN_STEPS),)
+    needs = (IN_REGION,)
 
     VALID = (
         """\

@@ -39,13 +39,13 @@ def write(folder: Path, name: str, content: str | bytes = BUG) -> Path:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"import torch.amp.autocast\ndef f(:\n", "is not valid Python: line 2"),
-        (b"import torch.amp.autocast\nx = '\xff'\n", "is not valid UTF-8"),
-        (b"# -*- coding: nonsense -*-\nimport torch.amp.autocast\n", "unknown encoding"),
-        (b"import torch.amp.autocast\x00\n", "is not valid Python"),
-        (b"import torch.amp.autocast\n" + b"#" * MAX_BYTES, "exclude the file"),
-        (b"import torch.amp.autocast\nx = " + b"-" * 5000 + b"1\n", "nested too deeply"),
-        (b"import torch.amp.autocast\nx = " + b"(" * 300 + b")" * 300 + b"\n", "is not valid Python"),
+        (b"import torch.cuda.amp.autocast\ndef f(:\n", "is not valid Python: line 2"),
+        (b"import torch.cuda.amp.autocast\nx = '\xff'\n", "is not valid UTF-8"),
+        (b"# -*- coding: nonsense -*-\nimport torch.cuda.amp.autocast\n", "unknown encoding"),
+        (b"import torch.cuda.amp.autocast\x00\n", "is not valid Python"),
+        (b"import torch.cuda.amp.autocast\n" + b"#" * MAX_BYTES, "exclude the file"),
+        (b"import torch.cuda.amp.autocast\nx = " + b"-" * 5000 + b"1\n", "nested too deeply"),
+        (b"import torch.cuda.amp.autocast\nx = " + b"(" * 300 + b")" * 300 + b"\n", "is not valid Python"),
     ],
     ids=["syntax", "not-utf8", "cookie", "nul", "large", "deep", "parentheses"],
 )
@@ -73,7 +73,7 @@ def test_files_without_amp_are_not_parsed() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_checked_or_refused(data: bytes) -> None:
     try:
-        check_bytes(b"import torch.amp.autocast\n" + data, "x.py")
+        check_bytes(b"import torch.cuda.amp.autocast\n" + data, "x.py")
     except UnreadableError as error:
         assert "\n" not in str(error)
 

@@ -144,7 +144,7 @@ def test_noqa_works_in_cells(lesson: Path) -> None:
         (b'{"cells": ["GradScaler"', "is not a valid notebook"),
         (b'"GradScaler\xff"', "is not valid UTF-8 at byte 11"),
         (b"[" * 100_000 + b'"GradScaler"', "is not a valid notebook"),
-        (written(document(cell("x = 1"), cell("from torch.amp import autocast\ndef f(:"))), "cell 2, line 2"),
+        (written(document(cell("x = 1"), cell("from torch.cuda.amp import autocast\ndef f(:"))), "cell 2, line 2"),
     ],
 )
 def test_what_is_no_notebook_is_an_error_of_one_line(tmp_path: Path, data: bytes, said: str) -> None:

@@ -24,7 +24,7 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder = tmp_path / f"pkg{number % 5}"
         folder.mkdir(exist_ok=True)
         (folder / f"m{number:02}.py").write_text(BUG.replace("1.0", f"{number}.0"), encoding="utf-8")
-    (tmp_path / "pkg0" / "broken.py").write_text("import torch.amp.autocast\ndef f(:\n", encoding="utf-8")
+    (tmp_path / "pkg0" / "broken.py").write_text("import torch.cuda.amp.autocast\ndef f(:\n", encoding="utf-8")
     monkeypatch.setattr(parallel, "WORTH_BYTES", 0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
