@@ -8,7 +8,7 @@ from pathlib import Path
 from ampfix.rules import Listed, ProtocolRule, Rule, all_rules
 
 FILE = Path(__file__).with_name("_words.py")
-_HEAD = '''"""Code, name, module, mentions, needs and violations of each rule, written by `python -m ampfix.rules._table`."""
+_HEAD = '''"""Code, name, module, mentions, needs and violations of the rules, from `python -m ampfix.rules._table`."""
 
 from __future__ import annotations
 

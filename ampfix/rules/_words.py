@@ -1,4 +1,4 @@
-"""Code, name, module, mentions, needs and violations of each rule, as `python -m ampfix.rules._table` writes them."""
+"""Code, name, module, mentions, needs and violations of the rules, from `python -m ampfix.rules._table`."""
 
 from __future__ import annotations
 
