@@ -42,10 +42,10 @@ _T_95 = {4: 3.182, 6: 2.571, 8: 2.365, 10: 2.262, 12: 2.201}
 
 
 def network() -> nn.Sequential:
+    """A perceptron: a CPU runs float16 convolutions too slowly for several seeds."""
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(64 * 16, 128), nn.ReLU(), nn.Linear(128, 10),
-    )  # fmt: skip
+        nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+    )
 
 
 def data(seed: int) -> tuple[torch.Tensor, ...]:
@@ -99,7 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, choices=sorted(_T_95), default=8)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)

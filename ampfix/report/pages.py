@@ -34,8 +34,8 @@ def render(template: str, **fields: Any) -> str:
 def diff(words: str) -> Markup:
     """A unified diff with its added and removed lines marked."""
     marks = {"+": "add", "-": "del"}
-    lines = [
-        Markup('<span class="{}">{}</span>').format(marks[line[0]], line) if line[:1] in marks else escape(line)
-        for line in words.splitlines()
-    ]
+    lines = []
+    for line in words.splitlines():
+        mark = "" if line.startswith(("+++", "---")) else marks.get(line[:1], "")
+        lines.append(Markup('<span class="{}">{}</span>').format(mark, line) if mark else escape(line))
     return Markup("\n").join(lines)

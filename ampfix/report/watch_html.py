@@ -51,7 +51,7 @@ def render(folder: Path, others: Mapping[str, Record] | None = None) -> str:
         "watch.html.jinja",
         record=first,
         ranks=ranks,
-        argv=" ".join(map(str, first.begin.get("argv", ()))),
+        argv=" ".join(_script(first.begin.get("argv", ()))),
         ended=_ended(first),
         alarms=first.alarms[:MOST_ALARMS],
         more_alarms=max(0, len(first.alarms) - MOST_ALARMS),
@@ -64,7 +64,7 @@ def render(folder: Path, others: Mapping[str, Record] | None = None) -> str:
 def charts(record: Record, others: Mapping[str, Record]) -> dict[str, Any]:
     """Everything of a record that is drawn; None for what it does not tell."""
     losses = _curves(record, "loss", others)
-    norms = _curves(record, "grad_norm", {}) + _clipped(record)
+    norms = _curves(record, "grad_norm", {}, "as the step uses it") + _clipped(record)
     scales = record.curve("scale")
     rates = _curves(record, "lr", {})
     return {
@@ -89,6 +89,15 @@ def bad_op(folder: Path, record: Record) -> Mapping[str, Any] | None:
     return next((alarm for alarm in lines if (alarm.get("evidence") or {}).get("op")), None)
 
 
+def _script(argv: Sequence[Any]) -> list[str]:
+    """The script and its arguments, without the command that watched it."""
+    words = [str(word) for word in argv]
+    if "watch" not in words[:2]:
+        return words
+    starts = [words.index(mark) for mark in ("--", "-m") if mark in words]
+    return words[min(starts) + (words[min(starts)] == "--") :] if starts else words
+
+
 def _ended(record: Record) -> str:
     if record.error is not None:
         return f"ended by {record.error.get('type')}: {record.error.get('message')}"
@@ -97,11 +106,11 @@ def _ended(record: Record) -> str:
     return f"ended after {float(record.end.get('seconds', 0)):.3g} s"
 
 
-def _curves(record: Record, field: str, others: Mapping[str, Record]) -> list[Curve]:
+def _curves(record: Record, field: str, others: Mapping[str, Record], name: str = "as written") -> list[Curve]:
     named = record.optimizers[:MOST_CURVES]
-    found = [(name if len(named) > 1 else "as written", record.curve(field, name)) for name in named]
-    found += [(name, other.curve(field)) for name, other in others.items()]
-    return [Curve(name, points, f"tone-{index % 8}") for index, (name, points) in enumerate(found) if points]
+    found = [(each if len(named) > 1 else name, record.curve(field, each)) for each in named]
+    found += [(each, other.curve(field)) for each, other in others.items()]
+    return [Curve(label, points, f"tone-{index % 8}") for index, (label, points) in enumerate(found) if points]
 
 
 def _clipped(record: Record) -> list[Curve]:

@@ -107,6 +107,13 @@ def test_a_watched_run_shows_skips_the_bad_op_ranges_and_repairs(tmp_path: Path)
     assert "settles within about 300 attempts" in page
 
 
+def test_a_page_names_the_script_and_not_the_command_that_watched_it() -> None:
+    for before in (["ampfix", "watch", "--out", "x"], ["ampfix/__main__.py", "watch", "--emulate", "cuda"]):
+        assert watch_html._script([*before, "--", "train.py", "-m", "1"]) == ["train.py", "-m", "1"]
+        assert watch_html._script([*before, "-m", "pkg.train", "--", "x"]) == ["-m", "pkg.train", "--", "x"]
+    assert watch_html._script(["train.py", "--", "x"]) == ["train.py", "--", "x"]
+
+
 def test_a_run_that_was_killed_or_crashed_is_drawn_as_far_as_it_went(tmp_path: Path) -> None:
     killed = watch_html.render(runs.record(tmp_path / "killed", end=False))
     assert "did not end by itself" in killed
