@@ -105,10 +105,18 @@ def diagnose(script: Script, out: Path, emulate: str | None, options: Sequence[s
         return Diagnosis(NOT_PRECISION, None, (*reasons, "fp32 does not train either"), written, fp32, None)
     if alarm is None and written.trains and _is_near(written, fp32):
         return Diagnosis(NOT_PRECISION, None, (*reasons, "AMP ends where fp32 does"), written, fp32, None)
+    if alarm is None and _is_all_float32(written):
+        told = (*reasons, "nothing ran in half, and no step was skipped: runs differ by their random numbers at most")
+        return Diagnosis(NOT_PRECISION, None, told, written, fp32, None)
     if alarm is None:
         return Diagnosis("", None, tuple(reasons), written, fp32, None)
     repaired = _repaired(script, out / "repaired", alarm, run)
     return Diagnosis(alarm.code, alarm, tuple(reasons), written, fp32, repaired)
+
+
+def _is_all_float32(run: Run) -> bool:
+    """Whether all work that was counted ran in float32, without a scaler that skipped."""
+    return not run.skipped and set(run.work) == {"float32"}
 
 
 def _cause(alarms: Sequence[Alarm]) -> Alarm | None:

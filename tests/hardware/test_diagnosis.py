@@ -74,3 +74,11 @@ def test_a_run_like_fp32s_without_alarms_is_no_precision_problem(ran: dict[str, 
     assert found(tmp_path).cause == NOT_PRECISION
     ran["as-written"] = replace(GOOD, loss=0.8)
     assert found(tmp_path).cause == ""
+
+
+def test_a_run_without_any_work_in_half_is_no_precision_problem(ran: dict[str, Run], tmp_path: Path) -> None:
+    plain = replace(GOOD, loss=0.8, work={"float32": 1000})
+    ran["as-written"] = plain
+    assert found(tmp_path).cause == NOT_PRECISION
+    ran["as-written"] = replace(plain, work={"float32": 1000, "float16": 10})
+    assert found(tmp_path).cause == ""
