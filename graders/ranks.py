@@ -98,7 +98,8 @@ def _failure_of(peer: Peer, deadline: float) -> tuple[float, Failure] | None:
         failure: Failure = json.loads(text)
     except ValueError:
         code = os.waitstatus_to_exitcode(status)
-        return time.monotonic(), _described("ChildProcessError", f"rank {peer.rank} ended with exit code {code}")
+        # When it died nobody knows; the others' failures follow from it.
+        return 0.0, _described("ChildProcessError", f"rank {peer.rank} ended with exit code {code}")
     if not failure:
         return None
     failure["message"] = f"rank {peer.rank}: {failure['message']}"

@@ -84,7 +84,7 @@ def test_a_byte_order_mark_survives(project: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("broken.py", b"from torch.amp import autocast\ndef f(:\n"),
+        ("broken.py", b"import torch.cuda.amp.autocast\ndef f(:\n"),
         ("latin.py", b"import torch.amp  # \xe9\n"),
         ("missing.py", None),
     ],

@@ -20,10 +20,8 @@ def counted(rows: int, into: int, out: int, dtype: torch.dtype = torch.float16) 
     with cuda():
         layer = torch.nn.Linear(into, out)
         census = FlopCensus()
-        census.before_step(0)
-        census.before_step(1)
-        while not census.steps:  # the counted step is drawn
-            census.before_step(2)
+        while not census.running:  # the counted round is drawn
+            census.after_attempt("optimizer")
         with torch.autocast("cuda", dtype=dtype):
             layer(torch.randn(rows, into)).sum().backward()
         census.stop()

@@ -115,8 +115,9 @@ def test_without_a_gpu_every_step_says_not_measured(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "doctor.json", "clocks.csv", "step_time.json", "suite.json", "suite.txt"
+        "doctor.json", "clocks.csv", "step_time.json", "suite.json", "suite.txt",
+        "gpt2.json", "gpt2.txt", "gpt2_padded.json", "gpt2_padded.txt",
     }  # fmt: skip
-    for name in ("step_time.json", "suite.json"):
+    for name in ("step_time.json", "suite.json", "gpt2.json", "gpt2_padded.json"):
         assert json.loads((tmp_path / "out" / name).read_text())["status"] == "not_measured"
     assert "not_measured" in (tmp_path / "out" / "clocks.csv").read_text()

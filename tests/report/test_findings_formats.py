@@ -57,7 +57,7 @@ def project(folder: Path) -> None:
     (folder / "pkg" / "train.py").write_text(TRAIN, encoding="utf-8")
     (folder / "lesson.ipynb").write_text(json.dumps(NOTEBOOK, indent=1) + "\n", encoding="utf-8")
     (folder / "clean.py").write_text("import torch.amp\n", encoding="utf-8")
-    (folder / "broken.py").write_text("from torch.amp import autocast\ndef f(:\n", encoding="utf-8")
+    (folder / "broken.py").write_text("import torch.cuda.amp.autocast\ndef f(:\n", encoding="utf-8")
 
 
 def shown(output_format: str) -> str:
