@@ -63,3 +63,10 @@ def profile_named(name: str) -> DeviceProfile:
     except KeyError:
         known = ", ".join(PROFILES)
         raise ValueError(f"unknown device profile {name!r}: choose one of {known}") from None
+
+
+def accelerated_by(capability: tuple[int, int]) -> frozenset[str]:
+    """What tensor cores of a compute capability multiply: it comes with the generation, so that of the newest known
+    device that is not newer."""
+    known = [profile for profile in _ALL if profile.capability <= capability]
+    return max(known, key=lambda profile: profile.capability).accelerated if known else frozenset()

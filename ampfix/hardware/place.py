@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ampfix.emulate.profiles import PROFILES, DeviceProfile
+from ampfix.emulate.profiles import accelerated_by
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,6 @@ def here() -> Place:
     if torch.cuda.is_available():
         return Place("cuda", torch.cuda.get_device_name(), accelerated_by(torch.cuda.get_device_capability()))
     return Place("cpu", "CPU", _cpu_formats())
-
-
-def accelerated_by(capability: tuple[int, int]) -> frozenset[str]:
-    """What tensor cores of a compute capability multiply: it comes with the generation, so that of the newest known
-    device that is not newer."""
-    known = [profile for profile in PROFILES.values() if profile.capability <= capability]
-    return max(known, key=_capability).accelerated if known else frozenset()
-
-
-def _capability(profile: DeviceProfile) -> tuple[int, int]:
-    return profile.capability
 
 
 def _cpu_formats() -> frozenset[str]:

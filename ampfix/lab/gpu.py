@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ampfix.emulate.profiles import PROFILES, profile_named
+from ampfix.emulate.profiles import PROFILES, accelerated_by, profile_named
 from ampfix.lab.spec import ScenarioSpec
-
-_HALVES = (((7, 0), "float16"), ((8, 0), "bfloat16"), ((8, 9), "float8_e4m3fn"), ((8, 9), "float8_e5m2"))
-"""From which compute capability on tensor cores multiply a dtype (CUDA C++ programming guide)."""
 
 _SUITED = frozenset({"float16", "bfloat16"})
 
@@ -34,7 +31,7 @@ class Gpu:
     @property
     def accelerated(self) -> frozenset[str]:
         """The dtypes of at most 16 bits that its tensor cores multiply."""
-        return frozenset(dtype for since, dtype in _HALVES if self.capability >= since)
+        return accelerated_by(self.capability) - {"tfloat32"}
 
 
 def misfit(spec: ScenarioSpec, gpu: Gpu) -> str:

@@ -10,7 +10,8 @@ import torch
 
 from ampfix.watch import blame
 from ampfix.watch.position import Locator
-from ampfix.watch.trace import HALVES, BadOp, StepTracer, is_bad, tensors_in
+from ampfix.watch.tensors import HALVES, tensors_in
+from ampfix.watch.trace import BadOp, StepTracer, is_bad
 
 
 class ForwardLook(StepTracer):

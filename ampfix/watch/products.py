@@ -15,8 +15,8 @@ from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
 from ampfix.watch.modes import GuestMode, guests_only
 from ampfix.watch.patches import Patches
+from ampfix.watch.tensors import HALVES
 
-_HALVES = (torch.float16, torch.bfloat16)
 _WEIGHT = {torch.ops.aten.mm: 1, torch.ops.aten.addmm: 2, torch.ops.aten.convolution: 1}
 """Which argument is the weight, or a view of it."""
 _LOOKS = 2  # evaluations that are looked at
@@ -43,7 +43,7 @@ class ProductUse:
         shape = tuple(weight.shape)
         if node is None and not self.evaluating:
             self.by_dtype[str(weight.dtype).removeprefix("torch.")] += 1
-        if node is None and weight.dtype in _HALVES:
+        if node is None and weight.dtype in HALVES:
             self._in_half.add(shape)
             if func is not torch.ops.aten.convolution.default:
                 self._look_at_size(args[position - 1].shape[0], shape)
@@ -104,7 +104,7 @@ class EvaluationLook(GuestMode):
         mode = kwargs.get("mode", args[0] if args else True)
         if mode:
             self.end()
-        elif not mode and not self.running and self._journal.attempts and self._looks < _LOOKS and guests_only():
+        elif not self.running and self._journal.attempts and self._looks < _LOOKS and guests_only():
             self._looks += 1
             self._use.evaluating = True
             self.start()

@@ -10,6 +10,7 @@ import torch
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
 from ampfix.watch.patches import Patches
+from ampfix.watch.tensors import tensors_in
 
 _AGREEING = (
     "all_reduce", "reduce", "broadcast", "all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object",
@@ -49,7 +50,10 @@ class RankObserver:
         self.settled()
         out = original(model, *args, **kwargs)
         if torch.is_grad_enabled() and model.training and model.require_backward_grad_sync and _has_company():
-            self._output, self._place = _first_tensor(out), self._journal.locate()
+            self._output, self._place = (
+                next((item.detach() for item in tensors_in(out) if item.is_floating_point()), None),
+                self._journal.locate(),
+            )
         return out
 
     def _exchange(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -59,10 +63,3 @@ class RankObserver:
 
 def _has_company() -> bool:
     return torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
-
-
-def _first_tensor(value: Any) -> torch.Tensor | None:
-    if isinstance(value, torch.Tensor):
-        return value.detach() if value.is_floating_point() else None
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return next((found for item in items if (found := _first_tensor(item)) is not None), None)

@@ -20,6 +20,7 @@ from ampfix.watch import gradients
 from ampfix.watch.journal import Journal, ScalerStep
 from ampfix.watch.optimizers import name_optimizer
 from ampfix.watch.patches import Patches, Replacement, subclasses
+from ampfix.watch.tensors import tensors_in
 
 _PRIVATE = ("_found_inf_per_device", "_check_inf_per_device")
 MARK = "ampfix_scaler"
@@ -63,7 +64,7 @@ class ScalerObserver:
         with self._inside("scale"):
             scaled = original(scaler, outputs)
         self._journal.emit(EventKind.SCALE, scaler=name)
-        for tensor in _tensors(scaled):
+        for tensor in tensors_in(scaled):
             self._mark(tensor, name)
         return scaled
 
@@ -139,11 +140,3 @@ def _applied(step: ScalerStep, scaler: Any, optimizer: Any) -> bool | None:
         return True
     checks = scaler._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
     return not any(float(found) for found in checks.values()) if checks else None
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)

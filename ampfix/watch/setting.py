@@ -14,8 +14,8 @@ from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.facts import StepFacts
 from ampfix.watch.journal import Journal
 from ampfix.watch.products import ProductUse
+from ampfix.watch.tensors import HALVES
 
-_HALVES = (torch.float16, torch.bfloat16)
 _HALF_NAMES = frozenset({"float16", "bfloat16"})
 _IDLE_UPDATES = 16  # scalers updated this often without a step: more than a large first scale needs to settle
 _FIRST_WITH_BFLOAT16 = (8, 0)  # compute capability of Ampere
@@ -138,7 +138,7 @@ class Setting:
 
     def _look_at(self, optimizer: Any, step: StepFacts) -> None:
         parameters = [item for item in gradients.parameters_of(optimizer) if item.is_floating_point()]
-        half = [item for item in parameters if item.dtype in _HALVES]
+        half = [item for item in parameters if item.dtype in HALVES]
         if parameters and len(half) == len(parameters):
             dtype = str(half[0].dtype).removeprefix("torch.")
             self._raise("AMP301", step, f"the optimizer updates weights in {dtype}: "

@@ -10,8 +10,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from ampfix.watch import gradients
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
+from ampfix.watch.tensors import HALVES
 
-_HALVES = (torch.float16, torch.bfloat16)
 _UPDATES = frozenset({"add_", "sub_", "lerp_", "mul_", "addcmul_", "_foreach_add_", "_foreach_mul_", "_foreach_lerp_"})
 
 
@@ -30,7 +30,7 @@ class HalfSums:
         if not known or not args:
             return
         for tensor in args[0] if isinstance(args[0], (list, tuple)) else args[:1]:
-            if isinstance(tensor, torch.Tensor) and tensor.dtype in _HALVES and not tensor.requires_grad:
+            if isinstance(tensor, torch.Tensor) and tensor.dtype in HALVES and not tensor.requires_grad:
                 self._update(tensor)
 
     def _update(self, tensor: torch.Tensor) -> None:

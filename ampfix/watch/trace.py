@@ -20,11 +20,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from ampfix.watch.modes import GuestMode
 from ampfix.watch.position import Locator
+from ampfix.watch.tensors import HALVES, tensors_in
 
 _ON_PURPOSE = frozenset({"full", "full_like", "fill", "fill_", "masked_fill", "masked_fill_", "scalar_tensor", "empty"})
 """Ops that write infinities they are given."""
 _UNSET = frozenset({"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"})
-HALVES = (torch.float16, torch.bfloat16)
 _MOST_ORIGINS = 64
 _MOST_CALLS = 100_000  # remembered places of forward ops, for backward to look up
 
@@ -213,17 +213,6 @@ class StepTracer(GuestMode):
         with torch._C._DisableTorchDispatch():  # what is asked here is no op of the loop
             if isinstance(running, torch.Tensor) and is_bad(running) and name not in self.trace.poisoned:
                 self.trace.poisoned.append(name)
-
-
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors of an op's arguments or results."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        yield from tensors_in(list(value.values()))
 
 
 def _bad_of(inputs: list[torch.Tensor]) -> list[torch.Tensor]:

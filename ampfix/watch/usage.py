@@ -25,6 +25,7 @@ from ampfix.watch.degrees import Operand, Place, Tag
 from ampfix.watch.journal import Journal
 from ampfix.watch.modes import GuestMode, guests_only
 from ampfix.watch.patches import Patches, subclasses
+from ampfix.watch.tensors import tensors_in
 
 _DENSE, _BLOCK = 24, 16
 """Every attempt is followed at first, then one in a block, drawn at random."""
@@ -88,7 +89,7 @@ class GradientUse:
         if not self._wanted() or not guests_only():
             return
         self._penalty = True
-        for tensor in _tensors(results):
+        for tensor in tensors_in(results):
             held = _storage(tensor)
             if held is not None:
                 self._set(held, Tag(1.0, gradient=True))
@@ -206,7 +207,7 @@ class GradientUse:
             self._journal.on_penalty(place)
             return
         if tag is not None:
-            for tensor in _tensors(out):
+            for tensor in tensors_in(out):
                 held = _storage(tensor)
                 if held is not None and held._cdata not in self._owners:
                     self._set(held, tag)
@@ -326,11 +327,3 @@ def _flat(args: Sequence[Any]) -> Iterator[Any]:
             yield from item
         else:
             yield item
-
-
-def _tensors(out: Any) -> Iterator[torch.Tensor]:
-    if isinstance(out, torch.Tensor):
-        yield out
-    elif isinstance(out, (list, tuple)):
-        for item in out:
-            yield from _tensors(item)

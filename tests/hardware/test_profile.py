@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ampfix.cli.main import main
+from ampfix.emulate.profiles import accelerated_by
 from ampfix.hardware.models import ModelError
-from ampfix.hardware.place import Place, accelerated_by
+from ampfix.hardware.place import Place
 from ampfix.hardware.profile import bench, decision, kernels, padding, peak_memory, roofline
 from ampfix.hardware.profile.arms import Arm, arms, matmul_precision, why_not
 from ampfix.hardware.profile.census import Call, StepCensus
