@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ampfix.cli._common import CommandError
+from ampfix.cli._common import CommandError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise CommandError(f"{args.out}: the record cannot be written: {error.strerror or error}") from error
     again = None
-    if args.replay and watched.first_bad_step is not None:
+    if args.replay and watched.first_bad_step is not None and watched.code != Exit.INTERRUPTED:
         again = replay(script, watched, profile, ("--stress",) if args.stress else ())
     if args.trace_step is None:
         sys.stderr.writelines(f"ampfix: {line}\n" for line in (*_advice(companions), *_lines(watched, again)))

@@ -22,6 +22,7 @@ from ampfix.watch.monitor import Companion, TraceDone, Watch
 
 AS_WRITTEN, FP32 = "as-written", "fp32"
 UNCAUGHT = 1  # the exit code Python ends with on an uncaught exception
+INTERRUPTED = 130  # and what shells make of its end by Ctrl-C: 128 + SIGINT
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,9 @@ def run_under(script: Script, watch: contextlib.AbstractContextManager[object]) 
         return 0
     except SystemExit as leaving:
         return _exit_code(leaving)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
         _print_traceback(error)
-        return UNCAUGHT
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNCAUGHT
     finally:
         sys.argv, sys.path[:] = before
     return 0

@@ -100,10 +100,23 @@ def _script(argv: Sequence[Any]) -> list[str]:
 
 def _ended(record: Record) -> str:
     if record.error is not None:
-        return f"ended by {record.error.get('type')}: {record.error.get('message')}"
+        return _told(record.error)
     if record.end is None:
-        return "did not end by itself: it was killed, or goes on; what was seen until then is below"
+        return f"did not end by itself: it was killed, or goes on{_last_seen(record)}"
     return f"ended after {float(record.end.get('seconds', 0)):.3g} s"
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    message = f": {error['message']}" if error.get("message") else ""
+    place = f" at {error['path']}:{error.get('line')}" if error.get("path") else ""
+    return f"ended by {error.get('type')}{message}{place}"
+
+
+def _last_seen(record: Record) -> str:
+    if not record.steps:
+        return ", before its first step"
+    last = record.steps[-1]
+    return f"; attempt {last.get('attempt')} is the last that was seen, {float(last.get('t', 0)):.3g} s after its start"
 
 
 def _curves(record: Record, field: str, others: Mapping[str, Record], name: str = "as written") -> list[Curve]:

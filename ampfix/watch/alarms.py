@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ampfix.protocol import EXPLANATIONS, Broken, Event, EventKind, Violation
@@ -55,11 +55,31 @@ def rule_name(code: str) -> str:
 def of_violation(broken: Broken, before: list[Event]) -> Alarm:
     """The alarm for a violation; `before` are the last events, oldest first, without the one that completes it."""
     code = _code_of(broken, before)
-    event = broken.event
+    event = _blamed(broken, before)
     return Alarm(
         code, rule_name(code), EXPLANATIONS[broken.violation], event.path, event.line, event.step,
         {"violation": broken.violation.value, "optimizer": broken.optimizer},
     )  # fmt: skip
+
+
+_OF_AN_UPDATE = frozenset({Violation.UPDATE_BETWEEN_STEPS, Violation.UPDATE_BEFORE_STEP})
+
+
+def _blamed(broken: Broken, before: list[Event]) -> Event:
+    """The event to point at: an update() that came too early, rather than the step that finds its gradients spoilt."""
+    if broken.violation not in _OF_AN_UPDATE:
+        return broken.event
+    at = _last_update(before, broken.event.scaler)
+    return broken.event if at is None else replace(before[at], step=broken.event.step)
+
+
+def _last(events: list[Event], wanted: Callable[[Event], bool]) -> int | None:
+    """Where the last such event stands."""
+    return next((at for at in reversed(range(len(events))) if wanted(events[at])), None)
+
+
+def _last_update(events: list[Event], scaler: str | None) -> int | None:
+    return _last(events, lambda event: event.kind is EventKind.UPDATE and event.scaler == scaler)
 
 
 def _code_of(broken: Broken, before: list[Event]) -> str:
@@ -75,10 +95,18 @@ def _unknown(_broken: Broken, _before: list[Event]) -> str:
 
 
 def _mixed(broken: Broken, before: list[Event]) -> str:
-    scalers = {event.scaler for event in before if event.kind is EventKind.BACKWARD and event.scaler is not None}
+    """A backward added to gradients that were there: left over from a step, or of another scaler."""
     if broken.event.scaler is None:
         return "AMP108"
-    return "AMP122" if len(scalers | {broken.event.scaler}) > 1 else "AMP123"
+    spoiling = _last(before, lambda event: replace(event, step=0) == replace(broken.event, step=0))
+    held = _last(before[:spoiling], lambda event: broken.optimizer in event.optimizers and event.kind in _MOVES)
+    if held is not None and before[held].kind is EventKind.BACKWARD and before[held].scaler != broken.event.scaler:
+        return "AMP122"
+    return "AMP123"
+
+
+_MOVES = frozenset({EventKind.BACKWARD, EventKind.UNSCALE, EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP})
+"""Events after which an optimizer's gradients are others, or have been used."""
 
 
 def _no_inf_check(_broken: Broken, before: list[Event]) -> str:
@@ -89,6 +117,17 @@ def _no_inf_check(_broken: Broken, before: list[Event]) -> str:
         if event.kind in (EventKind.SCALER_STEP, EventKind.UPDATE):
             return "AMP111"
     return "AMP110"
+
+
+def _too_early(broken: Broken, before: list[Event]) -> str:
+    """update() between unscale_ and its step: behind the step of another optimizer, or in front of all."""
+    at = _last_update(before, broken.event.scaler)
+    for event in reversed(before[:at]):
+        if event.kind is EventKind.SCALER_STEP and event.scaler == broken.event.scaler:
+            return "AMP111"
+        if event.kind in (EventKind.BACKWARD, EventKind.UPDATE):
+            break
+    return "AMP112"
 
 
 def _between(broken: Broken, before: list[Event]) -> str:
@@ -103,7 +142,7 @@ _AMBIGUOUS: dict[Violation, Callable[[Broken, list[Event]], str]] = {
     Violation.STEP_ON_UNSCALED: lambda *_: "AMP108",
     Violation.UPDATE_WITHOUT_STEP: _no_inf_check,
     Violation.UPDATE_BETWEEN_STEPS: _between,
-    Violation.UPDATE_BEFORE_STEP: lambda *_: "AMP112",
+    Violation.UPDATE_BEFORE_STEP: _too_early,
     Violation.MISSING_UPDATE: lambda *_: "AMP109",
     Violation.WRONG_SCALER: lambda *_: "AMP122",
 }

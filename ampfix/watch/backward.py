@@ -71,7 +71,9 @@ class BackwardObserver:
         mixed = self._passes_around_scale(outputs)
         half = not mixed and self._needs_scale() and _holds_float16(outputs)
         by_hand = half and _is_multiple(outputs)
-        whole = all(_is_whole_mean(output.grad_fn) for output in outputs if isinstance(output, torch.Tensor))
+        whole = not self._optimizers.stepping and all(  # a closure's evaluations are no micro-batches
+            _is_whole_mean(output.grad_fn) for output in outputs if isinstance(output, torch.Tensor)
+        )
         self._scalers.seen_in_backward.clear()
         self._running = True
         try:

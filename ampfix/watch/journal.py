@@ -73,6 +73,7 @@ class Journal:
         self.on_step: Callable[[StepFacts], None] = _nothing
         self.on_penalty: Callable[[tuple[str, int]], None] = _nothing
         self.on_private: Callable[[str, tuple[str, int]], None] = _nothing
+        self.on_closure: Callable[[tuple[str, int]], None] = _nothing
         self.on_loss: Callable[[Any], None] = _nothing
         self.before_update: Callable[[], None] = _nothing  # around an optimizer's step that runs no code of the loop's
         self.after_update: Callable[[], None] = _nothing

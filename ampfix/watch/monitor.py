@@ -18,6 +18,7 @@ from ampfix.watch.bad_ops import BadOps
 from ampfix.watch.compiling import CompileObserver
 from ampfix.watch.facts import StepFacts
 from ampfix.watch.flops import FlopCensus, doubling
+from ampfix.watch.fused import FusedMomentum
 from ampfix.watch.health import Health
 from ampfix.watch.log import SCHEMA, Log
 from ampfix.watch.own_scale import OwnScale
@@ -88,13 +89,14 @@ class Watch:
         self._health = Health(self._alarms, journal)
         self._products, self._ranks = ProductUse(journal, self._alarms), RankObserver(journal, self._alarms)
         self._setting = Setting(journal, self._products, self._alarms)
-        journal.on_private = self._setting.used_private
+        journal.on_private, journal.on_closure = self._setting.used_private, self._setting.handed_closure
         self._evaluations = EvaluationLook(journal, self._products)
         self._flops.listeners += [HalfSums(journal, self._alarms), self._products]
         self._bad_ops = BadOps(journal, self._health, self._alarms, self._flops.listeners)
         journal.before_update, journal.after_update = self._flops.pause, self._flops.resume
         journal.on_loss = self._bad_ops.saw_loss
         self._own_scale = OwnScale(journal, self._alarms)
+        self._momentum = FusedMomentum(journal, self._alarms)
         self._compiles = CompileObserver((self._flops, self._evaluations))
         self.recorder.more += [self._evaluations, self._ranks, self._compiles]
         self._events: deque[Event] = deque(maxlen=_REMEMBERED)
@@ -137,7 +139,7 @@ class Watch:
     ) -> None:
         self._bad_ops.end()
         self.recorder.__exit__(kind, error, traceback)
-        if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt, TraceDone)):
+        if error is not None and not isinstance(error, (SystemExit, TraceDone)):
             self._crashed(error)
         self._setting.finish()
         more = {name: value for companion in self._companions for name, value in companion.finish().items()}
@@ -159,6 +161,7 @@ class Watch:
         elif event.kind in _OPENS_A_STEP and not self.recorder.journal.attempts:
             self._look_at_first()
         self._own_scale.saw(event)
+        self._momentum.saw(event)
         self._setting.saw(event)
         self._events.append(event)
 
@@ -180,6 +183,7 @@ class Watch:
             companion.stepped(facts)
         self.write("step", self._as_line(facts))
         self._setting.stepped(facts)
+        self._momentum.stepped(facts)
         self._products.stepped()
         bad_ops, traced, self._health.wants_look = self._bad_ops, self._bad_ops.tracing, False
         self._health(facts, self._growth_interval())

@@ -88,6 +88,8 @@ class ScalerObserver:
             return original(scaler, optimizer, *args, **kwargs)
         journal = self._journal
         name = name_optimizer(journal, optimizer)
+        if kwargs.get("closure", args[0] if args else None) is not None:
+            journal.on_closure(journal.locate())
         self._note_unseen_gradients(scaler, optimizer, name)
         scale = scaler.get_scale()  # no wait of its own on a GPU: torch reads the inf checks next
         step = journal.open_scaler_step(ScalerStep(journal.scalers.of(scaler), name, scale))

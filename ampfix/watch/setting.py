@@ -37,6 +37,7 @@ class Setting:
         self._idle_updates = 0
         self._backward: Event | None = None
         self._met_bfloat16 = False
+        self._closures: set[tuple[str, int]] = set()  # where the scaler's step is given one
 
     def saw(self, event: Event) -> None:
         if event.kind is EventKind.BACKWARD:
@@ -62,7 +63,7 @@ class Setting:
         """The code of a bug that explains a violation better than its own rule, "" for none."""
         if broken.violation is Violation.FP16_WITHOUT_SCALER and self._journal.scaler_is_off:
             return "AMP208"
-        return ""
+        return "AMP119" if (broken.event.path, broken.event.line) in self._closures else ""
 
     def stepped(self, step: StepFacts) -> None:
         for name, optimizer in self._journal.optimizers.live():
@@ -114,6 +115,12 @@ class Setting:
         """The loop called a private method of the scaler."""
         message = f"{name} is private to torch: it tells per device, and is true of any optimizer that was looked at"
         self._alarms.raise_(Alarm("AMP206", rule_name("AMP206"), message, *place, self._journal.attempts))
+
+    def handed_closure(self, place: tuple[str, int]) -> None:
+        """The loop handed a closure to the scaler's step."""
+        self._closures.add(place)
+        message = "a closure is handed to the scaler's step: its gradients arrive inside, where nothing unscales them"
+        self._alarms.raise_(Alarm("AMP119", rule_name("AMP119"), message, *place, self._journal.attempts))
 
     def _on_save(self, event: Event) -> None:
         self._saved_scaler |= event.scaler is not None
