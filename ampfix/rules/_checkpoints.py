@@ -33,6 +33,7 @@ class Pair:
     """A scaler that steps an optimizer, as written, and the class it happens in.
 
     proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
+    restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint.
     """
 
     scaler: str
@@ -40,6 +41,7 @@ class Pair:
     owner: ast.ClassDef | None
     proven: bool
     built_in: str = ""
+    restored: bool = False
 
 
 def stepping_pairs(source: Source) -> list[Pair]:
@@ -53,6 +55,21 @@ def stepping_pairs(source: Source) -> list[Pair]:
             owner = places.class_of(call, source)
             found.append(Pair(places.receiver(call), places.spelled(arguments[0]), owner, held.proven))
     return list(dict.fromkeys(found))
+
+
+def restored_pairs(source: Source) -> Iterator[Pair]:
+    """Scalers that a file restores from the checkpoint which its optimizers come from."""
+    entries = list(restored(source))
+    for call in places.all_methods_called(source, "load_state_dict"):
+        assert isinstance(call.func, ast.Attribute)
+        held = source.held(call.func.value)
+        taken = call.args[0] if call.args else None
+        if held.role is not Role.SCALER or not isinstance(taken, ast.Subscript):
+            continue
+        for entry in entries:
+            if entry.checkpoint == places.spelled(taken.value) and place_of(entry.call, source) is place_of(call, source):
+                owner = places.class_of(call, source)
+                yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True)
 
 
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:

@@ -13,6 +13,8 @@ from ampfix.rules import _places as places
 from ampfix.rules._shapes import is_without_grad
 
 _ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
+_BFLOAT16 = re.compile(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
+_LISTED = (ast.Tuple, ast.List, ast.Set)
 _ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
 
 
@@ -49,17 +51,38 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
     switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
     shared = next(iter(switches)) if len(switches) == 1 else ""
     others = [test for test in tests if places.spelled(test) != shared]
-    return any(speaks_of_dtype(text) for test in others for text in spellings(test, source))
+    return any(_tells_halves_apart(value) for test in others for value in _values(test, source))
+
+
+def _tells_halves_apart(test: ast.expr) -> bool:
+    """Whether a test speaks of the dtype, but for memberships like `dtype in ("bf16", "fp16")`: they hold for both."""
+    both = [node for node in walk(test) if isinstance(node, ast.Compare) and _holds_for_both(node)]
+    text = places.spelled(test)
+    for comparison in both:
+        text = text.replace(places.spelled(comparison), "")
+    return speaks_of_dtype(text)
+
+
+def _holds_for_both(test: ast.Compare) -> bool:
+    named = test.comparators[0]
+    if len(test.ops) != 1 or not isinstance(test.ops[0], ast.In) or not isinstance(named, _LISTED):
+        return False
+    bfloat16 = [bool(_BFLOAT16.search(places.spelled(each))) for each in named.elts]
+    return any(bfloat16) and not all(bfloat16)
 
 
 def spellings(test: ast.expr, source: Source) -> Iterator[str]:
     """A test as written, then with what its names are set to."""
-    yield places.spelled(test)
+    return (places.spelled(value) for value in _values(test, source))
+
+
+def _values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
+    yield test
     read = places.names_in(test)
     for node in source.nodes((ast.Assign,)):
         assert isinstance(node, ast.Assign)
         if any(places.spelled(target) in read for target in node.targets):
-            yield places.spelled(node.value)
+            yield node.value
 
 
 def speaks_of_dtype(text: str) -> bool:

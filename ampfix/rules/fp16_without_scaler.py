@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Do, Occurrence, Source
+from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span
+from ampfix.program import Do, Occurrence, Routine, Source
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handmade import is_scaled, scales_by_hand
+from ampfix.rules._switches import training_regions
+
+_BOTH = frozenset({"float16", "bfloat16"})
+_ENTERED = (EventKind.AUTOCAST_ENTER,)
 
 
 class Fp16WithoutScaler(ProtocolRule):
@@ -16,7 +20,7 @@ class Fp16WithoutScaler(ProtocolRule):
 
     ## What it does
     Finds an autocast region in float16 (named, or CUDA's default), a plain `loss.backward()` after it and a plain
-    `optimizer.step()`, in code that uses no scaler.
+    `optimizer.step()`, in code that uses no scaler. A note where the region's dtype is chosen between the two halves.
 
     ## Why is this bad
     Gradients of half activations are computed in float16, where everything below about 3e-8 becomes zero. Where the
@@ -112,15 +116,52 @@ def train(model, loader, optimizer, criterion):
 """,
             (8,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, criterion, precision):
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=dtype):
+            loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+""",
+            None,
+            (9,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
         """Losses scaled by hand are another rule's business."""
         if not scales_by_hand(source):
-            for finding in super().check(source):
+            for finding in (*super().check(source), *self._where_chosen(source)):
                 backward = source.call_at(finding.span)
                 if backward is None or not is_scaled(backward, source):
                     yield finding
+
+    def _where_chosen(self, source: Source) -> Iterator[Finding]:
+        """Backwards behind a region whose dtype is one half or the other, in files that name no scaler."""
+        if "scaler" in source.text.lower():
+            return
+        chosen = {source.span(one.node).start for one in training_regions(source) if one.dtypes == _BOTH}
+        seen = set[Span]()
+        for routine in source.routines if chosen else ():
+            backward = _behind(chosen, routine, source.path)
+            if backward is not None and backward.site.span not in seen:
+                seen.add(backward.site.span)
+                yield self.finding(
+                    source,
+                    backward.site.span,
+                    "the loss runs backward unscaled also where its region runs in float16, whose small gradients "
+                    "vanish then",
+                    proven=False,
+                    symbol=backward.site.function,
+                    repair="a GradScaler with enabled=(dtype is float16) serves both dtypes; where it is built is a "
+                    "choice",
+                )
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only where the gradients reach an optimizer and no scaler is about."""
@@ -148,6 +189,16 @@ def train(model, loader, optimizer, criterion):
             arguments["loop_line"] = str(loops[0])
         message = "Scale the loss, and step and update through a GradScaler"
         return Repair("add_scaler", Applicability.UNSAFE, message, do.site.statement, arguments)
+
+
+def _behind(chosen: set[Position], routine: Routine, path: str) -> Do | None:
+    """The first backward behind one of these regions, in a routine that steps an optimizer by itself."""
+    events = [do for do in routine.events if do.site.path in ("", path)]
+    if not any(do.event.kind is EventKind.OPTIMIZER_STEP for do in events):
+        return None
+    starts = (i for i, do in enumerate(events) if do.event.kind in _ENTERED and do.site.span.start in chosen)
+    behind = events[next(starts, len(events)) :]
+    return next((do for do in behind if do.event.kind is EventKind.BACKWARD), None)
 
 
 def _raw_steps(occurrence: Occurrence) -> list[Do]:

@@ -12,9 +12,8 @@ from ampfix.protocol import EventKind
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
 
-_GUARDS = re.compile(
-    r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler|DistributedDataParallel|FSDP|fully_shard"
-)
+_GUARDS = re.compile(r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler")
+_RANKS = re.compile(r"DistributedDataParallel|FSDP|fully_shard")
 
 
 class NanUnguardedBf16(Rule):
@@ -136,6 +135,23 @@ def train(loader, optimizer):
 """,
             (10,),
         ),
+        Invalid(
+            """\
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+def train(loader, optimizer, rank):
+    model = DistributedDataParallel(torch.nn.Linear(8, 8).to(rank))
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = (model(x) - y).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+            None,
+            (9,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -152,7 +168,7 @@ def train(loader, optimizer):
                     "and there is neither clipping nor a finite check",
                     proven=False,
                     symbol=backward.subject,
-                    repair=_repair(backward),
+                    repair=_repair(backward, source),
                 )
 
 
@@ -167,7 +183,9 @@ def _unguarded_backward(routine: Routine, *, is_cast: bool) -> Do | None:
     return backwards[0] if backwards else None
 
 
-def _repair(backward: Do) -> Repair | str:
+def _repair(backward: Do, source: Source) -> Repair | str:
+    if _RANKS.search(source.text):
+        return "every rank has to leave out the same batch, or the others wait for its gradients"
     if not backward.subject.isidentifier() or backward.site.caller is not None:
         return "the loss has no name here; check it with torch.isfinite before backward"
     return Repair(

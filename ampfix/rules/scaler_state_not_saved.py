@@ -17,10 +17,10 @@ class ScalerStateNotSaved(Rule):
     """A checkpoint for resuming holds the optimizer's state and not the scaler's.
 
     ## What it does
-    Finds checkpoints that store the state of an optimizer which a GradScaler steps, in a file that never stores the
-    scaler's state; and places that restore the optimizer and not the scaler. A function of another file that is handed
-    the optimizer and does either is found at the call. Checkpoints without optimizer state, made for inference, are
-    left alone.
+    Finds checkpoints that store the state of an optimizer which a GradScaler steps, or which is restored beside one, in
+    a file that never stores the scaler's state; and places that restore the optimizer and not the scaler. A function of
+    another file that is handed the optimizer and does either is found at the call. Checkpoints without optimizer state,
+    made for inference, are left alone.
 
     ## Why is this bad
     A resumed run starts again at a scale of 65536 with its growth counter at zero. Where training had settled at a
@@ -142,10 +142,41 @@ def train(model, loader, optimizer, path, resume):
 """,
             (8, 17),
         ),
+        Invalid(
+            """\
+import torch
+from engine import train_one_epoch
+
+def main(model, loader, optimizer, path, resume):
+    scaler = torch.amp.GradScaler("cuda")
+    if resume:
+        checkpoint = torch.load(path)
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        scaler.load_state_dict(checkpoint["scaler"])
+    train_one_epoch(model, loader, optimizer, scaler)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, path)
+""",
+            """\
+import torch
+from engine import train_one_epoch
+
+def main(model, loader, optimizer, path, resume):
+    scaler = torch.amp.GradScaler("cuda")
+    if resume:
+        checkpoint = torch.load(path)
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        scaler.load_state_dict(checkpoint["scaler"])
+    train_one_epoch(model, loader, optimizer, scaler)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}, path)
+""",
+            (11,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
         pairs = list(dict.fromkeys([*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]))
+        stepping = {pair.optimizer for pair in pairs}
+        pairs += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
         if not pairs:
             return
         stepped = {pair.optimizer.rpartition(".")[2] for pair in pairs}
@@ -198,8 +229,8 @@ def train(model, loader, optimizer, path, resume):
             yield self.finding(
                 source,
                 source.span(entry.call),
-                f"the state of {entry.owner} is {verb} without that of {scaler}, which steps it: a resumed run starts "
-                "with a fresh scale",
+                f"the state of {entry.owner} is {verb} without that of {scaler}, which "
+                + ("is restored beside it" if pair.restored else "steps it: a resumed run starts with a fresh scale"),
                 proven=pair.proven,
                 symbol=getattr(places.function_of(entry.call, source), "name", ""),
                 repair=self._repair(source, pair, entry, known_keys),

@@ -189,6 +189,39 @@ def train(model, loader, optimizer, cfg):
 """,
             (4,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, cfg):
+    use_amp = cfg.get("dtype") in ("bf16", "fp16")
+    dtype = torch.bfloat16 if cfg.get("dtype") == "bf16" else torch.float16
+    scaler = torch.amp.GradScaler("cuda", enabled=use_amp)
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=dtype, enabled=use_amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, cfg):
+    use_amp = cfg.get("dtype") in ("bf16", "fp16")
+    dtype = torch.bfloat16 if cfg.get("dtype") == "bf16" else torch.float16
+    scaler = torch.amp.GradScaler("cuda", enabled=use_amp and dtype == torch.float16)
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=dtype, enabled=use_amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
+            (6,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
+
+_ACCUMULATION = re.compile(r"accum", re.IGNORECASE)
 
 
 class SchedulerStepsOnSkip(ProtocolRule):
@@ -165,17 +169,50 @@ class Trainer:
 """,
             (17,),
         ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, total, accum_steps):
+    scaler = torch.amp.GradScaler("cuda")
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=total)
+    for i, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        if i % accum_steps == 0:
+            scheduler.step()
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, total, accum_steps):
+    scaler = torch.amp.GradScaler("cuda")
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=total)
+    for i, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scale_before = scaler.get_scale()
+        scaler.update()
+        if i % accum_steps == 0:
+            if scaler.get_scale() >= scale_before:
+                scheduler.step()
+""",
+            (12,),
+        ),
     )
 
     def applies(self, occurrence: Occurrence) -> bool:
-        """Only schedulers that step as often as the optimizer: in the same loop, under no test of a count."""
+        """Only schedulers that step with the optimizer: in the same loop, under no count but that of micro-batches."""
         step = _scaler_step(occurrence)
         here = occurrence.do.site.loops
         if step is None or step.site.loops != here or _only_flushes(step, occurrence):
             return False
         shared = {test for frame in step.site.frames() for test in frame.tests}
         own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
-        return not any("%" in test for test in own)
+        return not any("%" in test and not _ACCUMULATION.search(test) for test in own)
 
     def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
         return "the scheduler steps even when the scaler skipped the optimizer step"
