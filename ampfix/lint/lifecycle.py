@@ -95,18 +95,32 @@ class LifecycleReader:
             yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
 
     def _table(self, node: ast.expr, scope: Scope) -> list[ast.expr] | None:
-        """The values of the dict literal that a subscript reads, also through a name that is assigned once."""
-        if isinstance(node, ast.Name):
-            definitions = scope.lookup(node.id)
-            value = definitions[0].value if len(definitions) == 1 else None
+        """The values of the dict literal that a subscript or `get` reads, also through what is assigned once."""
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            value, scope = _set_once(node, scope)
             return None if value is None or isinstance(value, ast.Name) else self._table(value, scope)
-        if not isinstance(node, ast.Subscript):
-            return None
-        holder: ast.expr | None = node.value
-        if isinstance(holder, ast.Name):
-            definitions = scope.lookup(holder.id)
-            holder = definitions[0].value if len(definitions) == 1 else None
-        return list(holder.values) if isinstance(holder, ast.Dict) else None
+        holder: ast.expr | None = None
+        defaults: list[ast.expr] = []
+        if isinstance(node, ast.Subscript):
+            holder = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            holder, defaults = node.func.value, node.args[1:]
+        if isinstance(holder, (ast.Name, ast.Attribute)):
+            holder, _ = _set_once(holder, scope)
+        return [*holder.values, *defaults] if isinstance(holder, ast.Dict) else None
+
+
+def _set_once(node: ast.Name | ast.Attribute, scope: Scope) -> tuple[ast.expr | None, Scope]:
+    """What a name, or an attribute of self, is set to where that happens once, and the scope of that place."""
+    if isinstance(node, ast.Name):
+        definitions = scope.lookup(node.id)
+    else:
+        owner = scope.owner_class()
+        of_self = owner is not None and isinstance(node.value, ast.Name) and node.value.id == scope.self_name()
+        definitions = owner.attributes.get(node.attr, []) if owner is not None and of_self else []
+    if len(definitions) != 1 or definitions[0].item is not None:
+        return None, scope
+    return definitions[0].value, definitions[0].scope or scope
 
 
 def _last_name(node: ast.expr) -> str:

@@ -73,13 +73,30 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
 
 
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
-    """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes."""
+    """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it is
+    the parameter of a function that this file hands that optimizer."""
     if pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
-        return False
+        return pair.optimizer in _handed(entry, source)
     here = places.class_of(entry.call, source)
     if "." not in entry.owner or "." not in pair.optimizer or here is None or pair.owner is None:
         return True
     return bool(_family(here, source) & _family(pair.owner, source))
+
+
+def _handed(entry: Entry, source: Source) -> set[str]:
+    """What the calls of this file hand in for the parameter that an entry's optimizer is; empty where it is none."""
+    function = places.function_of(entry.call, source)
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or places.class_of(function, source):
+        return set()
+    positions = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    if entry.owner not in positions:
+        return set()
+    at = positions.index(entry.owner)
+    given = set()
+    for call in places.calls_of(function, source):
+        values = [*call.args[at : at + 1], *(word.value for word in call.keywords if word.arg == entry.owner)]
+        given |= {places.spelled(value) for value in values}
+    return given
 
 
 def _family(definition: ast.ClassDef, source: Source) -> set[str]:

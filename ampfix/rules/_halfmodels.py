@@ -63,8 +63,18 @@ def loaded_models(source: Source) -> Iterator[CastModel]:
         named = (k.value for k in call.keywords if k.arg in ("torch_dtype", "dtype"))
         dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
         is_quantized = any(k.arg in ("quantization_config", "load_in_4bit", "load_in_8bit") for k in call.keywords)
-        if dtype is not None and call is assign.value and not is_quantized:
+        if dtype is not None and _is_only_placed(assign.value, call) and not is_quantized:
             yield _cast_model(HalfCast(call, call.func, dtype), target, source)
+
+
+def _is_only_placed(value: ast.expr, call: ast.Call) -> bool:
+    """Whether nothing but a device, or the mode of training, follows a call: `Net.from_pretrained(...).to(device)`."""
+    while value is not call:
+        receiver, name = method(value)
+        if name not in ("to", "cuda", "train") or "float" in ast.unparse(value)[len(ast.unparse(receiver)) :]:
+            return False
+        value = receiver
+    return True
 
 
 def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:

@@ -105,6 +105,8 @@ def meant(
     handed the same thing."""
     owner = owner_of(at, name, source)
     same = next((one for one in trained if one.name == name and one.owner is owner), None)
+    handed = (one for one in trained if (name, owner) in _variables(one, source))
+    same = same or next(handed, None)  # where it is handed to the function that trains it
     if same is not None or not isinstance(owner, FUNCTIONS):
         return same
     if name not in parameters(owner):

@@ -217,7 +217,7 @@ def train(net, loader):
 import torch
 from transformers import AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained("small", torch_dtype=torch.float16)
+model = AutoModelForCausalLM.from_pretrained("small", torch_dtype=torch.float16).to("cuda")
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
 for batch in loader:
     optimizer.zero_grad()

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
-from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._evaluated_elsewhere import handed_models, is_evaluated, trains_in_region
 from ampfix.rules._evaluation_repair import repaired
-from ampfix.rules._shapes import (
-    LOOPS,
-    calls,
-    function_of,
-    inside,
-    is_without_grad,
-    method,
-    owner_of,
-    path,
-    regions_around,
-)
+from ampfix.rules._evaluations import is_evaluation, scope_of
+from ampfix.rules._shapes import inside, owner_of, path
 from ampfix.rules._trained_models import TrainedModel, meant, model_of, switched_names, trained_models
 
 
@@ -201,6 +190,50 @@ def score(model, loader):
             None,
             (27,),
         ),
+        Invalid(
+            """\
+import torch
+
+def run(model, loader, scaler, optimizer):
+    for phase in ("train", "val"):
+        for x, y in loader:
+            with torch.set_grad_enabled(phase == "train"):
+                if phase == "train":
+                    with torch.autocast("cuda"):
+                        loss = model(x, y)
+                    scaler.scale(loss).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+                else:
+                    print(model(x, y))
+""",
+            None,
+            (14,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def step(net, batch, scaler, optimizer):
+    with torch.autocast("cuda"):
+        loss = net(batch)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+def main(loader, optimizer, scaler):
+    model = torch.nn.Linear(8, 8)
+    for i in range(100):
+        if i % 10 == 0:
+            with torch.no_grad():
+                for _ in range(20):
+                    x = loader.next_batch()
+                    print(model(x))
+        step(model, loader.next_batch(), scaler, optimizer)
+""",
+            None,
+            (17,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -217,8 +250,8 @@ def score(model, loader):
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
             name = model_of(call, switched) or (path(call.func) if path(call.func) in names else "")
-            loop = _scope(call, source) if name else None
-            if loop is None or loop in reported or not _is_evaluation(call, name, loop, source):
+            loop = scope_of(call, source) if name else None
+            if loop is None or loop in reported or not is_evaluation(call, name, loop, source):
                 continue
             match = meant(name, call, trained, source)
             if match is None:
@@ -269,51 +302,3 @@ def _opens_its_own(source: Source) -> bool:
         if any(getattr(node, "name", "") in ("forward", "__call__", "autocast") for node in around):
             return True
     return False
-
-
-_EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
-
-
-def _scope(call: ast.Call, source: Source) -> ast.AST | None:
-    """The loop that evaluates: the innermost one, or a function whose name says that a loop elsewhere calls it."""
-    loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
-    function = function_of(call, source)
-    return loop or (function if _EVALUATES.search(getattr(function, "name", "")) else None)
-
-
-def _is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
-    function = function_of(call, source)
-    if regions_around(call, source) or not (is_without_grad(call, source) or _is_switched(call, name, function)):
-        return False
-    if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
-        return False  # it is half itself
-    if any(True for _ in calls(loop, "backward", "step")) or _repeats_itself(loop):
-        return False
-    if any(path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)):
-        return False  # on another branch
-    title = getattr(function, "name", None)
-    return not any(
-        isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == title and regions_around(other, source)
-        for other in source.nodes((ast.Call,))
-    )
-
-
-def _is_switched(call: ast.Call, name: str, function: ast.AST) -> bool:
-    """Whether a function without a backward has put the model into evaluation in front of the call."""
-    if isinstance(function, ast.Module) or any(True for _ in calls(function, "backward")):
-        return False
-    switches = [s for s in calls(function, "train", "eval") if path(method(s)[0]) == name and s.lineno < call.lineno]
-    return bool(switches) and method(max(switches, key=lambda switch: switch.lineno))[1] == "eval"
-
-
-def _repeats_itself(loop: ast.AST) -> bool:
-    """`for _ in range(5)`, as benchmarks warm up: the loop's variable says nothing."""
-    iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
-    is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range" and "len(" not in ast.unparse(iterated)
-    return is_range and not any(
-        isinstance(node, ast.Name) and node.id == target and isinstance(node.ctx, ast.Load) for node in walk(loop)
-    )
-
-
-def _calls_in(loop: ast.AST) -> Iterator[ast.Call]:
-    return (node for node in walk(loop) if isinstance(node, ast.Call))

@@ -1,0 +1,17 @@
+import torch
+
+
+def keep(model, state_of, path):
+    torch.save({"model": model.state_dict(), "optimizer": state_of.state_dict()}, path)  # expect: AMP203
+
+
+def train(model, loader, opt):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        opt.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(opt)
+        scaler.update()
+    keep(model, opt, "last.pt")
