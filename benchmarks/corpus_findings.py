@@ -7,7 +7,8 @@ for the second blind sample), `labels.csv` lists the bugs found by reading the h
 `verdicts.csv` says of each finding, read in its context, whether it is true.
 Recall is the part of the labels that a finding of the same rule meets, in the same file within NEAR lines (for a bug
 that spans files: in the same source; for a rule that speaks once a file: anywhere in it). `withdrawn.csv` lists labels
-that a closer reading did not bear out; recall is given with and without them. Precision is the part of the findings judged true. Both with Wilson's interval.
+that a closer reading did not bear out; recall is given with and without them. Precision is the part of the findings
+judged true. Both with Wilson's interval.
 """
 
 from __future__ import annotations

@@ -67,7 +67,8 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
         if held.role is not Role.SCALER or not isinstance(taken, ast.Subscript):
             continue
         for entry in entries:
-            if entry.checkpoint == places.spelled(taken.value) and place_of(entry.call, source) is place_of(call, source):
+            is_near = place_of(entry.call, source) is place_of(call, source)
+            if is_near and entry.checkpoint == places.spelled(taken.value):
                 owner = places.class_of(call, source)
                 yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True)
 

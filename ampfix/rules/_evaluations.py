@@ -68,7 +68,7 @@ def _is_switched(call: ast.Call, name: str, function: ast.AST) -> bool:
 
 
 def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
-    """`for _ in range(5)`, as benchmarks warm up: the loop's variable says nothing, and each turn runs the same data."""
+    """`for _ in range(5)`, as benchmarks warm up: the variable says nothing, and each turn runs the same data."""
     iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
     is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range" and "len(" not in ast.unparse(iterated)
     if not is_range or _fetches(loop, call):

@@ -1,8 +1,8 @@
 import torch
 
 
-def keep(model, state_of, path):
-    torch.save({"model": model.state_dict(), "optimizer": state_of.state_dict()}, path)  # expect: AMP203
+def keep(model, optimizer, path):
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, path)  # expect: AMP203
 
 
 def train(model, loader, opt):
