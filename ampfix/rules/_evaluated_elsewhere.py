@@ -12,6 +12,7 @@ from ampfix.program.tree import unparsed, walk
 from ampfix.rules._shapes import LOOPS, calls, is_without_grad, looks_like_a_model, method, own, path, regions_around
 from ampfix.rules._trained_models import model_of
 
+_CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
 _HOPS = 2  # functions of that file that only pass the model on
 
@@ -39,7 +40,7 @@ def handed_models(source: Source, switched: set[str]) -> Iterator[HandedModel]:
 
 def is_evaluated(handed: HandedModel, source: Source) -> bool:
     """Whether the function runs the model in a loop, without gradients and without a region, and the call has none."""
-    if regions_around(handed.call, source):
+    if regions_around(handed.call, source) or _CALIBRATES.search(getattr(handed.to.definition, "name", "")):
         return False
     plain = is_without_grad(handed.call, source)
     return any(_evaluates(handed.to.definition, name, plain) for name in _parameters(handed))

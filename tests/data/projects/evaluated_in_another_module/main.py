@@ -1,7 +1,7 @@
 import torch
 
 import engine
-from metrics import measure
+from metrics import calibrate, measure
 
 
 def main(model, loader, validation):
@@ -10,3 +10,4 @@ def main(model, loader, validation):
     for _ in range(9):
         engine.train_one_epoch(model, loader, optimizer, scaler)
         print(list(measure(model, validation)))  # expect: AMP304
+    calibrate(model, loader)

@@ -17,3 +17,9 @@ def under_autocast(model, loader):
     for x in loader:
         with torch.autocast("cuda"):
             yield model(x)
+
+
+@torch.no_grad()
+def calibrate(model, loader):
+    for x in loader:
+        model(x)
