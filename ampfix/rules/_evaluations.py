@@ -46,16 +46,16 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
 
 def _is_off_training(call: ast.Call, source: Source) -> bool:
     """`with torch.set_grad_enabled(training)` around `if training: ... else:`, of which the call stands in the else."""
-    tests, inner = set[str](), call
-    around: ast.AST
+    tests = set[str]()
+    inner: ast.AST = call
     for around in inside(call, source):
-        if isinstance(around, ast.If) and inner in around.orelse:
+        if isinstance(around, ast.If) and any(inner is one for one in around.orelse):
             tests.add(ast.unparse(around.test))
         for item in getattr(around, "items", ()):
             opener = item.context_expr
             if isinstance(opener, ast.Call) and path(opener.func) == "torch.set_grad_enabled":
                 return any(ast.unparse(value) in tests for value in opener.args)
-        inner = around  # type: ignore[assignment]
+        inner = around
     return False
 
 
