@@ -8,8 +8,7 @@ machine's monotonic clock; all else is overhead:
     files     the answer is written to disk
     start     from the request to the loop's first line: forks, jail, task, inputs, emulation, recorder
     end       from the loop's last line to the reply: weights over the pipe, end of the jail, reply
-    judge     a fork of the judge reads, checks and evaluates the weights
-    record    the recorded events are replayed, the summary is read
+    judge     a fork of the judge reads, checks and evaluates the weights; meanwhile the recorded events are replayed
 
 Medians suffer from neighbours on the machine; the fastest quarter shows what an idle one takes. `cpu` is what all
 processes together computed, the loop's own share taken off.
@@ -26,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.lab.bench import Bench, Ground, write_files
+from ampfix.lab.measurement import measure
 from ampfix.lab.process import ProcessRunner
-from ampfix.lab.recording import EVENTS, SUMMARY, read_account, read_breaches
 from ampfix.lab.seeds import new_secret, run_seed
 from ampfix.lab.spec import ScenarioSpec, find
 
 LIMIT_S = 0.12
-STAGES = ("files", "start", "end", "judge", "record")
+STAGES = ("files", "start", "end", "judge")
 _TIMED = """
 
 def _timed(function):
@@ -79,12 +78,9 @@ def _answer(bench: Bench, spec: ScenarioSpec, ground: Ground, number: int) -> di
     marks.append(time.monotonic())
     execution = bench.runner.execute(spec, folder, ground.inputs, bench._fresh())
     marks.append(time.monotonic())
-    judged = bench.runner.judge(ground.inputs, execution.folder, ground.run)
+    measured = measure(bench.runner, spec, ground.inputs, execution, ground.run)
     marks.append(time.monotonic())
-    read_account(execution.folder / SUMMARY)
-    read_breaches(execution.folder / EVENTS)
-    marks.append(time.monotonic())
-    assert execution.complete and not judged["problem"], (execution, judged)
+    assert not (measured.ended or measured.weights or measured.events), measured
     line = next(line for line in execution.output.splitlines() if line.startswith("timed "))
     began, ended, computed = map(float, line.split()[1:])
     durations = {
@@ -92,7 +88,6 @@ def _answer(bench: Bench, spec: ScenarioSpec, ground: Ground, number: int) -> di
         "start": began - marks[1],
         "end": marks[2] - ended,
         "judge": marks[3] - marks[2],
-        "record": marks[4] - marks[3],
     }
     return durations | {"overhead": sum(durations.values()), "loop": ended - began, "loop_cpu": computed}
 

@@ -45,7 +45,7 @@ def run_at(level: IsolationLevel, groups: tuple[Group, ...], job: Job) -> Report
     with contextlib.ExitStack() as stack:
         try:
             _shield(level)
-            keeper = stack.enter_context(janitor(scratch, directories))
+            keeper = stack.enter_context(janitor(scratch, groups, directories))
             spared = frozenset({keeper} if keeper else ())
             lease = stack.enter_context(contextlib.closing(_lease(groups, directories, job.limits)))
             cell = _cell(level, job, scratch, lease)

@@ -7,6 +7,9 @@ judge:   weights are validated, evaluated on the held-out data, and compared wit
 from __future__ import annotations
 
 import math
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,30 @@ from torch import nn
 
 from graders import ampfix_task, tensors
 from graders.gate import REST
-from graders.modules import load_module, sized
+from graders.modules import load_module, seed_cpu, sized
 
 INIT, TRAIN, HELDOUT = "init.safetensors", "train.safetensors", "heldout.safetensors"
 
 State = dict[str, torch.Tensor]
+
+_TINY_TASK = """
+import torch
+from ampfix_task import Data
+from torch import nn
+
+
+def build(seed):
+    return {"net": nn.Linear(1, 1)}
+
+
+def data(seed):
+    batch = (torch.randn(1, 1), torch.randn(1, 1))
+    return Data(train=[batch], heldout=[batch])
+
+
+def evaluate(modules, heldout):
+    return sum(nn.functional.mse_loss(modules["net"](inputs), targets) for inputs, targets in heldout)
+"""
 
 
 def prepare(
@@ -57,7 +79,7 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
     and distances: trajectory, fp32_distance, travelled (each None where it cannot be had).
     """
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    seed_cpu()
     task = load_module("task", Path(task_file))
     modules = sized(task.build, 0, size)
     initial = tensors.read(Path(inputs, INIT))
@@ -80,6 +102,18 @@ def judge(task_file: str, inputs: str, hidden: str, run: str, reference: str | N
     measured["trajectory"] = _relative(mine, early, initial, names)
     measured["travelled"] = _relative(weights, initial, initial, names, unit=final)
     return measured
+
+
+def rehearse() -> None:
+    """Prepare and judge a tiny task, so that forks of this process find loaded and built what a first use makes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "task.py").write_text(_TINY_TASK, encoding="utf-8")
+        prepare(str(folder / "task.py"), 0, name, name)
+        for file in ("weights.safetensors", "snapshot.safetensors"):
+            shutil.copyfile(folder / INIT, folder / file)
+        judge(str(folder / "task.py"), name, name, name, None)
+    del sys.modules["task"]
 
 
 def _parameter_names(modules: Mapping[str, nn.Module]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Imports one file as a module, with `ampfix_task` in its reach."""
+"""What every job does first: seeds torch, and imports a file as a module, with `ampfix_task` in its reach."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+import torch
+
 from graders import ampfix_task
 
 T = TypeVar("T")
@@ -20,6 +22,11 @@ def sized(function: Callable[..., T], seed: int, size: str) -> T:
     if size and "size" in inspect.signature(function).parameters:
         return function(seed, size=size)
     return function(seed)
+
+
+def seed_cpu() -> None:
+    """torch.manual_seed(0) but for its message to GPUs, which formats a stack: 3 to 7 ms in a fresh fork."""
+    torch.default_generator.manual_seed(0)
 
 
 def load_module(name: str, path: Path) -> ModuleType:

@@ -28,7 +28,7 @@ from graders import ampfix_task, gpu, ranks, tensors
 from graders.exchange import Kind, Sender
 from graders.gate import GATE, GatedBatches
 from graders.jail import resolve
-from graders.modules import load_module, sized
+from graders.modules import load_module, seed_cpu, sized
 
 ANSWER, INPUTS, SCRATCH = "/answer", "/inputs", "/scratch"
 """Where the jail shows the answer's files, the trusted inputs (TASK, INIT, TRAIN) and an empty writable folder."""
@@ -67,7 +67,9 @@ def run(job: LoopJob, descriptor: int) -> None:
     """Run the loop; events, snapshot, weights and a summary go to `descriptor`, in that order."""
     sender = Sender(descriptor)
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    seed_cpu()
+    if job.device == "cuda":
+        torch.cuda.manual_seed_all(0)
     started = time.perf_counter()
     task_module = load_module("task", Path(resolve(INPUTS)) / TASK)
     modules = sized(task_module.build, 0, job.size)

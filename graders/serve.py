@@ -56,16 +56,29 @@ def _submission_jobs(device: str) -> Mapping[str, Job]:
 
 
 def _warm_up() -> None:
-    """Not where a GPU is used: an optimizer's step asks CUDA for its state, and CUDA does not survive the fork."""
+    """One recorded step under emulation: what it imports and builds, every child inherits.
+
+    Not where a GPU is used: an optimizer's step asks CUDA for its state, and CUDA does not survive the fork. Without
+    backward, since autograd starts a thread for each GPU that it sees, and refuses to work in a fork of such a process.
+    """
     import torch
 
     from ampfix.emulate import cuda
+    from ampfix.emulate.kernels import keep_kernels
+    from ampfix.watch import Recorder
 
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    parameter.grad = torch.zeros(1)
-    torch.optim.SGD([parameter], lr=0.1).step()  # the first step imports what every later one needs
-    with cuda():
-        pass  # builds the autocast kernels, which children inherit
+    keep_kernels()
+    with cuda(), Recorder(on_event=lambda _event: None):
+        net = torch.nn.Linear(1, 1)
+        optimizer, scaler = torch.optim.SGD(net.parameters(), lr=0.1), torch.amp.GradScaler("cuda")
+        with torch.autocast("cuda"):
+            scaler.scale(net(torch.zeros(1, 1)).sum())
+        for parameter in net.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
 
 
 def _judge_jobs(_device: str) -> Mapping[str, Job]:
@@ -74,6 +87,7 @@ def _judge_jobs(_device: str) -> Mapping[str, Job]:
     torch.set_num_threads(1)
     from graders import gpu, judge
 
+    judge.rehearse()
     return {"prepare": judge.prepare, "judge": judge.judge, "describe_gpu": gpu.describe}
 
 

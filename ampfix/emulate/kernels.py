@@ -62,17 +62,34 @@ class WeightCache:
 
 WEIGHTS = WeightCache()
 
+_kept: list[Any] = []
+
 
 def install_kernels(patches: Patches) -> None:
     """Give AutocastCPU the policy of AutocastCUDA until the patches are undone."""
+    patches.on_undo(WEIGHTS.clear)
+    if not _kept:
+        patches.on_undo(_new_library()._destroy)
+
+
+def keep_kernels() -> None:
+    """Give AutocastCPU the policy of AutocastCUDA for good, in this process and its forks, so that installing them
+    costs an emulation nothing (5 to 10 ms in a fork, whose pages are copied as the tables change).
+
+    For a process that autocasts on the CPU in emulations only.
+    """
+    if not _kept:
+        _kept.append(_new_library())
+
+
+def _new_library() -> Any:
     new_library: Any = torch.library.Library
     library = new_library("aten", "IMPL", "AutocastCPU")
-    patches.on_undo(WEIGHTS.clear)
-    patches.on_undo(library._destroy)
     with warnings.catch_warnings():  # overriding torch's kernels is what this is for
         warnings.simplefilter("ignore", UserWarning)
         for op, kernel in autocast_kernels().items():
             library.impl(op.partition("::")[2], kernel)
+    return library
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,11 @@ def measure(
     account, ended = _ending(spec, execution)
     if account is not None:
         figures |= _self_reported(runner, spec, account)
-    try:
-        figures["breaches"] = read_breaches(execution.folder / EVENTS)
-    except Malformed as error:
-        figures["events"] = Problem(cause="malformed_events", detail=one_line(str(error)))
-    if ended is None:
-        figures |= _judged(runner.judge(inputs, execution.folder, reference))
+    with ThreadPoolExecutor(1) as beside:  # the judge is another process: the record is replayed while it computes
+        judged = beside.submit(runner.judge, inputs, execution.folder, reference) if ended is None else None
+        figures |= _recorded(execution.folder / EVENTS)
+        if judged is not None:
+            figures |= _judged(judged.result())
     return Measurement(seed=inputs.seed, isolation=execution.isolation, wall_s=execution.wall_s, ended=ended, **figures)
 
 
@@ -125,6 +125,13 @@ def _self_reported(runner: Runner, spec: ScenarioSpec, account: Account) -> dict
         "curve": account.curve,
         "unsupported": account.failure.message if account.failure and account.failure.unsupported else "",
     }
+
+
+def _recorded(events: Path) -> dict[str, Any]:
+    try:
+        return {"breaches": read_breaches(events)}
+    except Malformed as error:
+        return {"events": Problem(cause="malformed_events", detail=one_line(str(error)))}
 
 
 def _judged(found: dict[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_version_1_groups_lie_below_the_process_own_in_each_hierarchy(tmp_path: 
 def test_version_2_uses_the_own_group_where_it_passes_controllers_on(tmp_path: Path) -> None:
     own = _group(tmp_path / "unified" / "job", "cpu memory pids")
     proc = _machine(tmp_path, "0::/job\n", "30 20 0:25 / AT/unified rw - cgroup2 cgroup2 rw\n")
-    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("memory", "pids"), own),)
+    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("memory", "pids"), own, own),)
 
 
 def test_version_2_uses_a_sibling_where_the_own_group_holds_processes(tmp_path: Path) -> None:
@@ -137,13 +137,13 @@ def test_version_2_uses_a_sibling_where_the_own_group_holds_processes(tmp_path: 
     _group(parent / "service")
     (parent / "service" / "cgroup.subtree_control").write_text("\n")
     proc = _machine(tmp_path, "0::/slice/service\n", "30 20 0:25 / AT/unified rw - cgroup2 cgroup2 rw\n")
-    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("memory", "pids"), parent),)
+    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("memory", "pids"), parent, parent / "service"),)
 
 
 def test_a_mount_that_shows_a_part_of_the_hierarchy_is_understood(tmp_path: Path) -> None:
     own = _group(tmp_path / "unified" / "inner", "pids")
     proc = _machine(tmp_path, "0::/docker/abc/inner\n", "30 20 0:25 /docker/abc AT/unified rw - cgroup2 cgroup2 rw\n")
-    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("pids",), own),)
+    assert jail_cgroup.writable_groups(proc) == (jail_cgroup.Group(2, ("pids",), own, own),)
 
 
 @pytest.mark.parametrize("own", ["", "0::/gone\n"])
@@ -161,7 +161,7 @@ def test_a_lease_sets_its_limits_opens_its_groups_and_goes(tmp_path: Path) -> No
             super().mkdir()
             (self / "cgroup.procs").touch()
 
-    group = jail_cgroup.Group(2, ("memory", "pids"), tmp_path)
+    group = jail_cgroup.Group(2, ("memory", "pids"), tmp_path, tmp_path)
     place = Staged(jail_cgroup.new_directories((group,))[0])
     lease = jail_cgroup.Lease((group,), (place,), 1000, 7)
     assert (place / "memory.max").read_text() == "1000" and (place / "pids.max").read_text() == "7"
@@ -170,6 +170,16 @@ def test_a_lease_sets_its_limits_opens_its_groups_and_goes(tmp_path: Path) -> No
     assert lease.oom_kills() == 3
     lease.release_files()
     assert lease.join_fds == ()
+
+
+def test_the_janitor_first_joins_the_group_it_is_in(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "scratch").mkdir()
+    group = jail_cgroup.Group(1, ("pids",), tmp_path, tmp_path / "own")
+    with jail_cgroup.janitor(str(tmp_path / "scratch"), (group,), ()) as shell:
+        assert shell
+    assert (tmp_path / "own" / "cgroup.procs").read_text() == "0\n"
+    assert not (tmp_path / "scratch").exists()
 
 
 # ---- the view --------------------------------------------------------------------------------------------------
