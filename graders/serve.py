@@ -2,7 +2,8 @@
 
 Two are started: one for submissions, whose jobs end in a jail, and one for the judge, which never runs submitted code.
 Neither holds a secret. A job is one JSON line on stdin: {id, job, reply, arguments}. Its child writes the file
-`reply`, and {id, exit} on stdout says that it has ended. End of input ends the server and its children.
+`reply`, and {id, exit} on stdout says that it has ended. End of input ends the server and its children. The next job's
+child is forked ahead of it and waits for it on a pipe, which takes 5 ms off the job's start.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _judge_jobs(_device: str) -> Mapping[str, Job]:
     torch.set_num_threads(1)
     from graders import gpu, judge
 
-    judge.rehearse()
+    with contextlib.suppress(OSError):  # of a full disk, say, the first job tells
+        judge.rehearse()
     return {"prepare": judge.prepare, "judge": judge.judge, "describe_gpu": gpu.describe}
 
 
@@ -100,6 +102,7 @@ class Server:
     def __init__(self, jobs: Mapping[str, Job]) -> None:
         self._jobs = jobs
         self._running: dict[int, int] = {}  # pid -> job id
+        self._next: tuple[int, int] | None = None  # the pid of the child forked ahead, and the pipe to it
         self._buffer = b""
         self._alarm, self._wake = os.pipe()
         for end in (self._alarm, self._wake):
@@ -124,6 +127,8 @@ class Server:
                         self._reap()
                     elif not self._read():
                         return
+                if tidying is None:  # what is shared with a child cannot be moved
+                    self._fork_ahead()
         finally:
             self._kill_children()
 
@@ -136,12 +141,31 @@ class Server:
         return bool(data)
 
     def _start(self, request: dict[str, Any]) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._be_the_child(request)
-        self._running[pid] = request["id"]
+        while True:  # the child that waits may have been killed meanwhile
+            pid, pipe = self._fork_ahead()
+            self._next = None
+            with (
+                contextlib.suppress(BrokenPipeError),
+                os.fdopen(pipe, "wb") as job,
+            ):
+                job.write(json.dumps(request).encode())
+                job.flush()
+                self._running[pid] = request["id"]
+                return
 
-    def _be_the_child(self, request: dict[str, Any]) -> None:
+    def _fork_ahead(self) -> tuple[int, int]:
+        """The child that waits for the next job, and the pipe that the job goes through."""
+        if self._next is None:
+            read, write = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.close(write)
+                self._be_the_child(read)
+            os.close(read)
+            self._next = pid, write
+        return self._next
+
+    def _be_the_child(self, pipe: int) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -151,6 +175,11 @@ class Server:
             os.dup2(null, 1)
             for end in (self._alarm, self._wake, null):
                 os.close(end)
+            with os.fdopen(pipe, "rb") as job:
+                line = job.read()
+            if not line:  # the server has ended
+                return
+            request = json.loads(line)
             try:
                 reply = {"ok": True, "result": self._jobs[request["job"]](**request["arguments"])}
             except Exception as error:
@@ -172,10 +201,15 @@ class Server:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
+            if self._next is not None and pid == self._next[0]:
+                os.close(self._next[1])
+                self._next = None
             if pid in self._running:
                 self._say({"id": self._running.pop(pid), "exit": status})
 
     def _kill_children(self) -> None:
+        if self._next is not None:
+            self._running[self._next[0]] = -1
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)

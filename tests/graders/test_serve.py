@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ampfix.lab.server import Server
 from graders import huge_pages
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,3 +67,58 @@ def test_only_private_memory_without_a_file_is_moved() -> None:
     assert list(huge_pages._whole_pages(maps)) == [
         0x1200000, 0x1400000, 0x1600000, 0x1800000, 0x7F0000400000,
     ]  # fmt: skip
+
+
+# ---- the child that is forked ahead ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Server]:
+    with contextlib.closing(Server("judge")) as server:
+        server.start()
+        _soon(lambda: _children(server))
+        yield server
+
+
+def _children(server: Server) -> list[int]:
+    process: Any = server._process
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def _soon(happens: Callable[[], object]) -> Any:
+    for _ in range(1200):
+        if found := happens():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within a minute")
+
+
+def _gone(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+class TestForkedAhead:
+    def test_a_child_waits_and_the_next_job_is_its(self, warm: Server) -> None:
+        (waiting,) = _soon(lambda: _children(warm))
+        warm.call("describe_gpu", {}, 60)
+        (next_one,) = _soon(lambda: [pid for pid in _children(warm) if pid != waiting])
+        assert _gone(waiting) and next_one != waiting
+
+    def test_a_job_is_done_though_the_waiting_child_was_killed(self, warm: Server) -> None:
+        (waiting,) = _soon(lambda: _children(warm))
+        os.kill(waiting, signal.SIGKILL)
+        _soon(lambda: _gone(waiting))
+        assert "problem" in warm.call("describe_gpu", {}, 60)
+        _soon(lambda: waiting not in _children(warm))
+
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+    def test_it_ends_with_the_server(self, how: signal.Signals) -> None:
+        with contextlib.closing(Server("judge")) as server:
+            server.start()
+            (waiting,) = _soon(lambda: _children(server))
+            process: Any = server._process
+            process.send_signal(how)
+            process.wait(30)
+            _soon(lambda: _gone(waiting))

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from ampfix.lab.process import ProcessRunner
 from ampfix.lab.server import Server
@@ -21,7 +22,21 @@ def server_pid(server: Server) -> int:
 
 def jobs(server: Server) -> set[int]:
     """The forks of a server that each do a job, a run's supervisor among them, and what those started but the jail."""
-    return {pid for pid in descendants(server_pid(server)) if 0 <= owner(pid) < FIRST_JAIL_UID}
+    served = _pipes(server_pid(server))
+    return {
+        pid
+        for pid in descendants(server_pid(server))
+        if 0 <= owner(pid) < FIRST_JAIL_UID and not _pipes(pid) & served  # the fork that waits for a job shares one
+    }
+
+
+def _pipes(pid: int) -> set[str]:
+    """The pipes that a process holds beside its standard streams."""
+    try:
+        held = [file.readlink() for file in Path(f"/proc/{pid}/fd").iterdir() if int(file.name) > 2]
+    except FileNotFoundError:
+        return set()
+    return {str(target) for target in held if str(target).startswith("pipe:")}
 
 
 def submission_server(runner: ProcessRunner) -> Server:
