@@ -12,7 +12,8 @@ from ampfix.report.svg import AXIS, TOP, WIDTH, figure, opened, text
 
 HEIGHT = 210
 LEFT, RIGHT_EDGE = 64, WIDTH - 12
-_LEGEND = 20
+_LEGEND, _FIRST_LINE, _LINE = 20, 14, 13
+_UNIT_ENDS = LEFT + 100  # the name of the vertical axis stands before it
 _MOST = 400
 """Points of one curve: a page with several curves stays small, and pixels are no more."""
 
@@ -31,32 +32,36 @@ class Curve:
 def line_chart(curves: Sequence[Curve], unit: str, across: str = "attempt") -> str:
     """Curves on shared axes, each with its name in its colour."""
     shown = [curve for curve in curves if curve.points]
-    x, y = _axes([point for curve in shown for point in curve.points])
-    parts = [opened(HEIGHT, f"{unit} by {across}"), *_frame(x, y, unit, across), *_legend(shown)]
+    legend, top = _legend(shown)
+    x, y = _axes([point for curve in shown for point in curve.points], top)
+    parts = [opened(HEIGHT, f"{unit} by {across}"), *_frame(x, y, unit, across), *legend]
     for curve in shown:
         points = thinned(curve.points)
         parts += _line(points, x, y, curve.tone)
-        parts += _lost(points, x, curve)
+        parts += _lost(points, x, curve, top)
     return "".join([*parts, "</svg>"])
 
 
-def scale_chart(scales: Sequence[Point], skipped: Sequence[float], unit: str = "loss scale") -> str:
-    """The loss scale as steps, a mark below at each skipped attempt."""
-    points = [point for point in scales if point[1] > 0]
-    x, y = _axes(points)
+def scale_chart(scales: Sequence[Curve], skipped: Sequence[float], unit: str = "loss scale") -> str:
+    """Loss scales as steps, a mark below at each skipped attempt; named where there are several."""
+    shown = [Curve(curve.label, tuple(point for point in curve.points if point[1] > 0), curve.tone) for curve in scales]
+    told = f"{len(skipped)} skipped (red marks)" if skipped else "none skipped"
+    legend, top = _legend(shown if len(shown) > 1 else [], reserved=told)
+    x, y = _axes([point for curve in shown for point in curve.points], top)
     parts = [opened(HEIGHT, f"{unit} by attempt, {len(skipped)} skipped"), *_frame(x, y, unit, "attempt", powers=True)]
-    path: list[str] = []
-    for at, value in _changes(points):
-        path.append(f"M{x(at):.1f} {y(value):.1f}" if not path else f"H{x(at):.1f}V{y(value):.1f}")
-    if points:
-        path.append(f"H{x(points[-1][0]):.1f}")
-    parts.append(f'<path class="curve tone-0" d="{"".join(path)}"/>')
+    parts += [*legend, *(_stairs(curve, x, y) for curve in shown if curve.points)]
     bottom = HEIGHT - AXIS
     parts += [_skip(x(at), bottom, at) for at, _ in thinned([(one, 0.0) for one in skipped])]
-    parts.append(
-        text(RIGHT_EDGE, 14, f"{len(skipped)} skipped (red marks)" if skipped else "none skipped", "tick", "end")
-    )
+    parts.append(text(RIGHT_EDGE, _FIRST_LINE, told, "tick", "end"))
     return "".join([*parts, "</svg>"])
+
+
+def _stairs(curve: Curve, x: Scale, y: Scale) -> str:
+    path: list[str] = []
+    for at, value in _changes(curve.points):
+        path.append(f"M{x(at):.1f} {y(value):.1f}" if not path else f"H{x(at):.1f}V{y(value):.1f}")
+    path.append(f"H{x(curve.points[-1][0]):.1f}")
+    return f'<path class="curve {escape(curve.tone)}" d="{"".join(path)}"/>'
 
 
 def _skip(x: float, bottom: float, at: float) -> str:
@@ -88,10 +93,10 @@ def _changes(points: Sequence[Point]) -> Iterator[Point]:
         before = value
 
 
-def _axes(points: Sequence[Point]) -> tuple[Scale, Scale]:
+def _axes(points: Sequence[Point], top: float) -> tuple[Scale, Scale]:
     ends = [at for at, _ in points] or [0.0, 1.0]
     x = Scale(min(ends), max(max(ends), min(ends) + 1), LEFT, RIGHT_EDGE, log=False)
-    return x, fit((value for _, value in points), HEIGHT - AXIS - 4, TOP + _LEGEND)
+    return x, fit((value for _, value in points), HEIGHT - AXIS - 4, top)
 
 
 def _frame(x: Scale, y: Scale, unit: str, across: str, *, powers: bool = False) -> Iterator[str]:
@@ -112,11 +117,23 @@ def _powers(y: Scale) -> list[float]:
     return [2.0**power for power in range(low, high + 1, step)]
 
 
-def _legend(curves: Sequence[Curve]) -> Iterator[str]:
-    at = float(RIGHT_EDGE)
+def _legend(curves: Sequence[Curve], reserved: str = "") -> tuple[list[str], float]:
+    """The curves' names from the right, in as many lines as they need, and where the chart begins below them.
+
+    reserved: words that stand at the right of the first line already.
+    """
+    line, at = 0, RIGHT_EDGE - _length(reserved)
+    parts = []
     for curve in reversed(curves):
-        yield text(at, 14, curve.label, f"legend {curve.tone}", "end")
-        at -= 14 + 6.2 * len(curve.label)
+        if at < RIGHT_EDGE and at - _length(curve.label) < _UNIT_ENDS:
+            line, at = line + 1, float(RIGHT_EDGE)
+        parts.append(text(at, _FIRST_LINE + _LINE * line, curve.label, f"legend {curve.tone}", "end"))
+        at -= _length(curve.label)
+    return parts, TOP + _LEGEND + _LINE * line
+
+
+def _length(words: str) -> float:
+    return 14 + 6.2 * len(words) if words else 0.0
 
 
 def _line(points: Sequence[Point], x: Scale, y: Scale, tone: str) -> Iterator[str]:
@@ -128,8 +145,8 @@ def _line(points: Sequence[Point], x: Scale, y: Scale, tone: str) -> Iterator[st
     yield f'<path class="curve {escape(tone)}" d="{"".join(path)}"/>'
 
 
-def _lost(points: Sequence[Point], x: Scale, curve: Curve) -> Iterator[str]:
+def _lost(points: Sequence[Point], x: Scale, curve: Curve, top: float) -> Iterator[str]:
     lost = [at for at, value in points if not math.isfinite(value)]
     for at in lost:
-        yield f'<path class="lost-mark {escape(curve.tone)}" d="M{x(at):.1f} {TOP + _LEGEND}v6">'
+        yield f'<path class="lost-mark {escape(curve.tone)}" d="M{x(at):.1f} {top:g}v6">'
         yield f"<title>{escape(curve.label)} is not finite at {at:g}</title></path>"

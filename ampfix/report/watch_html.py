@@ -65,7 +65,7 @@ def charts(record: Record, others: Mapping[str, Record]) -> dict[str, Any]:
     """Everything of a record that is drawn; None for what it does not tell."""
     losses = _curves(record, "loss", others)
     norms = _curves(record, "grad_norm", {}, "as the step uses it") + _clipped(record)
-    scales = record.curve("scale")
+    scales = _scales(record)
     rates = _curves(record, "lr", {})
     return {
         "loss": Markup(line_chart(losses, "loss")) if losses else None,
@@ -120,15 +120,31 @@ def _last_seen(record: Record) -> str:
 
 
 def _curves(record: Record, field: str, others: Mapping[str, Record], name: str = "as written") -> list[Curve]:
-    named = record.optimizers[:MOST_CURVES]
-    found = [(each if len(named) > 1 else name, record.curve(field, each)) for each in named]
-    found += [(each, other.curve(field)) for each, other in others.items()]
+    """A curve for each optimizer of each run: each steps on a loss of its own."""
+    found = []
+    for run, one in ((name, record), *others.items()):
+        named = one.optimizers[:MOST_CURVES]
+        labels = {each: run if len(named) == 1 else f"{each}, {run}" if others else each for each in named}
+        found += [(labels[each], one.curve(field, each)) for each in named]
     return [Curve(label, points, f"tone-{index % 8}") for index, (label, points) in enumerate(found) if points]
 
 
 def _clipped(record: Record) -> list[Curve]:
-    points = record.curve("norm_before_clip")
-    return [Curve("before the clip", points, "tone-5")] if points else []
+    named = record.optimizers[:MOST_CURVES]
+    found = [(each, record.curve("norm_before_clip", each)) for each in named]
+    return [
+        Curve(f"{each}, before the clip" if len(named) > 1 else "before the clip", points, f"tone-{(5 + index) % 8}")
+        for index, (each, points) in enumerate(found)
+        if points
+    ]
+
+
+def _scales(record: Record) -> list[Curve]:
+    """The scaler's scale; where there are several scalers, that of each optimizer."""
+    scalers = int((record.end or {}).get("scalers") or 1)
+    named = record.optimizers[:MOST_CURVES] if scalers > 1 else [None]
+    found = [(each or "", record.curve("scale", each)) for each in named]
+    return [Curve(label, points, f"tone-{index % 8}") for index, (label, points) in enumerate(found) if points]
 
 
 def _work(record: Record) -> Markup | None:

@@ -134,3 +134,32 @@ def test_stacked_bars_stay_on_the_page_and_keep_their_proportions(rows: list[lis
     widths = [float(x) for x in re.findall(r'y="[\d.]+" width="([\d.]+)" height="18"', chart)]
     assert len(widths) == sum(amount > 0 for row in rows for amount in row)
     assert all(width <= svg.WIDTH for width in widths)
+
+
+NAMES = st.lists(st.text("abcdef-, ", min_size=1, max_size=30), min_size=1, max_size=12)
+
+
+@given(NAMES)
+def test_names_of_curves_never_lie_over_each_other_or_over_the_curves(names: list[str]) -> None:
+    root = parsed(curves.line_chart([curves.Curve(name, ((0, 1.0), (1, 2.0)), "tone-0") for name in names], "loss"))
+    legends = [element for element in root.iter() if element.get("class", "").startswith("legend")]
+    assert len(legends) == len(names)
+    by_line: dict[float, list[tuple[float, float]]] = {}
+    for element in legends:
+        end = float(element.get("x", 0))
+        by_line.setdefault(float(element.get("y", 0)), []).append((end - 6.2 * len(element.text or ""), end))
+    for spans in by_line.values():
+        assert all(start >= left for (start, _), (_, left) in itertools.pairwise(sorted(spans)[::-1])), spans
+        assert min(start for start, _ in spans) > 0
+    heights = [float(y) for path in root.iter() if path.get("class", "").startswith("curve")
+               for y in re.findall(r" ([\d.]+)", path.get("d", ""))]  # fmt: skip
+    assert min(heights) > max(by_line)
+
+
+def test_scales_of_several_scalers_are_told_apart() -> None:
+    two = [curves.Curve(name, ((0, scale), (9, scale)), f"tone-{at}") for at, (name, scale) in
+           enumerate((("Adam-0", 256.0), ("Adam-1", 1024.0)))]  # fmt: skip
+    root = parsed(curves.scale_chart(two, [3]))
+    drawn = [path.get("d", "") for path in root.iter() if path.get("class", "").startswith("curve")]
+    assert len(drawn) == 2 and not any("V" in path.partition("V")[2] for path in drawn)
+    assert {"Adam-0", "Adam-1", "1 skipped (red marks)"} <= {element.text for element in root.iter()}

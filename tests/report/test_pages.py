@@ -206,3 +206,26 @@ def test_the_slider_moves_the_bars_through_the_zones(tmp_path: Path) -> None:
     # Layer 0's gradients lie from 2^-27 on (5 of 19 below 2^-25), layer 2's from 2^-20.
     low, high, second, bars, scale = seen[1].split("|")
     assert (low, high, second, bars, scale) == ("13.16 %", "0.00 %", "0.00 %", "5", "2^0")
+
+
+def two_optimizers(folder: Path, high: float) -> Path:
+    lines = [
+        {"kind": "step", "attempt": at, "optimizer": f"Adam-{at % 2}", "applied": True, "scale": 256.0 * 4 ** (at % 2),
+         "loss": high if at % 2 else 0.25, "grad_norm": 1.0, "norm_before_clip": 2.0 + at % 2, "lr": 0.1}
+        for at in range(12)
+    ]  # fmt: skip
+    return runs.record(folder, *lines, count=0, end=False)
+
+
+def test_each_optimizers_loss_is_a_line_of_its_own_in_every_run(tmp_path: Path) -> None:
+    folder = two_optimizers(tmp_path / "as-written", 2.0)
+    fp32 = watch_record.records(two_optimizers(tmp_path / "fp32", 4.0))[0]
+    drawn = watch_html.charts(watch_record.records(folder)[0], {"fp32": fp32})
+    for name, labels in {
+        "loss": ["Adam-0, as written", "Adam-1, as written", "Adam-0, fp32", "Adam-1, fp32"],
+        "norm": ["Adam-0", "Adam-1", "Adam-0, before the clip", "Adam-1, before the clip"],
+    }.items():
+        assert sorted(re.findall(r'class="legend[^>]*>([^<]+)<', drawn[name])) == sorted(labels)
+        paths = re.findall(r'class="curve[^>]* d="([^"]+)"', drawn[name])
+        assert len(paths) == 4
+        assert all(len(set(re.findall(r" ([\d.]+)", path))) == 1 for path in paths), "a level curve is drawn level"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 from pathlib import Path
 
 import pytest
 
-from ampfix.report import suite_html
+from ampfix.lab.causes import Status
+from ampfix.lab.spec import ScenarioSpec, all_specs
+from ampfix.lab.suite import ScenarioReport
+from ampfix.lab.verdict import CheckStatus, Figures, Trust, Verdict
+from ampfix.report import pages, suite_html
 
 from . import browser, samples
 from .outline import Outline
-
-MOST_BYTES = 300_000
 
 VERDICTS = {
     "reference": samples.verdict(),
@@ -52,25 +55,83 @@ def test_light_and_dark_name_the_same_colours(page: str) -> None:
 
 
 def test_every_loss_is_drawn_or_counted(page: str) -> None:
-    assert page.count('<circle class="dot') == 7
-    assert "2 not finite" in page
+    drawn = [re.findall(r"M\d+ \d+[hv]", path) for path in re.findall(r'<td[^>]*><svg><path d="([^"]+)"', page)]
+    assert sum(map(len, drawn)) == 7
+    assert "2 not finite" in page and 'title="1, inf, nan"' in page
 
 
 def test_every_check_is_a_column_with_its_source_and_requirement(page: str) -> None:
-    assert re.search(r'title="attested">converges<br>0.25 of the gap<', page)
-    assert re.search(r'title="self-reported">half_precision<br>0.4 <', page)
-    assert '<td class="n status-not_measured">not measured</td>' in page
+    assert "<th>converges<br>0.25 of the gap<" in page
+    assert "<th class=s>half_precision<br>0.4 <" in page and '.s::after { content: "*" }' in page
+    assert "<td class=x>?" in page and "? was not measured" in page
 
 
 def test_what_a_verdict_rests_on_stands_out_and_a_failure_says_why(page: str) -> None:
-    why = "held-out loss is nearer to the broken loop&#39;s"
-    assert f'<td class="n status-fail decisive" title="{why}">0.9</td>' in page
-    assert '<td class="n status-pass decisive">0.01</td>' in page
+    assert "<td class=f><b>0.9</b>" in page and "<td><b>0.01</b>" in page
+    told = samples.check("skipped_steps", CheckStatus.FAIL, reason="too_many", detail="9 of 10 <skipped>")
+    other = samples.failed(checks=(told,))
+    page = suite_html.render(samples.suite(samples.scenario({"broken": other})))
+    assert '<td class=f title="9 of 10 &lt;skipped&gt;">fail' in page
 
 
-def test_a_large_suite_stays_small() -> None:
-    scenarios = [samples.scenario(VERDICTS, LOSSES, id=f"scenario-{index}") for index in range(20)]
-    assert len(suite_html.render(samples.suite(*scenarios)).encode()) < MOST_BYTES
+def test_a_loop_and_an_answer_are_told_apart(page: str) -> None:
+    first, second = page.partition('class="loops"')[2].split("<tbody>")
+    assert "<td>codemod<" in first and "<td>&lt;script&gt;alert(1)&lt;/script&gt;<" in second
+    assert re.search(
+        r'<tr><td><a href="#clip-before-unscale">[^<]*</a><td class=p>yes<td class=f>fail<td class=p>pass', page
+    )
+
+
+def judged(spec: ScenarioSpec, passes: bool, chance: random.Random) -> Verdict:
+    """A verdict with the checks of a scenario, and figures, reasons and details as long as real ones."""
+    checks = [samples.check("runs", decisive=passes)]
+    for named in spec.all_checks:
+        is_wrong = named.name == "converges" and not passes
+        told = {"reason": "loss_too_high", "detail": "median held-out loss: answer 5.751e+12"} if is_wrong else {}
+        status = CheckStatus.FAIL if is_wrong else CheckStatus.PASS
+        checks.append(samples.check(named.name, status, measured=chance.random() ** 6, threshold=0.25,
+                                    unit="of the gap", decisive=passes or is_wrong, **told))  # fmt: skip
+    figures = {"loss": chance.random(), "skipped": 2, "attempted": 150, "half_precision": chance.random()}
+    trust = Trust.SELF_REPORTED if passes else Trust.ATTESTED
+    status = Status.PASS if passes else Status.FAIL
+    return samples.verdict(status, checks=tuple(checks), figures=Figures(**figures), trust=trust)
+
+
+def everything(spec: ScenarioSpec, seeds: int, chance: random.Random) -> ScenarioReport:
+    """A scenario with its own loops and all its answers, as `suite --validate` reports it."""
+    passes = {"reference": True, "gold": True}
+    passes |= {"broken": False} if spec.kind == "bug" else {}
+    passes |= {"codemod": True} if spec.codemod != "none" else {}
+    passes |= {f"answer:{Path(answer.file).stem}": answer.expect == "pass" for answer in spec.answers}
+    verdicts = {name: judged(spec, does, chance) for name, does in passes.items()}
+    losses = {name: tuple(chance.random() for _ in range(seeds)) for name in verdicts}
+    return samples.scenario(verdicts, losses, id=spec.id)
+
+
+@pytest.fixture(scope="module")
+def specs() -> list[ScenarioSpec]:
+    found = all_specs()
+    assert len(found) >= 89 and sum(len(spec.answers) for spec in found) > 350
+    return found
+
+
+def test_the_page_of_the_whole_suite_with_all_answers_stays_small_and_whole(specs: list[ScenarioSpec]) -> None:
+    chance = random.Random(0)
+    scenarios = [everything(spec, 3, chance) for spec in specs]
+    page = suite_html.render(samples.suite(*scenarios))
+    assert len(page.encode()) < pages.MOST_BYTES
+    assert page.count("<summary>Every check</summary>") == len(specs)
+    loops = sum(len(scenario.verdicts) for scenario in scenarios)
+    assert loops > 650 and len(re.findall(r"<td[^>]*><svg><path", page)) == loops
+
+
+def test_what_would_be_too_much_leaves_out_the_checks_of_valid_scenarios(specs: list[ScenarioSpec]) -> None:
+    chance = random.Random(0)
+    first, *others = [everything(spec, 12, chance) for spec in specs]
+    page = suite_html.render(samples.suite(first.model_copy(update={"valid": False}), *others))
+    assert len(page.encode()) < pages.MOST_BYTES
+    assert page.count("<summary>Every check</summary>") == 1
+    assert "Of valid scenarios the checks are left out" in page
 
 
 def test_an_empty_suite_is_a_page_too() -> None:
