@@ -7,9 +7,11 @@ Lines and columns are 1-based; columns count characters, and an end column point
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
+
+from ampfix.records import dataclass, field
 
 
 class Applicability(str, Enum):
@@ -26,14 +28,12 @@ class Severity(str, Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, order=True)
-class Position:
+class Position(NamedTuple):
     line: int
     column: int
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(NamedTuple):
     """From `start` up to, not including, `end`."""
 
     start: Position

@@ -6,7 +6,6 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from ampfix.cli._common import CommandError
@@ -14,6 +13,7 @@ from ampfix.lint import SettingsError
 from ampfix.lint.cache import FOLDER, Cache, folder_for
 from ampfix.lint.config import Configuration
 from ampfix.lint.settings import Pattern, PerFileIgnore, Settings
+from ampfix.records import replace
 
 CACHE_VARIABLE = "AMPFIX_CACHE_DIR"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ampfix.program import Site
+from ampfix.records import replace
 
 
 def anchored(site: Site, path: str) -> Site:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields, Given
@@ -13,6 +12,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.signatures import default_of, is_super
 from ampfix.program import Binding, Form
+from ampfix.records import dataclass
 
 _CALLED = ("__call__", "forward")
 Argument = tuple[ast.expr, Frame]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 
 from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
@@ -18,6 +17,7 @@ from ampfix.lint.usage import dotted
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
+from ampfix.records import dataclass
 
 # A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
 _GUARD = re.compile(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ampfix.findings import Finding
+from ampfix.records import dataclass
 
 
 @dataclass(frozen=True)

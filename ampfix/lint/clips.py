@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.resolve import Resolver
@@ -11,6 +10,7 @@ from ampfix.lint.roles import argument
 from ampfix.lint.symbols import CLIPS
 from ampfix.program import Form
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 
 _ALIAS_DEPTH = 4
 

@@ -7,12 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ampfix.lint.settings import Pattern, PerFileIgnore, Settings, SettingsError, validated
+from ampfix.records import replace
 
 FILE = "pyproject.toml"
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampfix.lint.gitignore import GITIGNORE, Ignores, ignored, ignores_in, inherited
 from ampfix.lint.globs import posix
 from ampfix.lint.settings import Settings
+from ampfix.records import dataclass
 
 _NOTEBOOK = ".ipynb"
 _SUFFIXES = (".py", ".pyi", _NOTEBOOK)
 
 
-@dataclass(frozen=True, slots=True)  # one for each file of a project
+@dataclass(frozen=True)  # one for each file of a project
 class Candidate:
     """A path to check with the settings of its folder, or what keeps it from being checked."""
 

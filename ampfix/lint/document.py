@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ampfix.extras import DEBUG_VARIABLE
@@ -16,6 +15,7 @@ from ampfix.lint.checked import Checked
 from ampfix.lint.discover import is_notebook
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
+from ampfix.records import replace
 
 if TYPE_CHECKING:
     from ampfix.lint.project import Project

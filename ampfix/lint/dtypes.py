@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ampfix.lint.ops import SHAPES
 from ampfix.lint.symbols import CAST_TO_FLOAT, CAST_TO_HALF
 from ampfix.program import Autocast, Context, Dtype, Value
+from ampfix.records import dataclass
 
 # Reduce, or normalise, in float32 under CUDA's policy alone; CPU's autocast leaves these as they come.
 _LOSSES = frozenset(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, parameters
 from ampfix.program import Binding, Form
+from ampfix.records import dataclass, field
 
 Given = Mapping[str, tuple[ast.expr, Frame]]
 _NOTHING: Given = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.resolve import Resolver
@@ -14,6 +13,7 @@ from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Binding, Block, Condition, Form, Not, Role, Site
 from ampfix.program.tree import unparsed, walk
+from ampfix.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from ampfix.lint.fields import Fields

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 
 from ampfix.lint.globs import any_of, posix, translate
+from ampfix.records import dataclass
 
 GITIGNORE = ".gitignore"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 
 _BOUNDS = frozenset(
     {"clamp", "clip", "clamp_min", "clamp_max", "sign", "sgn", "tanh", "sigmoid", "pow", "sqrt", "square"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from ampfix.lint.gradedits import Change, change_of, mentions_scale
 from ampfix.lint.gradtaint import LOGGER, Env, Expressions, Kind, Taint, joined, merged_taint
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.usage import dotted
 from ampfix.program.tree import walk
+from ampfix.records import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from ampfix.lint.gradedits import mentions_scale
 from ampfix.lint.usage import dotted
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 
 PARAMETER = re.compile(r"^(p|w|wt|v|par|param\w*|parameter\w*|.*weights?|bias|.*_params?|.*_bias)$")
 _SHAPES = frozenset(

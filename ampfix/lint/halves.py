@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from ampfix.lint.frames import Frame as NamingFrame
 from ampfix.lint.numbers import defaults
@@ -20,6 +19,7 @@ from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Autocast, Binding, Context, Dtype, Form, Role, Value
 from ampfix.program.tree import children
+from ampfix.records import replace
 
 _BUDGET = 20_000  # statements walked for one file, calls included; torch's own largest AMP file needs 900
 _HALF_WORDS = frozenset({"half", "bfloat16", "float16"})

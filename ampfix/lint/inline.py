@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 
 from ampfix.lint.callees import Callee, Callees
 from ampfix.lint.calls import CallReader, is_harmless
@@ -31,6 +30,7 @@ from ampfix.program import (
     Protected,
     Role,
 )
+from ampfix.records import replace
 
 _MAX_DEPTH = 5  # calls inside calls
 _MAX_INLINED = 120  # calls inlined into one routine

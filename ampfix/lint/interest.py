@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from ampfix.lint.files import SourceFile
 from ampfix.lint.mentions import Mentions
 from ampfix.lint.neighbours import Neighbours
 from ampfix.lint.symbols import CLIPS
+from ampfix.records import dataclass
 
 _EVENTS = frozenset({"backward", "unscale_", "step", "update", "zero_grad", "scale", "autocast", "custom_fwd", "grad"})
 _CLIPS = frozenset(symbol.rpartition(".")[2] for symbol in CLIPS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
@@ -41,6 +40,7 @@ from ampfix.protocol import (
     Violation,
     advance,
 )
+from ampfix.records import dataclass, field, replace
 
 _MAX_PATHS = 64
 _TURNS = 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from ampfix.lint.settings import Settings
+from ampfix.records import dataclass
 
 
-@dataclass(frozen=True, slots=True)  # one for each file of a project
+@dataclass(frozen=True)  # one for each file of a project
 class Job:
     """One file to check. size: how much work it may be, next to others."""
 

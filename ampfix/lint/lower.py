@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
@@ -33,6 +32,7 @@ from ampfix.program import (
     Protected,
 )
 from ampfix.program.tree import children, unparsed, walk
+from ampfix.records import replace
 
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 

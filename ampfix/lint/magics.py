@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from ampfix.records import dataclass
 
 # Cell magics whose cell is Python of the notebook's own namespace. Cells of the others are another program.
 PYTHON_CELLS = frozenset({"capture", "debug", "heat", "memit", "prun", "scalene", "time", "timeit", "wandb"})

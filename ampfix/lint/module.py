@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cached_property
 
 from ampfix.findings import Span
@@ -45,6 +44,7 @@ from ampfix.program import (
     ScalerBuilt,
     Value,
 )
+from ampfix.records import replace
 from ampfix.rules._base import TRAIN_WORDS
 
 

@@ -10,12 +10,12 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ampfix.findings import Position, Span
 from ampfix.lint.magics import Hidden, is_python, mask, unmask
 from ampfix.lint.read import MAX_BYTES, UnreadableError
+from ampfix.records import dataclass
 
 MAX_NOTEBOOK_BYTES = 100_000_000  # pictures in outputs; the source below is held to MAX_BYTES
 

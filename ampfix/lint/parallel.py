@@ -6,7 +6,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ampfix.lint.checked import Checked
@@ -15,6 +14,7 @@ from ampfix.lint.memory import collector_paused
 from ampfix.lint.prefilter import is_worth_checking
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings
+from ampfix.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -27,7 +27,7 @@ MANY = 500  # files; among so many there is as a rule enough to do, so that work
 _CHUNKS_PER_WORKER = 24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What was found in the file read as `data`, or why nothing could be looked for. passed: no rule looks at it."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, replace
 
 from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
 from ampfix.protocol import UNKNOWN_OPTIMIZER, OptimizerState, State
+from ampfix.records import dataclass, replace
 
 _SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 

@@ -12,10 +12,10 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.lint.files import SourceFile
 from ampfix.lint.read import UnreadableError, decode
+from ampfix.records import dataclass
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root

@@ -7,7 +7,6 @@ or call matters where something inside does. Dropping one may free another, henc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from ampfix.program import (
     AllOf,
@@ -29,6 +28,7 @@ from ampfix.program import (
     Protected,
 )
 from ampfix.protocol import EventKind
+from ampfix.records import replace
 
 _ROUNDS = 6  # chains of flags computed from flags are short
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ampfix.lint.frames import Frame, Namer, negate
 from ampfix.lint.resolve import Resolver
@@ -12,6 +11,7 @@ from ampfix.lint.roles import argument
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
+from ampfix.records import dataclass
 
 # Where each class takes (dtype, enabled) positionally; torch.autocast has the device before them.
 _POSITIONS = {"general": (1, 2), "cuda": (1, 0), "cpu": (1, 0)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from ampfix.lint.classes import linearised
 from ampfix.lint.neighbours import Neighbours, is_idle
@@ -16,6 +15,7 @@ from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
 from ampfix.lint.symbols import is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
+from ampfix.records import replace
 
 UNKNOWN = Binding(Form.UNKNOWN)
 _MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ampfix.findings import Finding
 from ampfix.lint.cache import Cache
@@ -12,6 +11,7 @@ from ampfix.lint.discover import discover
 from ampfix.lint.jobs import Job
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings, without_unwanted_repair
+from ampfix.records import dataclass
 
 
 @dataclass(frozen=True)

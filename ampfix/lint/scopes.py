@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ampfix.program.tree import TreeIndex
+from ampfix.records import dataclass, field
 
 if TYPE_CHECKING:
     from ampfix.lint.files import SourceFile

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from ampfix.findings import Finding
 from ampfix.lint.globs import CASE, any_of, posix, setting_pattern
+from ampfix.records import dataclass, replace
 from ampfix.rules import Listed, listed
 
 # Directories that hold no code of the project itself.

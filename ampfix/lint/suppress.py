@@ -9,9 +9,9 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from ampfix.findings import Finding
+from ampfix.records import dataclass, field
 
 _LIST = r"(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)?"
 _LINE = re.compile(rf"#\s*noqa{_LIST}", re.IGNORECASE)

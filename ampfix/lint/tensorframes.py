@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ampfix.lint.dtypes import joined
 from ampfix.lint.scopes import Scope
 from ampfix.program import Context, Value
+from ampfix.records import dataclass, field
 
 
 @dataclass

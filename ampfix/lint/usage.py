@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.program import Role
 from ampfix.program.tree import TreeIndex
+from ampfix.records import dataclass, field
 
 _SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
 _OPTIMIZER_WORD = re.compile(r"(^|_)((?i:optim\w*|opt|opts)(_|\d|$)|opt[A-Z])|(?i:optimizer)")

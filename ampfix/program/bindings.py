@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from ampfix.records import dataclass
 
 
 class Role(str, Enum):

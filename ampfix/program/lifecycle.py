@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ampfix.program.bindings import Role
+from ampfix.records import dataclass
 
 
 @dataclass(frozen=True)

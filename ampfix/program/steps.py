@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from ampfix.findings import Span
 from ampfix.program.bindings import Role
 from ampfix.protocol import Broken, Event
+from ampfix.records import dataclass, field
 
 # Conditions. An atom is decided once on a path, until one of the names in it is assigned.
 

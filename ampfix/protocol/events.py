@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from ampfix.records import dataclass
 
 
 class EventKind(str, Enum):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 
 from ampfix.protocol.events import Event, Violation
+from ampfix.records import dataclass, replace
 
 
 class Grad(str, Enum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from ampfix.protocol.events import Event, EventKind, Outcome, Violation
 from ampfix.protocol.state import INITIAL, Broken, Grad, OptimizerState, Stage, State
 from ampfix.protocol.windows import Windows
+from ampfix.records import dataclass, field, replace
 
 
 @dataclass

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from ampfix.protocol.events import Event, EventKind, Violation
 from ampfix.protocol.state import Broken
+from ampfix.records import dataclass, field
 
 Place = tuple[str, int]
 

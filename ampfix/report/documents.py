@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampfix.findings import Edit, Finding, Position, Span
 from ampfix.lint.document import Document, open_document
+from ampfix.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ampfix.records import dataclass
 
 if TYPE_CHECKING:
     from ampfix.lab.suite import ScenarioReport

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ __all__ = ["Invalid", "Listed", "NodeRule", "ProtocolRule", "Rule", "all_rules",
 @cache
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, by code, loaded."""
+    import pkgutil  # for tests and tables; a check loads rules by their names
+
     names = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted((load_rule(name) for name in names if not name.startswith("_")), key=lambda rule: rule.code))
 

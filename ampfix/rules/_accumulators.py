@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.program import Form, Source
+from ampfix.records import dataclass
 from ampfix.rules._shapes import method, owner_of, path
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from ampfix.findings import Applicability, Repair, Span
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules._successors import SUCCESSORS
 
 REGION = ("device_type", "dtype", "enabled", "cache_enabled")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, Span, TracePoint
 from ampfix.program import Do, Occurrence, Source
 from ampfix.protocol import EXPLANATIONS, EventKind, Violation
+from ampfix.records import dataclass, replace
 from ampfix.rules._spellings import AUTOCAST
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 
 from ampfix.program import Role, Source
 from ampfix.program.tree import children, walk
+from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")

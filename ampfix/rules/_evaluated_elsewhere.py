@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed, walk
+from ampfix.records import dataclass
 from ampfix.rules._shapes import LOOPS, calls, is_without_grad, looks_like_a_model, method, own, path, regions_around
 from ampfix.rules._trained_models import model_of
 

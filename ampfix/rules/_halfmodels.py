@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules._shapes import inside, loops, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)

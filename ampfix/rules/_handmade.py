@@ -6,10 +6,10 @@ import ast
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _EDITS = ("div_", "mul_")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 
 from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 

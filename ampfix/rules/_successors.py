@@ -7,8 +7,9 @@ old positional arguments become keywords.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from ampfix.records import dataclass
 
 
 class Device(Enum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._shapes import (
     FUNCTIONS,

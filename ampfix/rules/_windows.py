@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.program import Do, Routine, Site, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
+from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)

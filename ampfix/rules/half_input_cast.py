@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
+from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
 from ampfix.rules._halfmodels import cast_models, is_module_class, trained

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
+from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import (
     CastModel,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Dtype, Source, Value
+from ampfix.records import dataclass
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
     PICKS,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
+from ampfix.records import dataclass
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
 

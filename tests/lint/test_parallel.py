@@ -8,13 +8,13 @@ import pickle
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ampfix.findings import Applicability, Position, Repair, Span
 from ampfix.lint import check_paths, parallel
+from ampfix.records import replace
 from tests.lint.test_engine import BUG
 
 

@@ -8,7 +8,6 @@ from the forward to the loss runs under autocast; a float16 loop gets the whole 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import libcst as cst
 
@@ -20,6 +19,7 @@ from ampfix.codemods.errors import CannotRepair
 from ampfix.codemods.plans import add_scaler
 from ampfix.codemods.tree import LOOPS, Statement, Tree
 from ampfix.findings import Repair
+from ampfix.records import replace
 
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:

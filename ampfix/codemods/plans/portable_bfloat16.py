@@ -8,7 +8,6 @@ where bfloat16 is native.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import libcst as cst
 
@@ -19,6 +18,7 @@ from ampfix.codemods.plans import add_scaler
 from ampfix.codemods.plans.portable_dtype import choice
 from ampfix.codemods.tree import LOOPS, Tree
 from ampfix.findings import Repair
+from ampfix.records import replace
 
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:

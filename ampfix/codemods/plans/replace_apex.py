@@ -8,7 +8,6 @@ Span: the only `amp.initialize` of the file. First apex goes: its import, `initi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import libcst as cst
 
@@ -20,6 +19,7 @@ from ampfix.codemods.plans import _apex, add_scaler
 from ampfix.codemods.rewrite import make
 from ampfix.codemods.tree import LOOPS, Statement, Tree
 from ampfix.findings import Position, Repair, Span
+from ampfix.records import replace
 
 
 def plan(tree: Tree, repair: Repair) -> list[Change]:
