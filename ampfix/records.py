@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass, field, fields, replace
+    from dataclasses import dataclass, field, replace
 else:
     _MISSING = object()
     _Made = TypeVar("_Made")
@@ -21,7 +21,6 @@ else:
         """What is to be known of a field beside its type: a default, or what makes one, and whether it is compared."""
 
         def __init__(self, *, default=_MISSING, default_factory=None, compare=True, repr=True, hash=None):
-            self.name = ""
             self.default, self.default_factory, self.repr = default, default_factory, repr
             self.compare = compare and hash is not False
 
@@ -32,6 +31,7 @@ else:
             names = [name for name, kind in cls.__annotations__.items() if not str(kind).startswith("ClassVar")]
             cls.__match_args__ = tuple(names)
             cls.__record__ = {name: _declared(cls, name) for name in names}
+            cls.__dataclass_fields__ = _StandardFields()
             cls.__init__ = _written_later("__init__", _initialiser)
             cls._replaced = _written_later("_replaced", _replacer)
             if "__repr__" not in cls.__dict__:
@@ -42,9 +42,22 @@ else:
 
         return decorated if cls is None else decorated(cls)
 
-    def fields(cls, /):
-        """The fields of a record, in order: `name` and `default` of each."""
-        return tuple(cls.__record__.values())
+    class _StandardFields:
+        """What `dataclasses.replace`, `fields` and `asdict` ask of a class, made when one of them is used on it."""
+
+        def __get__(self, record, cls):
+            import dataclasses
+
+            made = []
+            for name, declared in cls.__record__.items():
+                options = {"compare": declared.compare, "repr": declared.repr}
+                if declared.default_factory is not None:
+                    options["default_factory"] = declared.default_factory
+                elif declared.default is not _MISSING:
+                    options["default"] = declared.default
+                made.append((name, object, dataclasses.field(**options)))
+            cls.__dataclass_fields__ = dataclasses.make_dataclass(cls.__name__, made).__dataclass_fields__
+            return cls.__dataclass_fields__
 
     def replace(record: _Made, /, **changes: Any) -> _Made:
         """A copy with other values for some of its fields."""
@@ -53,7 +66,6 @@ else:
     def _declared(cls, name):
         default = cls.__dict__.get(name, _MISSING)
         declared = default if isinstance(default, field) else field(default=default)
-        declared.name = name
         if declared.default is not _MISSING:
             setattr(cls, name, declared.default)
         elif declared is default:
@@ -116,4 +128,4 @@ else:
         return f"{type(self).__qualname__}({shown})"
 
 
-__all__ = ["dataclass", "field", "fields", "replace"]
+__all__ = ["dataclass", "field", "replace"]

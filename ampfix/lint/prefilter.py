@@ -26,6 +26,9 @@ the beginning of its line, which `\\A` matches, as far as the arguments of a cal
 
 _REACH = 400
 
+# Parts of several words, each of which is looked for where the part occurs.
+_STEMS = ("amp", ".amp", "scale", "backward", "float16", "half")
+
 
 def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
     """Whether any rule in force may look at a file with these bytes."""
@@ -40,7 +43,8 @@ def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
     """The rules that look at this text. Taking comments out costs most, and is left to what little passes before."""
-    for question in (_plainly(text), _nearly(text, _without_comments)):
+    plainly = _plainly(text)
+    for question in (plainly, _nearly(text, plainly, _without_comments)):
         rules = _asking(question, rules)
         if not rules:
             return []
@@ -68,19 +72,28 @@ def _asking(occurs: Question, rules: Iterable[Listed]) -> list[Listed]:
 
 
 def _plainly(text: str) -> Question:
-    """Takes every expression for found."""
-    return lambda word: all(part in text for part in plain_part(word))
+    """Takes every expression for found. A part that words share is looked for once."""
+    known: dict[str, bool] = {}
+
+    def occurs(word: str) -> bool:
+        for part in _parts(word):
+            found = known.get(part)
+            if found is None:
+                found = known[part] = part in text
+            if not found:
+                return False
+        return True
+
+    return occurs
 
 
-def _nearly(text: str, cleaned: Callable[[str], str] = str) -> Question:
+def _nearly(text: str, plainly: Question, cleaned: Callable[[str], str] = str) -> Question:
     """Looks around plain words, and takes for found what may match anywhere."""
-    return lambda word: (
-        _is_near(word, text, cleaned) if word.startswith(NEAR) else all(p in text for p in plain_part(word))
-    )
+    return lambda word: plainly(word) and (not word.startswith(NEAR) or _is_near(word, text, cleaned))
 
 
 def _exactly(code: str) -> Question:
-    nearly = _nearly(code)
+    nearly = _nearly(code, _plainly(code))
     return lambda word: _expression(word).search(code) is not None if word.startswith(PATTERN) else nearly(word)
 
 
@@ -107,6 +120,13 @@ def plain_part(word: str) -> tuple[str, ...]:
     if word.startswith(NEAR):
         return (word.split(":", 2)[1],)
     return () if word.startswith(PATTERN) else (word,)
+
+
+@cache
+def _parts(word: str) -> tuple[str, ...]:
+    """The plain word behind the stem that others share with it."""
+    plain = plain_part(word)
+    return (*(stem for stem in _STEMS for part in plain if stem in part and stem != part), *plain)
 
 
 @cache
@@ -139,10 +159,6 @@ Tree = tuple[tuple[bytes, "Tree | None"], ...]
 
 def _reaches(data: bytes, tree: Tree) -> bool:
     return any(word in data and (rest is None or _reaches(data, rest)) for word, rest in tree)
-
-
-# Parts of several words, each of which is looked for where the part occurs.
-_STEMS = (".amp", "backward", "float16", "half")
 
 
 @per_object

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Sequence
 
 _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
-_LEAVES = frozenset({ast.Name, ast.Constant, ast.Pass, ast.Break, ast.Continue, ast.alias, ast.Global, ast.Nonlocal})
-# What a tree consists of; contexts and operators are shared between nodes.
-_SHARED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
-_NODES = frozenset(
-    kind
-    for kind in vars(ast).values()
-    if isinstance(kind, type) and issubclass(kind, ast.AST) and not issubclass(kind, _SHARED)
+_LEAVES = frozenset(
+    {ast.Name, ast.Constant, ast.Pass, ast.Break, ast.Continue, ast.alias, ast.Global, ast.Nonlocal, ast.MatchSingleton}
 )
-_SCALARS = frozenset({"ctx", "op", "ops", "id", "attr", "module", "level", "kind", "type_comment", "is_async"})
-# Fields of each node class that hold nodes worth visiting: contexts and operators are shared between nodes.
+_GAPPY = frozenset({ast.Dict, ast.arguments})  # None stands in their lists where a node is missing
+# Fields that hold no node, or one that is shared between nodes: contexts and operators.
+_SCALARS = frozenset({"ctx", "op", "ops", "id", "attr", "module", "level", "kind", "type_comment", "is_async", "name"})
+_SCALARS |= {"arg", "asname", "rest", "kwd_attrs", "conversion", "simple", "str", "type_ignores"}
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a node class that hold nodes worth visiting."""
+    known = _FIELDS.get(kind)
+    if known is None:
+        left_out = _SCALARS - {"name"} if kind.__name__ == "TypeAlias" else _SCALARS
+        fields = () if kind in _LEAVES - {ast.alias} else kind._fields
+        known = _FIELDS[kind] = tuple(name for name in fields if name not in left_out)
+    return known
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, in source order; contexts and operators left out."""
     kind = node.__class__
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        fields = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _SCALARS)
+    held = node.__dict__
     found: list[ast.AST] = []
-    for name in fields:
-        value = getattr(node, name, None)
+    for name in _FIELDS.get(kind) or _fields(kind):
+        value = held.get(name)
         if value.__class__ is list:
-            found.extend([item for item in value if isinstance(item, ast.AST)])
-        elif isinstance(value, ast.AST):
+            found += value if kind not in _GAPPY else [item for item in value if item is not None]
+        elif value is not None:
             found.append(value)
     return found
 
@@ -56,6 +62,24 @@ def unparsed(node: ast.AST) -> str:
     return known
 
 
+class _Body:
+    """Stands for the code of a scope among the nodes to visit."""
+
+    __slots__ = ("code", "scope")
+
+    def __init__(self, scope: ast.AST, code: list[ast.AST]) -> None:
+        self.scope, self.code = scope, code
+
+
+def _around_body(scope: ast.AST) -> tuple[list[ast.AST], list[ast.AST], list[ast.AST]]:
+    """What stands before the body of a scope, the body, and what stands behind it: decorators, for one."""
+    inside = scope.body  # type: ignore[attr-defined]
+    code = inside if isinstance(inside, list) else [inside]
+    below = children(scope)
+    at = below.index(code[0])
+    return below[:at], code, below[at + len(code) :]
+
+
 class TreeIndex:
     """One pass over a module: every node in order, its parent, its scope.
 
@@ -67,42 +91,42 @@ class TreeIndex:
         self.order: list[ast.AST] = []
         self.parents: dict[ast.AST, ast.AST] = {}
         self.owners: dict[ast.AST, ast.AST] = {tree: tree}
-        self.owned: dict[ast.AST, list[ast.AST]] = {tree: []}
+        self.owned: dict[ast.AST, list[ast.AST]] = {}
         self._ends: list[int] = []
-        self._visit(tree)
+        tree.ampfix_tree, tree.ampfix_at = self, 0  # type: ignore[attr-defined]
+        self.order.append(tree)
+        self._scope(tree, tree.body)
 
-    def _visit(self, tree: ast.Module) -> None:
-        order, parents, owners, owned = self.order, self.parents, self.owners, self.owned
-        pending: list[ast.AST] = [tree]
+    def _scope(self, owner: ast.AST, body: list[ast.AST]) -> None:
+        """Index the code of one scope; that of scopes inside it as they come, so that the order is the source's."""
+        order, parents = self.order, self.parents
+        own = self.owned[owner] = []
+        for child in body:
+            parents[child] = owner
+        pending: list[ast.AST | _Body] = [*reversed(body)]
         while pending:
             node = pending.pop()
-            owner, kind = owners[node], node.__class__
-            node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[attr-defined]
-            order.append(node)
-            owned[owner].append(node)
+            kind = node.__class__
+            if kind is _Body:
+                self._scope(node.scope, node.code)  # type: ignore[union-attr]
+                continue
+            node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[union-attr]
+            order.append(node)  # type: ignore[arg-type]
+            own.append(node)
             if kind in _LEAVES:
                 continue
-            below: list[ast.AST] = []
-            for value in node.__dict__.values():  # its fields in order, then what is no node
-                what = value.__class__
-                if what is list:
-                    below.extend([item for item in value if item.__class__ in _NODES])
-                elif what in _NODES:
-                    below.append(value)
             if kind in _SCOPES:
-                owned[node] = []
-                inside = node.body  # type: ignore[attr-defined]
-                body = set(map(id, inside)) if isinstance(inside, list) else {id(inside)}
-                for child in below:
+                before, code, behind = _around_body(node)
+                for child in (*before, *behind):
                     parents[child] = node
-                    owners[child] = node if id(child) in body else owner
-            else:
-                for child in below:
-                    parents[child] = node
-                    owners[child] = owner
+                pending += [*reversed(behind), _Body(node, code), *reversed(before)]
+                continue
+            below = children(node)
+            for child in below:
+                parents[child] = node
             below.reverse()
-            pending.extend(below)
-        del owned[tree][0]
+            pending += below
+        self.owners.update(dict.fromkeys(own, owner))
 
     def _close(self) -> list[int]:
         """Where each node's own nodes end: a node's last child ends where the node does."""
@@ -131,7 +155,7 @@ class TreeIndex:
 
     def by_type(self) -> dict[type[ast.AST], list[ast.AST]]:
         """Every node by its class, in source order."""
-        found: dict[type[ast.AST], list[ast.AST]] = {}
+        found: defaultdict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         for node in self.order:
-            found.setdefault(type(node), []).append(node)
+            found[node.__class__].append(node)
         return found

@@ -5,12 +5,12 @@ What is read comes from a process that ran untrusted code, so `from_json` checks
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ampfix.protocol import Event, EventKind, Outcome
-from ampfix.records import fields
 
 SCHEMA = 1
 """Version of the record. It changes when a field changes its meaning or goes away."""
@@ -116,4 +116,4 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "scrubs": _flag,
     "outcome": _outcome,
 }
-_OPTIONAL = tuple(field for field in fields(Event) if field.name != "kind")
+_OPTIONAL = tuple(field for field in dataclasses.fields(Event) if field.name != "kind")

@@ -76,6 +76,13 @@ def test_equal_records_hash_alike_and_a_copy_differs_in_what_was_changed(
     assert pickle.loads(pickle.dumps(pair)) == pair
 
 
+@given(numbers, st.lists(numbers).map(tuple), numbers)
+def test_the_standard_functions_take_records(left: int, right: tuple[int, ...], other: int) -> None:
+    assert dataclasses.replace(Pair(left, right), left=other) == Pair(other, right)
+    assert dataclasses.asdict(Pair(left, right)) == {"left": left, "right": right}
+    assert dataclasses.asdict(Point(left)) == dataclasses.asdict(StandardPoint(left))
+
+
 def test_what_a_factory_makes_is_not_shared() -> None:
     one, other = Counter(), Counter()
     one.seen.append(1)
@@ -94,7 +101,7 @@ def test_a_wrong_number_of_values_is_refused(given_: tuple[Any, ...]) -> None:
 
 
 def test_fields_and_patterns_follow_the_order_of_the_class() -> None:
-    assert [(each.name, each.default) for each in records.fields(Pair)][1:] == [("right", ())]
+    assert [(each.name, each.default) for each in dataclasses.fields(Pair)][1:] == [("right", ())]
     match Pair(1, (2,)):
         case Pair(left, right):
             assert (left, right) == (1, (2,))

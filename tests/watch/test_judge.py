@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 
 from ampfix.protocol import Broken, replay
-from ampfix.records import replace
 from ampfix.watch import judge
 from tests.protocol.sequences import sequences
 from tests.protocol.torch_replay import Op
@@ -16,7 +17,7 @@ from tests.protocol.torch_replay import Op
 @settings(max_examples=50, deadline=None)
 @given(ops=sequences())
 def test_the_judge_says_what_the_protocol_says(most: int, ops: list[Op]) -> None:
-    events = [replace(event, line=line) for line, op in enumerate(ops * 3) for event in op.events()]
+    events = [dataclasses.replace(event, line=line) for line, op in enumerate(ops * 3) for event in op.events()]
     judge._MOST_STATES, before = most, judge._MOST_STATES
     try:
         live = judge.Judge()
