@@ -17,11 +17,13 @@ _SUFFIXES = (".py", ".pyi", _NOTEBOOK)
 
 @dataclass(frozen=True)  # one for each file of a project
 class Candidate:
-    """A path to check with the settings of its folder, or what keeps it from being checked."""
+    """A path to check with the settings of its folder, or what keeps it from being checked. named: by the user, as a
+    file with the name of one that is checked."""
 
     path: str
     settings: Settings
     error: str = ""
+    named: bool = False
 
 
 SettingsOf = Callable[[str], Settings]
@@ -61,7 +63,7 @@ def _expand(name: str, settings_of: SettingsOf, found: list[tuple[str, Candidate
     if not path.exists():
         is_link = path.is_symlink()
         error = "is a symbolic link that leads nowhere or to itself" if is_link else "no such file or directory"
-    found.append((os.path.realpath(path), Candidate(str(path), settings, error)))
+    found.append((os.path.realpath(path), Candidate(str(path), settings, error, name.endswith(_SUFFIXES))))
 
 
 def _excluded_with_parents(path: Path, settings: Settings) -> bool:

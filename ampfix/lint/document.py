@@ -89,10 +89,24 @@ def check_document(document: Document, path: str, settings: Settings, project: P
             # A fault of ours in one file must not cost the findings in all others.
             said = f"internal error: {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where)"
             raise UnreadableError(f"could not be analysed: {' '.join(said.split())}") from error
-        cause = error.__context__
-        if isinstance(cause, SyntaxError):
-            raise UnreadableError(f"is not valid Python: {document.describe(cause)}") from None
-        raise
+        raise _placed(error, document) from None
+
+
+def require_syntax(document: Document) -> None:
+    """Raises UnreadableError for a program that is not Python."""
+    from ampfix.lint.syntax import require_python  # reports open documents too, without parsing them
+
+    try:
+        require_python(document.text)
+    except UnreadableError as error:
+        raise _placed(error, document) from None
+
+
+def _placed(error: UnreadableError, document: Document) -> UnreadableError:
+    """The error, told at its place in the file."""
+    cause = error.__context__
+    is_syntax = isinstance(cause, SyntaxError)
+    return UnreadableError(f"is not valid Python: {document.describe(cause)}") if is_syntax else error
 
 
 def located(finding: Finding, document: Document) -> Finding:

@@ -8,11 +8,12 @@ from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
 from ampfix.lint.memory import analysed, collector_paused
 from ampfix.lint.module import SourceModule
-from ampfix.lint.prefilter import concerned, has_words
+from ampfix.lint.prefilter import concerned, has_words, mentions_amp
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
 from ampfix.lint.suppress import unsuppressed
+from ampfix.lint.syntax import NOT_PYTHON, require_python, told
 from ampfix.rules import Listed
 
 
@@ -41,19 +42,18 @@ def check_source(
 
 
 def check_text(text: str, path: str, settings: Settings, project: Project | None = None) -> Checked:
-    """Check one text. Without a project nothing outside it is looked at. Raises UnreadableError as above."""
+    """Check one text. Without a project nothing outside it is looked at. Raises UnreadableError as above, also for a
+    text that no rule looks at where it mentions AMP: what a rule would have found there is not known."""
     rules = concerned(text, settings.rules_for(path))
     if not rules:
+        if mentions_amp(text):
+            require_python(text)
         return Checked()
     try:
         with collector_paused():
             found, depends = _analysed(text, path, settings, rules, project)
-    except SyntaxError as error:
-        raise UnreadableError(f"is not valid Python: line {error.lineno or 1}: {error.msg}") from None
-    except (ValueError, UnicodeError) as error:
-        raise UnreadableError(f"is not valid Python: {error}") from None
-    except (RecursionError, MemoryError):
-        raise UnreadableError("is nested too deeply to be analysed; exclude the file") from None
+    except NOT_PYTHON as error:
+        raise UnreadableError(told(error)) from None
     ordered = sorted(unsuppressed(_once(found), text), key=lambda finding: (finding.span, finding.code))
     return Checked(tuple(ordered), depends)
 

@@ -10,11 +10,13 @@ from ampfix.records import dataclass
 
 @dataclass(frozen=True)  # one for each file of a project
 class Job:
-    """One file to check. size: how much work it may be, next to others."""
+    """One file to check. size: how much work it may be, next to others. named: on the command line, so that it is
+    said where it is not Python, whatever it mentions."""
 
     path: str
     settings: Settings
     size: int = 1
+    named: bool = False
 
 
 def processors() -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ampfix.lint.checked import Checked
 from ampfix.lint.jobs import Job
 from ampfix.lint.memory import collector_paused
 from ampfix.lint.prefilter import is_worth_checking
-from ampfix.lint.read import UnreadableError, read_bytes
+from ampfix.lint.read import MAX_BYTES, UnreadableError, read_bytes
 from ampfix.lint.settings import Settings
 from ampfix.records import dataclass, field, replace
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # A worker starts in 0.03 s by fork and 0.3 s by spawn; files that mention AMP are analysed at about 0.5 MB/s.
 WORTH_BYTES = 400_000
 MANY = 500  # files; among so many there is as a rule enough to do, so that workers read them as well
-_CHUNKS_PER_WORKER = 24
+_CHUNKS_PER_WORKER = 48
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,20 @@ def check_job(job: Job, workshop: Workshop) -> Outcome:
     """Read one file, and analyse it where a rule may look at it."""
     try:
         data = read_bytes(job.path)
-        if not is_worth_checking(data, job.path, job.settings):
-            return PASSED
-        return Outcome(data, check_one(data, job.path, job.settings, workshop.project))
+        is_worth = is_worth_checking(data, job.path, job.settings)
+        checked = check_one(data, job.path, job.settings, workshop.project) if is_worth else Checked()
+        if job.named and not checked.findings:
+            _require_syntax(data, job.path)
+        return Outcome(data, checked) if is_worth else PASSED
     except UnreadableError as error:
         return Outcome(error=str(error))
+
+
+def _require_syntax(data: bytes, path: str) -> None:
+    from ampfix.lint.document import open_document, require_syntax
+
+    if len(data) <= MAX_BYTES:
+        require_syntax(open_document(data, path))
 
 
 def check_data(data: bytes, path: str, settings: Settings) -> Checked:
@@ -94,8 +104,9 @@ def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     _prepare(jobs[0].settings)
     left = deque(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
     try:
-        with ProcessPoolExecutor(min(processes, len(left)), _context()) as pool:
-            for outcomes in pool.map(_check_chunk, tuple(left)):
+        ranges = _ranges(left)
+        with ProcessPoolExecutor(min(processes, len(left)), _context(), _hand_out, (jobs,)) as pool:
+            for outcomes in pool.map(_check_range, ranges):
                 left.popleft()
                 yield from (outcome or PASSED for outcome in outcomes)
     except BrokenExecutor:  # a worker was killed, most often for want of memory; one process needs less
@@ -149,7 +160,24 @@ def _chunks(jobs: Sequence[Job], count: int) -> Iterator[list[Job]]:
         yield chunk
 
 
-_workshop = Workshop()  # of a worker; a process that starts workers checks nothing by it
+def _ranges(chunks: Iterable[Sequence[Job]]) -> list[range]:
+    """Where each chunk lies among all jobs."""
+    ends = list(accumulate(map(len, chunks)))
+    return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+# Of a worker; a process that starts workers checks nothing by them. Jobs come with its start, by fork for nothing: the
+# settings they share are then the same object in all chunks.
+_workshop = Workshop()
+_jobs: list[Job] = []
+
+
+def _hand_out(jobs: Sequence[Job]) -> None:
+    _jobs[:] = jobs
+
+
+def _check_range(part: range) -> list[Outcome | None]:
+    return _check_chunk(_jobs[part.start : part.stop])
 
 
 def _check_chunk(jobs: list[Job]) -> list[Outcome | None]:

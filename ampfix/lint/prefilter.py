@@ -13,6 +13,7 @@ from functools import cache
 from ampfix.lint.discover import is_notebook
 from ampfix.lint.settings import Settings, per_object
 from ampfix.rules import Listed
+from ampfix.rules._spellings import AMP_WORDS
 
 Group = tuple[str, ...]
 """Words of which all, or one, must occur."""
@@ -27,7 +28,7 @@ the beginning of its line, which `\\A` matches, as far as the arguments of a cal
 _REACH = 400
 
 # Parts of several words, each of which is looked for where the part occurs.
-_STEMS = ("amp", ".amp", "scale", "backward", "float16", "half")
+_STEMS = ("amp", ".amp", "abric", "bf16", "scale", "backward", "float16", "half")
 
 
 def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
@@ -49,6 +50,12 @@ def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
         if not rules:
             return []
     return _asking(_exactly(code_of(text)), rules)
+
+
+def mentions_amp(text: str) -> bool:
+    """Whether a text says that it uses AMP, whatever the rules ask besides."""
+    nearly = _nearly(text, _plainly(text), _without_comments)
+    return any(all(map(nearly, group)) for group in AMP_WORDS)
 
 
 Question = Callable[[str], bool]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ampfix.findings import Finding
 from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
-from ampfix.lint.discover import discover
+from ampfix.lint.discover import Candidate, discover
 from ampfix.lint.jobs import Job
 from ampfix.lint.read import UnreadableError, read_bytes
 from ampfix.lint.settings import Settings, without_unwanted_repair
@@ -46,11 +46,11 @@ def check_paths(
         path, settings = candidate.path, candidate.settings
         known: list[Finding] | str | None
         try:
-            known = candidate.error or (_known(path, settings, cache) if cache else None)
+            known = candidate.error or (_known(candidate, cache) if cache else None)
         except UnreadableError as error:
             known = str(error)
         if known is None:
-            jobs[len(results)] = Job(path, settings)
+            jobs[len(results)] = Job(path, settings, named=candidate.named)
         results.append((path, settings, known or []))
     if jobs:
         _check(jobs, results, cache, processes)
@@ -59,9 +59,10 @@ def check_paths(
     return _report(results)
 
 
-def _known(path: str, settings: Settings, cache: Cache) -> list[Finding] | None:
+def _known(candidate: Candidate, cache: Cache) -> list[Finding] | None:
     """What is in the cache about a file; None where it has to be checked. Raises UnreadableError."""
-    if cache.passed.knows(path, settings.rules_for(path)):
+    path, settings = candidate.path, candidate.settings
+    if not candidate.named and cache.passed.knows(path, settings.rules_for(path)):
         return []
     earlier = cache.find(path, read_bytes(path), settings) if cache.has(path) else None
     return None if earlier is None else list(earlier.findings)

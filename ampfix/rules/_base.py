@@ -11,7 +11,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity, Span, Trac
 from ampfix.program import Do, Occurrence, Source
 from ampfix.protocol import EXPLANATIONS, EventKind, Violation
 from ampfix.records import dataclass, replace
-from ampfix.rules._spellings import AUTOCAST
+from ampfix.rules._spellings import AMP_WORDS
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,6 @@ class Invalid:
     fixed: str | None = None
     lines: tuple[int, ...] = ()
 
-
-AMP_WORDS: tuple[tuple[str, ...], ...] = (
-    (AUTOCAST,),
-    (r"near:GradScaler:GradScaler\b",),
-    (".unscale_",),
-    ("cuda.amp",),
-    ("cpu.amp",),
-    ("torch.amp",),
-    ("import amp",),
-    ("custom_fwd",),
-    (".scale(", ".backward("),
-)
-"""A file in which none of these groups occurs whole does not use AMP."""
 
 TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler.")
 """A file without any of these holds no event of a training step of its own."""

@@ -13,6 +13,19 @@ _HELPER = r"(?:_?\w*(?:ctx|context|scope|region|manager)\w*)?"
 AUTOCAST = rf"near:autocast:autocast{_ASKS}{_HELPER}\b"
 """autocast itself, or what is named like a helper that opens it: neither a question about it nor a setting."""
 
+AMP_WORDS: tuple[tuple[str, ...], ...] = (
+    (AUTOCAST,),
+    (r"near:GradScaler:GradScaler\b",),
+    (".unscale_",),
+    ("cuda.amp",),
+    ("cpu.amp",),
+    ("torch.amp",),
+    ("import amp",),
+    ("custom_fwd",),
+    (".scale(", ".backward("),
+)
+"""A file in which none of these groups occurs whole does not use AMP."""
+
 _VALUE = r"(?:[=(@]|\belse|\breturn|\bwith|\blambda:)\s*[\w.]*autocast\b(?!\s*\()|\bwith\s[\w.]*autocast\w*\s*[:,]"
 REGION_ON = rf"near:autocast:autocast(?<!def autocast){_ASKS}{_HELPER}(?!{_OFF})\s*\(|autocast as \w|{_VALUE}"
 """An autocast region that may be on: a call that does not switch it off, or the class as a value or a decorator."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampfix.lint import Settings, SettingsError, UnreadableError, check_bytes, check_paths, check_source
+from ampfix.lint.cache import Cache
 from ampfix.lint.prefilter import has_words
 from ampfix.lint.read import MAX_BYTES
 from ampfix.lint.settings import validated
@@ -34,6 +36,35 @@ def write(folder: Path, name: str, content: str | bytes = BUG) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+BROKEN = {
+    "plain": "import os\ndef f(:\n",
+    "mentions": "with torch.autocast('cuda'):\n    pass\ndef f(:\n",
+    "comment": "# autocast is not used here\ndef f(:\n",
+}
+
+
+@pytest.mark.parametrize(("kind", "found_by"), [("plain", "name"), ("comment", "name"), ("mentions", "folder")])
+def test_what_is_not_python_is_told_where_it_mentions_amp_or_was_named(
+    tmp_path: Path, kind: str, found_by: str
+) -> None:
+    bad = write(tmp_path, "bad.py", BROKEN[kind])
+    told = [error.message.partition(",")[0] for error in check_paths([str(bad)]).errors]
+    assert [message[:29] for message in told] == [f"is not valid Python: line {BROKEN[kind].count(chr(10))}: "[:29]]
+    assert len(check_paths([str(tmp_path)]).errors) == (found_by == "folder")
+
+
+def test_a_named_file_is_read_again_although_a_run_before_passed_it(tmp_path: Path) -> None:
+    bad = write(tmp_path, "bad.py", BROKEN["plain"])
+    os.utime(bad, (1e9, 1e9))
+    kept = tmp_path / "cache"
+    assert not check_paths([str(tmp_path)], cache=Cache(kept)).errors
+    assert check_paths([str(bad)], cache=Cache(kept)).errors
+
+
+def test_other_files_that_are_named_may_be_anything(tmp_path: Path) -> None:
+    assert not check_paths([str(write(tmp_path, "notes.txt", "no program"))]).errors
 
 
 @pytest.mark.parametrize(
