@@ -91,16 +91,17 @@ def _walk(
     if settings.respect_gitignore and any(entry.name == GITIGNORE for entry in entries):
         ignores = (*ignores, *ignores_in(folder))
     absolute = posix(folder).rstrip("/")
-    prefix = "" if folder == "." else os.path.join(folder, "")
+    prefix, real_prefix = "" if folder == "." else os.path.join(folder, ""), os.path.join(real, "")
     for entry in entries:
+        name = entry.name
         is_directory = _is(entry.is_dir)
-        if not is_directory and not entry.name.endswith(_SUFFIXES):
+        if not is_directory and not name.endswith(_SUFFIXES):
             continue
-        place = f"{absolute}/{entry.name}"
+        place = f"{absolute}/{name}"
         if settings.excludes(place, is_directory) or (ignores and ignored(place, is_directory, ignores)):
             continue
-        path = prefix + entry.name
-        inside = os.path.realpath(path) if entry.is_symlink() else os.path.join(real, entry.name)
+        path = prefix + name
+        inside = os.path.realpath(path) if entry.is_symlink() else real_prefix + name
         if is_directory:
             _walk(path, inside, settings_of, ignores, above | {real}, found)
         elif _is(entry.is_file):

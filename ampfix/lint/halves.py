@@ -29,6 +29,9 @@ _PAIRS = frozenset({"std_mean", "var_mean"})
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
+_TELLING = frozenset({ast.Attribute, ast.With, ast.AsyncWith})  # where a function may open a region or make a half
+
+
 class HalfWalker:
     """Collects the tensor operations of one module, each with the dtype and the autocast state it runs in."""
 
@@ -48,7 +51,7 @@ class HalfWalker:
         for node, scope in scopes:
             if isinstance(node, ast.Lambda) or scope.is_class:
                 continue
-            own = owned.get(node, ())
+            own = [inner for inner in owned.get(node, ()) if inner.__class__ in _TELLING]
             opened = list(self._opened(own, scope))
             concerned = bool(opened) or any(isinstance(n, ast.Attribute) and n.attr in _HALF_WORDS for n in own)
             if isinstance(node, ast.Module):

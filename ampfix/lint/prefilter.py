@@ -165,7 +165,10 @@ Tree = tuple[tuple[bytes, "Tree | None"], ...]
 
 
 def _reaches(data: bytes, tree: Tree) -> bool:
-    return any(word in data and (rest is None or _reaches(data, rest)) for word, rest in tree)
+    for word, rest in tree:  # noqa: SIM110 -- once for every file of a project
+        if word in data and (rest is None or _reaches(data, rest)):
+            return True
+    return False
 
 
 @per_object
