@@ -105,8 +105,9 @@ def require_syntax(document: Document) -> None:
 def _placed(error: UnreadableError, document: Document) -> UnreadableError:
     """The error, told at its place in the file."""
     cause = error.__context__
-    is_syntax = isinstance(cause, SyntaxError)
-    return UnreadableError(f"is not valid Python: {document.describe(cause)}") if is_syntax else error
+    if not isinstance(cause, SyntaxError):
+        return error
+    return UnreadableError(f"is not valid Python: {document.describe(cause)}")
 
 
 def located(finding: Finding, document: Document) -> Finding:

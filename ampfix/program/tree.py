@@ -62,12 +62,10 @@ def unparsed(node: ast.AST) -> str:
     return known
 
 
-class _Body:
+class _Body(ast.AST):
     """Stands for the code of a scope among the nodes to visit."""
 
-    __slots__ = ("code", "scope")
-
-    def __init__(self, scope: ast.AST, code: list[ast.AST]) -> None:
+    def __init__(self, scope: ast.AST, code: Sequence[ast.AST]) -> None:
         self.scope, self.code = scope, code
 
 
@@ -97,21 +95,22 @@ class TreeIndex:
         self.order.append(tree)
         self._scope(tree, tree.body)
 
-    def _scope(self, owner: ast.AST, body: list[ast.AST]) -> None:
+    def _scope(self, owner: ast.AST, body: Sequence[ast.AST]) -> None:
         """Index the code of one scope; that of scopes inside it as they come, so that the order is the source's."""
         order, parents = self.order, self.parents
         own = self.owned[owner] = []
         for child in body:
             parents[child] = owner
-        pending: list[ast.AST | _Body] = [*reversed(body)]
+        pending: list[ast.AST] = [*reversed(body)]
         while pending:
             node = pending.pop()
             kind = node.__class__
             if kind is _Body:
-                self._scope(node.scope, node.code)  # type: ignore[union-attr]
+                assert isinstance(node, _Body)
+                self._scope(node.scope, node.code)
                 continue
-            node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[union-attr]
-            order.append(node)  # type: ignore[arg-type]
+            node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[attr-defined]
+            order.append(node)
             own.append(node)
             if kind in _LEAVES:
                 continue
