@@ -20,7 +20,7 @@ from ampfix.records import dataclass
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_BYTES = 250_000  # of source text kept parsed; a tree and its index take about 60 times its text
+_KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take about 60 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
