@@ -27,6 +27,8 @@ class EventKind(str, Enum):
     CHECKPOINT_SAVE = "checkpoint_save"
     CHECKPOINT_LOAD = "checkpoint_load"
 
+    __hash__ = str.__hash__  # that of an Enum is Python code, and a recorder looks kinds up at every event
+
 
 class Outcome(str, Enum):
     """What became of an optimizer's last step attempt."""
@@ -34,6 +36,8 @@ class Outcome(str, Enum):
     UNKNOWN = "unknown"
     APPLIED = "applied"
     SKIPPED = "skipped"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True)

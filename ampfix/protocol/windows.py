@@ -33,7 +33,12 @@ class _Window:
 
 
 class Windows:
-    """Call with each event in order; yields what the windows violate."""
+    """Call with each event in order, of these `KINDS` at least; yields what the windows violate."""
+
+    KINDS = frozenset(
+        {EventKind.AUTOCAST_ENTER, EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP}
+        | {EventKind.BACKWARD, EventKind.EDIT_GRAD, EventKind.ZERO_GRAD}
+    )
 
     def __init__(self) -> None:
         self._open: dict[str, _Window] = {}

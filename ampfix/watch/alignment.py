@@ -14,22 +14,27 @@ _PRODUCTS = frozenset({torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.b
 _HALF = (torch.float16, torch.bfloat16)
 
 
+def is_aligned(func: Any, args: Any) -> bool | None:
+    """Whether `STEP` divides all three sizes of a half-precision product; None for any other op."""
+    if func._overloadpacket not in _PRODUCTS:
+        return None
+    left, right = [one for one in args if isinstance(one, torch.Tensor)][-2:]  # addmm's bias comes first
+    if right.dtype not in _HALF:
+        return None
+    return all(size % STEP == 0 for size in (*left.shape[-2:], right.shape[-1]))
+
+
 class AlignmentCensus:
-    """Work of the half-precision products, and how much of it has all three sizes divisible by `STEP`."""
+    """Work of the half-precision products, and how much of it is aligned."""
 
     def __init__(self) -> None:
         self.total = self.aligned = 0
 
-    def count(self, func: Any, args: Any, work: int) -> None:
-        """Count one op of `work` floating point operations; ops that are no matrix products are passed over."""
-        if func._overloadpacket not in _PRODUCTS:
-            return
-        left, right = [one for one in args if isinstance(one, torch.Tensor)][-2:]  # addmm's bias comes first
-        if right.dtype not in _HALF:
-            return
-        self.total += work
-        if all(size % STEP == 0 for size in (*left.shape[-2:], right.shape[-1])):
-            self.aligned += work
+    def count(self, aligned: bool | None, work: int) -> None:
+        """Count one op of `work` floating point operations, as `is_aligned` says of it."""
+        if aligned is not None:
+            self.total += work
+            self.aligned += work if aligned else 0
 
     def summary(self) -> dict[str, int]:
         return {"aligned": self.aligned, "total": self.total}

@@ -64,10 +64,11 @@ class BackwardObserver:
         if self._running or not kwargs.get("accumulate_grad"):  # autograd.grad, or a checkpoint's inner backward
             return self._differentiate(original, outputs, *args, **kwargs)
         self._use.close()
+        self._journal.before_backward()
         self._optimizers.find_older()
         place = self._journal.locate()
         self._clear_by_hand(place)
-        before = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
+        before = {name: gradients.marks(optimizer) for name, optimizer in self._journal.optimizers.live()}
         mixed = self._passes_around_scale(outputs)
         half = not mixed and self._needs_scale() and _holds_float16(outputs)
         by_hand = half and _is_multiple(outputs)
@@ -80,8 +81,8 @@ class BackwardObserver:
             return original(outputs, *args, **kwargs)
         finally:
             self._running = False
-            after = {name: gradients.fingerprint(optimizer) for name, optimizer in self._journal.optimizers.live()}
-            received = tuple(sorted(name for name in after if after[name] != before.get(name, (0, 0))))
+            live = self._journal.optimizers.live()
+            received = tuple(sorted(name for name, item in live if gradients.arrived(item, before.get(name, ()))))
             if received:
                 self._write(place, outputs, received, _Loss(mixed, half, by_hand, whole))
                 if not self._optimizers.stepping:
@@ -141,7 +142,7 @@ class BackwardObserver:
 
     def _passes_around_scale(self, outputs: Iterable[torch.Tensor]) -> bool:
         """Whether some path from the outputs reaches the model without passing a marked node, though others do."""
-        if not self._journal.state.scaled:
+        if not self._journal.state.scaled or all(_is_marked(output) for output in outputs):
             return False
         marked = around = False
         for node in _graph(outputs, lambda node: MARK in node.metadata):
@@ -152,6 +153,11 @@ class BackwardObserver:
             if marked and around:
                 return True
         return False
+
+
+def _is_marked(output: Any) -> bool:
+    node = getattr(output, "grad_fn", None)
+    return node is not None and MARK in node.metadata
 
 
 def _holds_float16(outputs: Iterable[torch.Tensor]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ampfix.watch import blame, gradients
@@ -10,6 +10,7 @@ from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.health import Health
 from ampfix.watch.journal import Journal
 from ampfix.watch.look import ForwardLook
+from ampfix.watch.modes import OpListener
 from ampfix.watch.trace import BadOp, StepTracer
 
 _LOOKS = frozenset({1, *(64 * 8**power for power in range(8))})
@@ -21,12 +22,10 @@ class BadOps:
     """Starts a look or a trace between two steps, and ends it behind the next one.
 
     Args:
-        listeners: called with each op that a look sees, and its arguments.
+        listeners: who else sees ops of the steps that are looked at.
     """
 
-    def __init__(
-        self, journal: Journal, health: Health, alarms: Alarms, listeners: Sequence[Callable[[Any, Any], None]]
-    ) -> None:
+    def __init__(self, journal: Journal, health: Health, alarms: Alarms, listeners: Sequence[OpListener]) -> None:
         self._journal, self._health, self._alarms, self._listeners = journal, health, alarms, listeners
         self._tracer: StepTracer | None = None
         self._loss: Any = None
@@ -55,6 +54,11 @@ class BadOps:
         if self._tracer is None:
             self._tracer = tracer
             tracer.start()
+
+    def end_forward(self) -> None:
+        """A backward begins. Of the first step all ops are seen, of later ones the listeners see counted rounds."""
+        if isinstance(self._tracer, ForwardLook) and self._journal.attempts:
+            self._tracer.stop()
 
     def saw_loss(self, loss: Any) -> None:
         if self._tracer is not None:

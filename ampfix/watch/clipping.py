@@ -86,6 +86,8 @@ class ClipOracle:
 
     def forget(self, optimizers: Iterable[str]) -> None:
         """New gradients arrived, or another clip: what was expected before does not hold any more."""
+        if not self.waiting:
+            return
         gone = set(optimizers)
         self.waiting = [clip for clip in self.waiting if not gone & set(clip.optimizers)]
 
@@ -203,10 +205,11 @@ class ClipObserver:
 
     def _call(self, original: Callable[..., Any], *args: Any, **more: Any) -> Any:
         outer, self._inside = self._inside, True
+        followed = self._use.pause()
         try:
-            with self._use.paused():
-                return original(*args, **more)
+            return original(*args, **more)
         finally:
+            self._use.resume(followed)
             self._inside = outer
 
     def _event(

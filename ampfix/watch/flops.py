@@ -7,15 +7,16 @@ down, so only some rounds of the loop are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from random import SystemRandom
 from typing import Any, cast
 
 import torch
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-from ampfix.watch.alignment import AlignmentCensus
-from ampfix.watch.modes import GuestMode
+from ampfix.watch.alignment import AlignmentCensus, is_aligned
+from ampfix.watch.modes import OpListener, OpWatch, OpWatcher
 
 _RANDOM = SystemRandom()
 
@@ -24,14 +25,16 @@ _BLOCK, _BLOCKS_A_SIZE = 8, 8
 """Rounds are counted one in a block: small blocks first, so that short runs are counted too, then eight blocks of 8
 rounds, eight of 16 and so on: the last block, which may be cut short, is at most an eighth of the run."""
 
+_MOST_SHAPES = 4096  # of one kind of op that are remembered
 
-def doubling() -> Iterator[int]:
-    """Blocks of 2, 2, 4, 8 and so on: a run of n rounds has about log2(n) counted."""
-    yield 2
-    size = 2
+
+def few() -> Iterator[int]:
+    """Blocks of 2, 2, 4, 16, 64 and so on: a run of n rounds has about log4(n) + 2 counted."""
+    yield from (2, 2)
+    size = 4
     while True:
         yield size
-        size *= 2
+        size *= 4
 
 
 def _block_sizes() -> Iterator[int]:
@@ -43,7 +46,7 @@ def _block_sizes() -> Iterator[int]:
         size *= 2
 
 
-class FlopCensus(GuestMode):
+class FlopCensus(OpWatch):
     """Multiply-adds count as two, as in torch.utils.flop_counter, whose formulas are used.
 
     What is drawn are rounds, so that the work of one batch for several optimizers is counted together: the spans
@@ -63,23 +66,18 @@ class FlopCensus(GuestMode):
         self._paused = False
         self._sizes = sizes or _block_sizes()
         self._size, self._end, self._drawn = 0, 0, 0
-        self.listeners: list[Callable[[Any, Any], None]] = []  # called with each op of a counted round, its arguments
-        self._formulas: dict[Any, Callable[..., int] | None] = {}
+        self.listeners: list[OpListener] = []  # who else sees counted rounds
 
-    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        out = func(*args, **kwargs)
-        for listener in self.listeners:
-            listener(func, args)
-        try:
-            formula = self._formulas[func]
-        except KeyError:
-            formula = self._formulas[func] = formula_of(func)
+    def watchers(self, func: Any) -> Iterable[OpWatcher]:
+        yield from (listener for listener in self.listeners if listener.wants(func))
+        formula = formula_of(func)
         if formula is not None:
-            operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
-            work = formula(*args, **kwargs, out_val=out)
-            self.by_dtype[str(operand.dtype).removeprefix("torch.")] += self._size * work
-            self.alignment.count(func, args, self._size * work)
-        return out
+            yield partial(self._count, _Works(formula))
+
+    def _count(self, works: _Works, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        dtype, work, aligned = works.of(func, args, kwargs, out)
+        self.by_dtype[dtype] += self._size * work
+        self.alignment.count(aligned, self._size * work)
 
     def after_attempt(self, optimizer: str) -> None:
         """Called after each attempt at a step, which may end the round."""
@@ -112,6 +110,33 @@ class FlopCensus(GuestMode):
 
     def summary(self) -> dict[str, int]:
         return dict(sorted(self.by_dtype.items()))
+
+
+class _Works:
+    """What ops of one kind compute, remembered by what they are called with: a formula takes longer than a dispatch."""
+
+    def __init__(self, formula: Callable[..., int]) -> None:
+        self._formula = formula
+        self._known: dict[Any, tuple[str, int, bool | None]] = {}
+
+    def of(self, func: Any, args: Any, kwargs: Any, out: Any) -> tuple[str, int, bool | None]:
+        """The dtype, the floating point operations, and whether the sizes of a half product are aligned (None: it is no
+        such product)."""
+        operand = args[1]  # the second matrix, the weight, the keys: its dtype is the kernel's
+        key = operand.dtype, *map(_hashable, args), *map(_hashable, kwargs.items())
+        known = self._known.get(key)
+        if known is None:
+            work = self._formula(*args, **kwargs, out_val=out)
+            known = str(operand.dtype).removeprefix("torch."), work, is_aligned(func, args)
+            if len(self._known) < _MOST_SHAPES:
+                self._known[key] = known
+        return known
+
+
+def _hashable(item: Any) -> Any:
+    if isinstance(item, torch.Tensor):
+        return item.shape
+    return tuple(map(_hashable, item)) if isinstance(item, (list, tuple)) else item
 
 
 def formula_of(func: Any) -> Callable[..., int] | None:

@@ -10,24 +10,23 @@ from typing import Any
 
 import torch
 
-from ampfix.protocol import Event, EventKind
+from ampfix.protocol import Event
 from ampfix.watch.alarms import Alarm, Alarms
 from ampfix.watch.facts import StepFacts
 from ampfix.watch.journal import Journal
 
 
 class FusedMomentum:
-    """Call with events and attempts: tells of momentum that is not zero though no step has given it a value."""
+    """Call with each BACKWARD and attempt: tells of momentum that is not zero though no step has given it a value."""
 
     def __init__(self, journal: Journal, alarms: Alarms) -> None:
         self._journal, self._alarms = journal, alarms
         self._starting: dict[str, bool] = {}  # optimizers met, and whether their first step is still to come
 
     def saw(self, event: Event) -> None:
-        if event.kind is EventKind.BACKWARD:
-            for name in event.optimizers:
-                if name not in self._starting:
-                    self._starting[name] = _starts_fused(self._of(name))
+        for name in event.optimizers:
+            if name not in self._starting:
+                self._starting[name] = _starts_fused(self._of(name))
 
     def stepped(self, step: StepFacts) -> None:
         starting, self._starting[step.optimizer] = self._starting.get(step.optimizer, False), False

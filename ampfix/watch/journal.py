@@ -75,6 +75,7 @@ class Journal:
         self.on_private: Callable[[str, tuple[str, int]], None] = _nothing
         self.on_closure: Callable[[tuple[str, int]], None] = _nothing
         self.on_loss: Callable[[Any], None] = _nothing
+        self.before_backward: Callable[[], None] = _nothing
         self.before_update: Callable[[], None] = _nothing  # around an optimizer's step that runs no code of the loop's
         self.after_update: Callable[[], None] = _nothing
         self.regions: Counter[tuple[str, str | None]] = Counter()  # device and dtype (None: disabled) of those entered

@@ -21,9 +21,6 @@ class Judge:
 
     def __call__(self, event: Event) -> tuple[Broken, ...]:
         """What the event violates."""
-        return (*self._advance(event), *self._windows(event))
-
-    def _advance(self, event: Event) -> tuple[Broken, ...]:
         key = (
             id(self.state),
             event.kind,
@@ -38,9 +35,14 @@ class Judge:
             event.scrubs,
         )
         known = self._clean.get(key)
-        if known is not None:
+        broken: tuple[Broken, ...] = ()
+        if known is None:
+            broken = self._advance(event, key)
+        else:
             self.state = known
-            return ()
+        return (*broken, *self._windows(event)) if event.kind in Windows.KINDS else broken
+
+    def _advance(self, event: Event, key: tuple[Any, ...]) -> tuple[Broken, ...]:
         after, broken = advance(self.state, event)
         if len(self._states) >= _MOST_STATES:
             self._states.clear()

@@ -13,6 +13,9 @@ SCHEMA = 1
 """Version of the lines. It changes when a field changes its meaning or goes away."""
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False)
+
+
 class Log:
     """Appends lines to `watch-RANK.jsonl` in a folder; a forked child writes to a file of its own."""
 
@@ -27,7 +30,11 @@ class Log:
         """One line, in one write: whole or, where the machine stops in the middle, the last and cut short."""
         if os.getpid() != self._owner:
             self._open(f"watch-{self._rank}-{os.getpid()}.jsonl", 0)
-        line = json.dumps({"kind": kind, **{name: plain(value) for name, value in fields.items()}}, allow_nan=False)
+        record = {"kind": kind, **fields}
+        try:
+            line = _ENCODER.encode(record)
+        except ValueError:  # a number that is not finite
+            line = _ENCODER.encode(plain(record))
         os.write(self._descriptor, (line + "\n").encode())
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
@@ -56,6 +57,42 @@ class GuestMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def stop(self) -> None:
         self.running = False
         _let_stopped_leave()
+
+
+OpWatcher = Callable[[Any, Any, Any, Any], None]
+"""Called with an op that has run, its arguments, its keyword arguments and its result."""
+
+
+class OpListener(Protocol):
+    """Who wants to be shown ops of some kinds."""
+
+    def wants(self, func: Any, /) -> bool:
+        """Whether ops of this kind are to be shown; asked once for each."""
+
+    def __call__(self, func: Any, args: Any, kwargs: Any, out: Any, /) -> None:
+        """Such an op has run."""
+
+
+class OpWatch(GuestMode):
+    """A mode that shows ops to those who want their kind. Most ops nobody wants, and those cost little."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._watchers: dict[int, tuple[tuple[OpWatcher, ...], Any]] = {}  # by id, since hashing an op is slow
+
+    def watchers(self, func: Any) -> Iterable[OpWatcher]:
+        """Those who want ops of this kind."""
+        raise NotImplementedError
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if self.running:
+            known = self._watchers.get(id(func))
+            if known is None:
+                known = self._watchers[id(func)] = tuple(self.watchers(func)), func
+            for watcher in known[0]:
+                watcher(func, args, kwargs or {}, out)
+        return out
 
 
 def guests_only() -> bool:

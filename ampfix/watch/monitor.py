@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.bad_ops import BadOps
 from ampfix.watch.compiling import CompileObserver
 from ampfix.watch.facts import StepFacts
-from ampfix.watch.flops import FlopCensus, doubling
+from ampfix.watch.flops import FlopCensus, few
 from ampfix.watch.fused import FusedMomentum
 from ampfix.watch.health import Health
 from ampfix.watch.log import SCHEMA, Log
@@ -27,6 +27,7 @@ from ampfix.watch.ranks import RankObserver
 from ampfix.watch.recorder import Recorder
 from ampfix.watch.setting import Setting
 from ampfix.watch.sums import HalfSums
+from ampfix.watch.tiny import TinyModel
 from ampfix.watch.trace import BadOp
 
 _OPENS_A_STEP = frozenset({EventKind.AUTOCAST_ENTER, EventKind.ZERO_GRAD})
@@ -81,7 +82,7 @@ class Watch:
         self._log = None if out is None else Log(Path(out), _rank())
         self._tell, self._on_step, self._companions = tell, on_step, companions
         self._alarms = Alarms(self._heard)
-        self._flops = FlopCensus(doubling())
+        self._flops = FlopCensus(few())
         self.recorder = Recorder(self._event, root=root, flops=self._flops)
         journal = self.recorder.journal
         journal.on_step, journal.on_broken = self._stepped, self._broke
@@ -89,17 +90,23 @@ class Watch:
         self._health = Health(self._alarms, journal)
         self._products, self._ranks = ProductUse(journal, self._alarms), RankObserver(journal, self._alarms)
         self._setting = Setting(journal, self._products, self._alarms)
+        self._tiny = TinyModel(journal, self._products, self._alarms)
         journal.on_private, journal.on_closure = self._setting.used_private, self._setting.handed_closure
         self._evaluations = EvaluationLook(journal, self._products)
         self._flops.listeners += [HalfSums(journal, self._alarms), self._products]
         self._bad_ops = BadOps(journal, self._health, self._alarms, self._flops.listeners)
         journal.before_update, journal.after_update = self._flops.pause, self._flops.resume
-        journal.on_loss = self._bad_ops.saw_loss
+        journal.on_loss, journal.before_backward = self._bad_ops.saw_loss, self._bad_ops.end_forward
         self._own_scale = OwnScale(journal, self._alarms)
         self._momentum = FusedMomentum(journal, self._alarms)
         self._compiles = CompileObserver((self._flops, self._evaluations))
         self.recorder.more += [self._evaluations, self._ranks, self._compiles]
         self._events: deque[Event] = deque(maxlen=_REMEMBERED)
+        self._handlers: defaultdict[EventKind, list[Callable[[Event], None]]] = defaultdict(list)
+        self._handlers[EventKind.BACKWARD] += [self._on_backward, self._momentum.saw]
+        self._handlers.update({kind: [self._on_opening] for kind in _OPENS_A_STEP})
+        for kind, handler in (*self._own_scale.handlers.items(), *self._setting.handlers.items()):
+            self._handlers[kind].append(handler)
         self._trace_step = trace_step
         self._counted = 0
         self._looked_at_first = False
@@ -155,15 +162,17 @@ class Watch:
         return {**told, "alarms": [alarm.as_json() for alarm in self.alarms]}
 
     def _event(self, event: Event) -> None:
-        if event.kind is EventKind.BACKWARD:
-            self._ranks.settled()
-            self._evaluations.end()
-        elif event.kind in _OPENS_A_STEP and not self.recorder.journal.attempts:
-            self._look_at_first()
-        self._own_scale.saw(event)
-        self._momentum.saw(event)
-        self._setting.saw(event)
+        for handler in self._handlers.get(event.kind, ()):
+            handler(event)
         self._events.append(event)
+
+    def _on_backward(self, _event: Event) -> None:
+        self._ranks.settled()
+        self._evaluations.end()
+
+    def _on_opening(self, _event: Event) -> None:
+        if not self.recorder.journal.attempts:
+            self._look_at_first()
 
     def _broke(self, broken: Broken) -> None:
         alarm = alarms.of_violation(broken, list(self._events))
@@ -185,6 +194,7 @@ class Watch:
         self._setting.stepped(facts)
         self._momentum.stepped(facts)
         self._products.stepped()
+        self._tiny.stepped(facts.attempt)
         bad_ops, traced, self._health.wants_look = self._bad_ops, self._bad_ops.tracing, False
         self._health(facts, self._growth_interval())
         bad_ops.end(facts.optimizer)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
+
+_UNKNOWN: tuple[Callable[[], Any], None] = (lambda: None), None
 
 
 class Names:
@@ -17,13 +19,13 @@ class Names:
 
     def find(self, thing: object) -> str | None:
         """The name of an object, None where it was not met before."""
-        reference, name = self._known.get(id(thing), (None, None))
-        return name if reference is not None and reference() is thing else None
+        reference, name = self._known.get(id(thing), _UNKNOWN)
+        return name if reference() is thing else None
 
     def of(self, thing: object) -> str:
         """The name of an object, given now where it has none."""
-        known = self.find(thing)
-        if known is None:
+        reference, known = self._known.get(id(thing), _UNKNOWN)
+        if known is None or reference() is not thing:
             known = f"{type(thing).__name__}-{self._count}"
             self._count += 1
             self.alias(thing, known)
@@ -38,14 +40,14 @@ class Names:
             reference = functools.partial(_same, thing)
         self._known[key] = (reference, name)
 
-    def live(self) -> Iterator[tuple[str, Any]]:
+    def live(self) -> list[tuple[str, Any]]:
         """(name, object) of what is still alive, one object for each name."""
-        told: set[str] = set()
+        found: dict[str, Any] = {}
         for reference, name in list(self._known.values()):
             thing = reference()
-            if thing is not None and name not in told:
-                told.add(name)
-                yield name, thing
+            if thing is not None:
+                found.setdefault(name, thing)
+        return list(found.items())
 
     @property
     def count(self) -> int:

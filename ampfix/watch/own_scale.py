@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
 from ampfix.protocol import Event, EventKind
+from ampfix.watch import gradients
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
 from ampfix.watch.modes import GuestMode
+from ampfix.watch.tensors import storage_of, tensors_in
 from ampfix.watch.usage import tests_finiteness
 
 _TESTS = frozenset({"isfinite", "isnan", "isinf"})
 
 
 class OwnScale(GuestMode):
-    """Call with events. Between such a backward and the step, a loop that scales by itself asks whether its gradients
-    are finite; one that does not is told of, at its step."""
+    """Call `handlers` with events of their kind.
+
+    Between such a backward and the step, a loop that scales by itself asks whether its gradients are finite: it reads a
+    value that came of them where it tests what is finite. One that does not is told of, at its step.
+    """
 
     def __init__(self, journal: Journal, alarms: Alarms) -> None:
         super().__init__()
         self._journal, self._alarms = journal, alarms
         self._backward: Event | None = None
+        self._of_gradients: dict[int, StorageWeakRef] = {}  # the memory of what came of gradients
         self._settled = False  # told, or known to be right
+        self.handlers = {EventKind.BACKWARD: self._on_backward, EventKind.OPTIMIZER_STEP: self._on_step}
 
-    def saw(self, event: Event) -> None:
-        if self._settled:
-            return
-        if event.kind is EventKind.BACKWARD and event.manual_scale and event.scaler is None:
+    def _on_backward(self, event: Event) -> None:
+        if not self._settled and event.manual_scale and event.scaler is None:
             self._backward = event
+            for _, optimizer in self._journal.optimizers.live():
+                self._note(gradients.gradients_of(gradients.parameters_of(optimizer)))
             self.start()
-        elif event.kind is EventKind.OPTIMIZER_STEP and self._backward is not None:
+
+    def _on_step(self, _event: Event) -> None:
+        if self._backward is not None:
             message = "the loss is multiplied by a constant and no GradScaler is at work: overflows are stepped on and "
             message += "the scale never adapts"
             place = self._backward.path, self._backward.line
@@ -39,9 +52,21 @@ class OwnScale(GuestMode):
 
     def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         out = func(*args, **kwargs)
-        if func._schema.name == "aten::_local_scalar_dense" and self._is_for_a_test():
-            self._settle()
+        if any(map(self._came_of_gradients, tensors_in((args, kwargs)))):
+            if func._schema.name != "aten::_local_scalar_dense":
+                self._note(tensors_in((out, _written(func, args))))
+            elif self._is_for_a_test():
+                self._settle()
         return out
+
+    def _came_of_gradients(self, tensor: torch.Tensor) -> bool:
+        storage = storage_of(tensor)
+        return storage is not None and storage._cdata in self._of_gradients
+
+    def _note(self, tensors: Iterable[torch.Tensor]) -> None:
+        for storage in map(storage_of, tensors):
+            if storage is not None and storage._cdata not in self._of_gradients:
+                self._of_gradients[storage._cdata] = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
 
     def _is_for_a_test(self) -> bool:
         """Whether some function of the loop's that runs now asks what is finite."""
@@ -56,4 +81,11 @@ class OwnScale(GuestMode):
 
     def _settle(self) -> None:
         self._settled, self._backward = True, None
+        self._of_gradients.clear()
         self.stop()
+
+
+def _written(func: Any, args: Any) -> list[Any]:
+    """The arguments that an op writes to."""
+    infos = [argument.alias_info for argument in func._schema.arguments]
+    return [item for item, info in zip(args, infos, strict=False) if info is not None and info.is_write]

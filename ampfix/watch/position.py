@@ -21,13 +21,16 @@ class Locator:
 
     def __init__(self, root: Path | None) -> None:
         self._root = None if root is None else os.path.realpath(root)
-        self._known: dict[CodeType, str | None] = {}
+        self._known: dict[int, tuple[str | None, CodeType]] = {}  # by id, since hashing code is slow
 
     def __call__(self) -> tuple[str, int]:
         """(path, line), or ("", 0) where no frame of the user's is on the stack."""
         frame: FrameType | None = sys._getframe(1)
+        known = self._known
         while frame is not None:
-            path = self.path_of(frame.f_code)
+            code = frame.f_code
+            found = known.get(id(code))
+            path = self.path_of(code) if found is None else found[0]
             if path is not None:
                 return path, frame.f_lineno
             frame = frame.f_back
@@ -46,11 +49,10 @@ class Locator:
 
     def path_of(self, code: CodeType) -> str | None:
         """A function's path as it is told; None for one that is not the user's."""
-        try:
-            return self._known[code]
-        except KeyError:
-            path = self._known[code] = self._place(code.co_filename)
-            return path
+        found = self._known.get(id(code))
+        if found is None:
+            found = self._known[id(code)] = self._place(code.co_filename), code
+        return found[0]
 
     def _place(self, filename: str) -> str | None:
         if filename.startswith("<"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from ampfix.rules.misaligned_dims import LARGE, STEP
 from ampfix.watch import gradients
 from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.journal import Journal
-from ampfix.watch.modes import GuestMode, guests_only
+from ampfix.watch.modes import OpWatch, OpWatcher, guests_only
 from ampfix.watch.patches import Patches
 from ampfix.watch.tensors import HALVES
 
@@ -32,13 +32,17 @@ class ProductUse:
         self.by_dtype: Counter[str] = Counter()  # products of forwards
         self._in_half: set[tuple[int, ...]] = set()  # shapes of the weights that forwards multiplied by in half
         self._work = self._misaligned = 0
+        self.largest = 0  # multiply-adds of a matrix product of a forward in half
         self._place: tuple[str, int] = ("", 0)
         self.evaluating = False
+        self.seen = False  # a product, in this step
 
-    def __call__(self, func: Any, args: Any) -> None:
-        position = _WEIGHT.get(func._overloadpacket)
-        if position is None:
-            return
+    def wants(self, func: Any) -> bool:
+        return func._overloadpacket in _WEIGHT
+
+    def __call__(self, func: Any, args: Any, _kwargs: Any, _out: Any) -> None:
+        self.seen = True
+        position = _WEIGHT[func._overloadpacket]
         weight, node = args[position], torch._C._current_autograd_node()
         shape = tuple(weight.shape)
         if node is None and not self.evaluating:
@@ -58,6 +62,7 @@ class ProductUse:
     def _look_at_size(self, rows: int, shape: tuple[int, ...]) -> None:
         work = rows * shape[0] * shape[1]
         self._work += work
+        self.largest = max(self.largest, work)
         if any(size >= LARGE and size % STEP for size in shape):
             self._misaligned += work
             self._place = self._journal.locate()
@@ -71,7 +76,8 @@ class ProductUse:
 
     def stepped(self) -> None:
         """An attempt has ended."""
-        if self._work:
+        if self.seen:
+            self.seen = False
             self._end_round()
 
     def _is_trained(self, tensor: torch.Tensor) -> bool:
@@ -88,7 +94,7 @@ class ProductUse:
         self._alarms.raise_(Alarm(code, rule_name(code), message, *place, step))
 
 
-class EvaluationLook(GuestMode):
+class EvaluationLook(OpWatch):
     """Shows `use` the products between `model.eval()` and `model.train()`, in the first evaluations of a run."""
 
     def __init__(self, journal: Journal, use: ProductUse) -> None:
@@ -116,7 +122,5 @@ class EvaluationLook(GuestMode):
             self._use.evaluating = False
             self.stop()
 
-    def observe(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        out = func(*args, **kwargs)
-        self._use(func, args)
-        return out
+    def watchers(self, func: Any) -> Iterable[OpWatcher]:
+        return (self._use,) if self._use.wants(func) else ()

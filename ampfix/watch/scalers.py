@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -61,8 +60,11 @@ class ScalerObserver:
         name = self._journal.scalers.of(scaler)
         if isinstance(outputs, torch.Tensor):
             self._journal.saw_loss(outputs)
-        with self._inside("scale"):
+        self._busy.add("scale")
+        try:
             scaled = original(scaler, outputs)
+        finally:
+            self._busy.discard("scale")
         self._journal.emit(EventKind.SCALE, scaler=name)
         for tensor in tensors_in(scaled):
             self._mark(tensor, name)
@@ -80,8 +82,11 @@ class ScalerObserver:
         name = name_optimizer(self._journal, optimizer)
         self._note_unseen_gradients(scaler, optimizer, name)
         self._journal.emit(EventKind.UNSCALE, scaler=self._journal.scalers.of(scaler), optimizers=(name,))
-        with self._inside("unscale_"):
+        self._busy.add("unscale_")
+        try:
             return original(scaler, optimizer, *args, **kwargs)
+        finally:
+            self._busy.discard("unscale_")
 
     def _step(self, original: Callable[..., Any], scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         if self._idle(scaler, "step"):
@@ -94,11 +99,12 @@ class ScalerObserver:
         scale = scaler.get_scale()  # no wait of its own on a GPU: torch reads the inf checks next
         step = journal.open_scaler_step(ScalerStep(journal.scalers.of(scaler), name, scale))
         applied: bool | None = None
+        self._busy.add("step")
         try:
-            with self._inside("step"):
-                result = original(scaler, optimizer, *args, **kwargs)
+            result = original(scaler, optimizer, *args, **kwargs)
             applied = _applied(step, scaler, optimizer)
         finally:
+            self._busy.discard("step")
             journal.close_scaler_step(applied)
         return result
 
@@ -108,8 +114,11 @@ class ScalerObserver:
         new_scale = kwargs.get("new_scale", args[0] if args else None)
         name = self._journal.scalers.of(scaler)
         self._journal.emit(EventKind.UPDATE, scaler=name, forced=new_scale is not None)
-        with self._inside("update"):
+        self._busy.add("update")
+        try:
             result = original(scaler, *args, **kwargs)
+        finally:
+            self._busy.discard("update")
         self._journal.final_scale = scaler._get_scale_async()
         return result
 
@@ -122,14 +131,6 @@ class ScalerObserver:
         """Whether a call is none of the user's, since torch or a subclass makes it inside one of these methods, or
         does nothing, since the scaler is disabled."""
         return not self._busy.isdisjoint(methods) or not scaler.is_enabled()
-
-    @contextmanager
-    def _inside(self, method: str) -> Iterator[None]:
-        self._busy.add(method)
-        try:
-            yield
-        finally:
-            self._busy.discard(method)
 
 
 def _applied(step: ScalerStep, scaler: Any, optimizer: Any) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,11 +23,11 @@ _FRESH_SCALERS = 3  # new ones in as many attempts: nobody needs more than a few
 
 
 class Setting:
-    """Call with events, violations and attempts; `finish` when the run has ended."""
+    """Call `handlers` with events of their kind, and with violations and attempts; `finish` when the run has ended."""
 
     def __init__(self, journal: Journal, products: ProductUse, alarms: Alarms) -> None:
         self._journal, self._products, self._alarms = journal, products, alarms
-        self._seen_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._seen_optimizers: set[str] = set()
         self._saved_without: Event | None = None
         self._saved_scaler = False
         self._half_saved: Event | None = None
@@ -38,26 +38,17 @@ class Setting:
         self._backward: Event | None = None
         self._met_bfloat16 = False
         self._closures: set[tuple[str, int]] = set()  # where the scaler's step is given one
-
-    def saw(self, event: Event) -> None:
-        if event.kind is EventKind.BACKWARD:
-            self._on_backward(event)
-        elif event.kind in (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP):
-            self._idle_updates = 0
-            if any(region is not None for region in self._journal.state.autocast):
-                self._stepped_in_region = event
-        elif event.kind is EventKind.SCALE and event.scaler is not None:
-            self._on_scale(event)
-        elif event.kind is EventKind.AUTOCAST_ENTER:
-            self._on_region(event)
-        elif event.kind is EventKind.AUTOCAST_EXIT:
-            self._stepped_in_region = None
-        elif event.kind is EventKind.UPDATE:
-            self._on_update(event)
-        elif event.kind is EventKind.CHECKPOINT_SAVE:
-            self._on_save(event)
-        elif event.kind is EventKind.CHECKPOINT_LOAD and event.dtype is not None and event.optimizers:
-            self._last_half_load = event
+        self.handlers: dict[EventKind, Callable[[Event], None]] = {
+            EventKind.BACKWARD: self._on_backward,
+            EventKind.SCALER_STEP: self._on_step,
+            EventKind.OPTIMIZER_STEP: self._on_step,
+            EventKind.SCALE: self._on_scale,
+            EventKind.AUTOCAST_ENTER: self._on_region,
+            EventKind.AUTOCAST_EXIT: self._on_region_end,
+            EventKind.UPDATE: self._on_update,
+            EventKind.CHECKPOINT_SAVE: self._on_save,
+            EventKind.CHECKPOINT_LOAD: self._on_load,
+        }
 
     def overrules(self, broken: Broken) -> str:
         """The code of a bug that explains a violation better than its own rule, "" for none."""
@@ -66,12 +57,11 @@ class Setting:
         return "AMP119" if (broken.event.path, broken.event.line) in self._closures else ""
 
     def stepped(self, step: StepFacts) -> None:
-        for name, optimizer in self._journal.optimizers.live():
-            if name == step.optimizer and optimizer not in self._seen_optimizers:
-                self._seen_optimizers.add(optimizer)
-                self._look_at(optimizer, step)
-                self._look_at_scalers(step)
-        if self._products.by_dtype:
+        if step.optimizer not in self._seen_optimizers:
+            self._seen_optimizers.add(step.optimizer)
+            self._look_at(dict(self._journal.optimizers.live()).get(step.optimizer), step)
+            self._look_at_scalers(step)
+        if self._products.seen:
             self._look_at_work(step)
         if self._last_half_load is not None:
             event, self._last_half_load = self._last_half_load, None
@@ -89,8 +79,15 @@ class Setting:
             self._raise("AMP410", event, "weights changed inside this autocast region, which still serves their old "
                         "casts from its cache")  # fmt: skip
 
+    def _on_step(self, event: Event) -> None:
+        self._idle_updates = 0
+        if any(region is not None for region in self._journal.state.autocast):
+            self._stepped_in_region = event
+
     def _on_scale(self, event: Event) -> None:
-        self._scaler_names.add(event.scaler or "")
+        if event.scaler is None:
+            return
+        self._scaler_names.add(event.scaler)
         if len(self._scaler_names) >= _FRESH_SCALERS and len(self._scaler_names) >= self._journal.attempts:
             self._raise("AMP202", event, f"{len(self._scaler_names)} GradScalers in {self._journal.attempts} attempts: "
                         "each starts from the first scale and forgets what the last one learnt")  # fmt: skip
@@ -104,6 +101,9 @@ class Setting:
             name = torch.cuda.get_device_name()
             self._raise("AMP302", event, f"bfloat16 on {name}, which only emulates it: slower than float32; "
                         "float16 with a GradScaler uses its tensor cores")  # fmt: skip
+
+    def _on_region_end(self, _event: Event) -> None:
+        self._stepped_in_region = None
 
     def _on_update(self, event: Event) -> None:
         self._idle_updates += 1
@@ -126,6 +126,10 @@ class Setting:
         self._saved_scaler |= event.scaler is not None
         if event.optimizers and event.scaler is None and self._saved_without is None and self._journal.state.scaled:
             self._saved_without = event
+
+    def _on_load(self, event: Event) -> None:
+        if event.dtype is not None and event.optimizers:
+            self._last_half_load = event
 
     def _look_at_scalers(self, step: StepFacts) -> None:
         for _, scaler in self._journal.scalers.live():

@@ -20,14 +20,13 @@ class HalfSums:
 
     def __init__(self, journal: Journal, alarms: Alarms) -> None:
         self._journal, self._alarms = journal, alarms
-        self._updates: dict[Any, bool] = {}
         self._met: dict[int, tuple[StorageWeakRef, int]] = {}
 
-    def __call__(self, func: Any, args: Any) -> None:
-        known = self._updates.get(func)
-        if known is None:
-            known = self._updates[func] = func._schema.name.partition("::")[2] in _UPDATES
-        if not known or not args:
+    def wants(self, func: Any) -> bool:
+        return func._schema.name.partition("::")[2] in _UPDATES
+
+    def __call__(self, _func: Any, args: Any, _kwargs: Any, _out: Any) -> None:
+        if not args:
             return
         for tensor in args[0] if isinstance(args[0], (list, tuple)) else args[:1]:
             if isinstance(tensor, torch.Tensor) and tensor.dtype in HALVES and not tensor.requires_grad:

@@ -19,3 +19,11 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(item)
     elif isinstance(value, dict):
         yield from tensors_in(list(value.values()))
+
+
+def storage_of(tensor: Any) -> Any:
+    """The memory a tensor lies in; None where it has none of its own kind, as sparse ones."""
+    try:
+        return tensor.untyped_storage()
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return None

@@ -10,7 +10,6 @@ import linecache
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from random import SystemRandom
 from types import CodeType
 from typing import Any
@@ -25,7 +24,7 @@ from ampfix.watch.degrees import Operand, Place, Tag
 from ampfix.watch.journal import Journal
 from ampfix.watch.modes import GuestMode, guests_only
 from ampfix.watch.patches import Patches, subclasses
-from ampfix.watch.tensors import tensors_in
+from ampfix.watch.tensors import storage_of, tensors_in
 
 _DENSE, _BLOCK = 24, 16
 """Every attempt is followed at first, then one in a block, drawn at random."""
@@ -66,6 +65,7 @@ class GradientUse:
         self._scale: float | None = None
         self._drawn = 0
         self._penalty = False
+        self._untagged = False  # gradients have arrived, and no op came behind them yet
 
     def install(self, patches: Patches) -> None:
         for owner in subclasses(GradScaler):
@@ -80,7 +80,10 @@ class GradientUse:
             return
         if not guests_only():
             return  # a mode of the loop's own would be left before this one
-        self._tag_gradients()
+        if self._tags:
+            self._tag_gradients()
+        else:
+            self._untagged = True
         self._mode.start()
 
     def open_penalty(self, results: Sequence[Any]) -> None:
@@ -90,7 +93,7 @@ class GradientUse:
             return
         self._penalty = True
         for tensor in tensors_in(results):
-            held = _storage(tensor)
+            held = storage_of(tensor)
             if held is not None:
                 self._set(held, Tag(1.0, gradient=True))
         self._mode.start()
@@ -106,29 +109,31 @@ class GradientUse:
         if self._mode.running:
             self._mode.stop()
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """While torch's own functions run, whose events are written elsewhere."""
+    def pause(self) -> bool:
+        """Before torch's own functions run, whose events are written elsewhere. Returns what to `resume` with."""
         before, self._mode.quiet = self._mode.quiet, True
-        try:
-            yield
-        finally:
-            self._mode.quiet = before
+        return before
+
+    def resume(self, before: bool) -> None:
+        """They have returned."""
+        self._mode.quiet = before
 
     def settle(self) -> None:
         """The gradients are about to be unscaled, stepped on or cleared: write what is left to write, and forget."""
-        if self._mode.running or self._tags:
+        if self._mode.running:
             self.close()
+        if self._tags:
             self._find_replaced()
             for place, (code, optimizers) in self._reads.items():
                 if code not in self._knows_scale:
                     self._write(EventKind.READ_GRAD, place, optimizers)
-        self._forget()
+        if self._tags or self._untagged or self._knows_scale:
+            self._forget()
 
     def _forget(self) -> None:
         for known in (self._tags, self._owners, self._parameters, self._reads, self._knows_scale, self._told):
             known.clear()
-        self._scale = None
+        self._scale, self._untagged = None, False
 
     def _wanted(self) -> bool:
         attempt = self._journal.attempts
@@ -143,17 +148,17 @@ class GradientUse:
         for name, optimizer in journal.optimizers.live():
             carries = journal.carries_scale(name)
             for parameter in gradients.parameters_of(optimizer):
-                held = _storage(parameter)
+                held = storage_of(parameter)
                 if held is not None:
                     self._parameters.add(held._cdata)
                     self._set(held, Tag())
-                gradient = None if parameter.grad is None else _storage(parameter.grad)
+                gradient = None if parameter.grad is None else storage_of(parameter.grad)
                 if carries and gradient is not None and gradient._cdata not in self._owners:
                     self._owners[gradient._cdata] = name
                     self._set(gradient, Tag(1.0, gradient=True))
         for _, scaler in journal.scalers.live():
             scale = scaler._get_scale_async() if hasattr(scaler, "_get_scale_async") else None
-            held = _storage(scale) if isinstance(scale, torch.Tensor) else None
+            held = storage_of(scale) if isinstance(scale, torch.Tensor) else None
             if held is not None:
                 self._set(held, Tag(1.0))
 
@@ -171,6 +176,9 @@ class GradientUse:
         return original(scaler)
 
     def _follow(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        if self._untagged:
+            self._untagged = False
+            self._tag_gradients()
         namespace, _, name = func._schema.name.partition("::")
         if namespace != "aten":
             return
@@ -208,12 +216,12 @@ class GradientUse:
             return
         if tag is not None:
             for tensor in tensors_in(out):
-                held = _storage(tensor)
+                held = storage_of(tensor)
                 if held is not None and held._cdata not in self._owners:
                     self._set(held, tag)
 
     def _overwrite(self, op: str, target: Any, operands: Sequence[Operand], tag: Tag | None, place: Place) -> None:
-        held = _storage(target)
+        held = storage_of(target)
         if held is None or held._cdata in self._parameters:
             return
         if op in _VIEWS_OF_GRADIENT or (op == "copy" and (len(operands) < 2 or operands[1] is None)):
@@ -262,14 +270,14 @@ class GradientUse:
             if not self._journal.carries_scale(name):
                 continue
             for gradient in gradients.gradients_of(gradients.parameters_of(optimizer)):
-                held = _storage(gradient)
+                held = storage_of(gradient)
                 known = self._tags.get(held._cdata) if held is not None else None
                 if held is not None and known is not None and held._cdata not in self._owners:
                     self._owners[held._cdata] = name
                     self._judge("copy", name, (), known[1], known[1].place)
 
     def _read(self, tensor: Any, place: Place) -> None:
-        held = _storage(tensor)
+        held = storage_of(tensor)
         known = None if held is None else self._tags.get(held._cdata)
         if known is None or not place[1]:
             return
@@ -288,7 +296,7 @@ class GradientUse:
 
     def _operand(self, item: Any) -> Operand:
         if isinstance(item, torch.Tensor):
-            held = _storage(item)
+            held = storage_of(item)
             known = None if held is None else self._tags.get(held._cdata)
             return None if known is None else known[1]
         if isinstance(item, (int, float)) and not isinstance(item, bool):
@@ -311,14 +319,6 @@ def _mixes(op: str, operands: Sequence[Operand], tag: Tag | None) -> bool:
 def tests_finiteness(code: CodeType | None, line: int) -> bool:
     """Whether the line that reads a value does so to see whether it is finite, which the scale does not change."""
     return code is not None and _FINITE_TEST.search(linecache.getline(code.co_filename, line)) is not None
-
-
-def _storage(tensor: Any) -> Any:
-    """The memory a tensor lies in; None where it has none of its own kind, as sparse ones."""
-    try:
-        return tensor.untyped_storage()
-    except (AttributeError, NotImplementedError, RuntimeError):
-        return None
 
 
 def _flat(args: Sequence[Any]) -> Iterator[Any]:

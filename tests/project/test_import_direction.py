@@ -23,8 +23,9 @@ LAYERS = (
 )
 RANK = {package: rank for rank, row in enumerate(LAYERS) for package in row}
 
-# Inside a row: a repair is applied until check finds nothing more; a user's run is timed with the lab's statistics.
-SIDEWAYS = {("codemods", "lint"), ("hardware", "lab")}
+# Inside a row: a repair is applied until check finds nothing more; a run is too small for good only where check says so
+# of its source; a user's run is timed with the lab's statistics.
+SIDEWAYS = {("codemods", "lint"), ("watch", "lint"), ("hardware", "lab")}
 
 # The package itself, for its folder and version; parcel, since both ends of a stream must speak alike.
 GRADERS_MAY_IMPORT = {"", "parcel", "protocol", "watch", "emulate"}

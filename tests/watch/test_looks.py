@@ -84,21 +84,34 @@ def test_bfloat16_on_a_gpu_without_it_is_told(profile: str, expected: list[str])
         assert [code for code, _ in told(loop)] == expected
 
 
-@pytest.mark.parametrize(("looks", "expected"), [(False, [("AMP205", 0)]), (True, [])])
-def test_a_loop_that_scales_by_itself_and_looks_for_infinities_is_right(
-    looks: bool, expected: list[tuple[str, int]]
+def _norm_of_gradients(net: nn.Module, _loss: torch.Tensor) -> float:
+    return sum(float(parameter.grad.norm()) for parameter in net.parameters())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (lambda *_: 0.0, [("AMP205", 0)]),
+        (lambda _, loss: loss.item(), [("AMP205", 0)]),  # says nothing of the gradients
+        (_norm_of_gradients, []),
+        (lambda net, _: nn.utils.clip_grad_norm_(net.parameters(), 1.0), []),
+    ],
+    ids=["nothing", "loss", "norm", "clip"],
+)
+def test_a_loop_that_scales_by_itself_and_looks_for_infinities_in_gradients_is_right(
+    value: Any, expected: list[tuple[str, int]]
 ) -> None:
     def loop() -> None:
         net, scale = model(), 512.0
         optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
         for step in range(3):
             optimizer.zero_grad()
-            (half_loss(net, step).float() * scale).backward()
+            loss = half_loss(net, step).float()
+            (loss * scale).backward()
             for parameter in net.parameters():
                 assert parameter.grad is not None
                 parameter.grad.div_(scale)
-            norm = sum(float(parameter.grad.norm()) for parameter in net.parameters()) if looks else 0.0  # type: ignore
-            if math.isfinite(norm):
+            if math.isfinite(value(net, loss)):
                 optimizer.step()
 
     assert told(loop) == expected
@@ -184,3 +197,26 @@ def test_a_compiled_model_stays_compiled() -> None:
     plain = compiled(False)
     assert plain[1] > 0
     assert compiled(True) == plain
+
+
+def test_a_later_look_is_over_where_backward_begins() -> None:
+    modes: list[tuple[bool, bool]] = []
+
+    def active() -> bool:
+        return torch.utils._python_dispatch._get_current_dispatch_mode() is not None
+
+    watch = Watch(tell=lambda _: None)
+    with watch:
+        watch.recorder._flops.barred = True  # whose rounds are drawn
+        net = model()
+        optimizer, scaling = torch.optim.SGD(net.parameters(), lr=0.01), scaler(init_scale=256.0)
+        for step in range(66):
+            optimizer.zero_grad()
+            loss = half_loss(net, step)
+            forward = active()
+            loss.register_hook(lambda _, forward=forward: modes.append((forward, active())))
+            scaling.scale(loss).backward()
+            scaling.step(optimizer)
+            scaling.update()
+    assert [step for step, (forward, _) in enumerate(modes) if forward] in ([0, 64], [1, 64])
+    assert modes[64] == (True, False)
