@@ -13,7 +13,7 @@ _BOUNDS = frozenset({"min", "minimum", "clamp", "clip"})
 
 def is_own_clip(node: ast.Call | ast.AugAssign, function: ast.AST) -> bool:
     """Whether this edit of `.grad` scales gradients down to a norm. Division by a constant or by a count is not."""
-    coefficient = _coefficient(node)
+    coefficient = _coefficient(node, function)
     if coefficient is None or isinstance(coefficient, ast.Constant):
         return False
     values = _derivation(coefficient, function)
@@ -24,14 +24,35 @@ def is_own_clip(node: ast.Call | ast.AugAssign, function: ast.AST) -> bool:
     return bounded and any(_called(child) & _NORMS for child in [function])
 
 
-def _coefficient(node: ast.Call | ast.AugAssign) -> ast.expr | None:
+def _coefficient(node: ast.Call | ast.AugAssign, around: ast.AST) -> ast.expr | None:
     if isinstance(node, ast.AugAssign):
         edits = isinstance(node.op, (ast.Mult, ast.Div)) and _is_grad(node.target)
         return node.value if edits else None
     function = node.func
-    if isinstance(function, ast.Attribute) and function.attr in _EDITS and _is_grad(function.value) and node.args:
-        return node.args[0]
-    return None
+    if not isinstance(function, ast.Attribute) or function.attr not in _EDITS or not node.args:
+        return None
+    return node.args[0] if _is_grad(function.value) or _is_listed(function.value, around) else None
+
+
+def _is_listed(node: ast.expr, function: ast.AST) -> bool:
+    """`for g in grads`, where `grads = [p.grad for p in parameters]`."""
+    if not isinstance(node, ast.Name):
+        return False
+    lists = {
+        loop.iter.id
+        for loop in walk(function)
+        if isinstance(loop, ast.For)
+        and isinstance(loop.iter, ast.Name)
+        and isinstance(loop.target, ast.Name)
+        and loop.target.id == node.id
+    }
+    return any(
+        isinstance(child, ast.Assign)
+        and isinstance(child.value, ast.ListComp)
+        and _is_grad(child.value.elt)
+        and any(isinstance(target, ast.Name) and target.id in lists for target in child.targets)
+        for child in walk(function)
+    )
 
 
 def _is_grad(node: ast.expr) -> bool:

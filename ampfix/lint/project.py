@@ -24,10 +24,10 @@ _KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take a
 # A neighbour without any of these can neither build nor use what a training step is made of.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
-    rb"|no_grad|inference_mode"
+    rb"|no_grad|inference_mode|\.grad is "
     rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
 )
-_TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(")
+_TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(|\.grad is (?:not )?None")
 _TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
 _PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 _DEFINED = re.compile(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)

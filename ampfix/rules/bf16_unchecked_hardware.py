@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Role, Source
+from ampfix.program.tree import unparsed
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
+from ampfix.rules._places import tests_around
 from ampfix.rules._shapes import calls, function_of, loops, method, path, statement_of
 
 
@@ -94,6 +96,26 @@ def train(model, loader, optimizer):
             loss = model(x, y)
         loss.backward()
         optimizer.step()
+""",
+        """\
+import torch
+
+class Trainer:
+    def __init__(self, model, precision):
+        self.model = model.to("cuda")
+        self.precision = precision
+        self.scaler = torch.amp.GradScaler("cuda") if precision == "fp16" else None
+
+    def loss(self, x, y):
+        if self.precision == "bf16":
+            with torch.autocast("cuda", dtype=torch.bfloat16):
+                return self.model(x, y)
+        with torch.autocast("cuda"):
+            return self.model(x, y)
+
+    def step(self, x, y):
+        loss = self.loss(x, y)
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 """,
     )
     INVALID = (
@@ -197,7 +219,11 @@ def train(model, loader, optimizer):
         )
 
 
-_CHECK = re.compile(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability|get_device_properties")
+_CHECK = re.compile(
+    r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability"
+    r"|get_device_properties(?!\([^()]*\)\s*\.(total_memory|name|multi_processor_count)\b)"
+)
+_NAMES_BF16 = re.compile(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
 _DEVICE = re.compile(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
 _OLD_GPU = re.compile(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
 
@@ -237,7 +263,9 @@ def _bfloat16(source: Source) -> Iterator[ast.expr]:
     """Where bfloat16 is fixed for a GPU: regions, and models that are cast."""
     for region in source.regions:
         if region.dtype == "bfloat16" and region.device != "cpu" and region.enabled is not False and region.call:
-            yield region.opening
+            chosen = any(_NAMES_BF16.search(unparsed(test)) for test in tests_around(region.node, source))
+            if not (chosen and source.scalers):  # float16, with a scaler, is the other choice
+                yield region.opening
     for model in cast_models(source):
         if model.cast.dtype == "bfloat16" and model.certain and not _is_tried_out(model.cast.node, source):
             yield model.cast.node

@@ -137,6 +137,29 @@ def train(model, loader, optimizer, scaler):
             None,
             (10,),
         ),
+        Invalid(
+            """\
+import torch
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+def train(model, loader, optimizer, scaler, task):
+    model = DDP(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            if task == "sum":
+                loss = model(x, y).sum()
+            else:
+                loss = model(x, y).mean()
+                if not torch.isfinite(loss):
+                    continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            None,
+            (13,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -183,11 +206,23 @@ def _skipping(call: ast.Call, source: Source) -> Iterator[ast.If]:
             yield ancestor
         for block in (getattr(ancestor, "body", []), getattr(ancestor, "orelse", [])):
             for statement in block[: block.index(inner)] if inner in block else ():
-                if isinstance(statement, ast.If) and isinstance(statement.body[-1], (ast.Continue, ast.Return)):
-                    yield statement
+                yield from _leaving(statement)
         if isinstance(ancestor, places.LOOPS):
             return
         inner = ancestor
+
+
+def _leaving(statement: ast.stmt) -> Iterator[ast.If]:
+    """The tests in a statement, on any branch, that go on with the next batch."""
+    if isinstance(statement, ast.If):
+        if isinstance(statement.body[-1], (ast.Continue, ast.Return)):
+            yield statement
+            return
+        for inner in (*statement.body, *statement.orelse):
+            yield from _leaving(inner)
+    elif isinstance(statement, (ast.With, ast.AsyncWith)):
+        for inner in statement.body:
+            yield from _leaving(inner)
 
 
 def _judges(test: ast.expr, loss: set[str]) -> bool:

@@ -13,6 +13,7 @@ from ampfix.records import replace
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 
+_SPECIAL = re.compile(r"__\w+__")
 _EPOCH = re.compile(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
 _USES = ("scale", "step", "update", "unscale_")
 
@@ -190,7 +191,7 @@ def main(model, loader, optimizer):
     def _in_function(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
         """Built in a function that runs again and again on an optimizer of its caller."""
         function = places.function_of(scaler.node, source)
-        if function is None or isinstance(function, ast.Lambda) or function.name.startswith("__"):
+        if function is None or isinstance(function, ast.Lambda) or _SPECIAL.fullmatch(function.name):
             return []
         uses = [call for call in places.methods_called(function, "scale") if places.receiver(call) == scaler.target]
         tests = places.tests_around(scaler.node, source)

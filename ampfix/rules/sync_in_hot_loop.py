@@ -10,7 +10,7 @@ from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
+from ampfix.rules._shapes import LOOPS, calls, inside, is_on_gpu, method, own, path, statement_of
 
 
 class SyncInHotLoop(Rule):
@@ -158,6 +158,8 @@ def train(model, loader, scaler, optimizer):
             reads = sorted(_reads(loop, source), key=lambda read: (read.node.lineno, read.node.col_offset))
             if not reads or (_waits_anyway(loop, source) and len(reads) == 1 and reads[0].is_item):
                 continue
+            if _is_timed(loop, source):
+                continue
             lines = sorted({read.node.lineno for read in reads})
             where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
             yield self.finding(
@@ -265,6 +267,16 @@ def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
             scaled = receiver.args if isinstance(receiver, ast.Call) and method(receiver)[1] == "scale" else [receiver]
             trained |= {path(one) for one in scaled} - {""}
     return bool(names & trained)
+
+
+_CLOCKS = frozenset({"time", "perf_counter", "monotonic"})
+
+
+def _is_timed(loop: ast.AST, source: Source) -> bool:
+    """Whether every turn waits on purpose, to take its time."""
+    if not any(_is_every_turn(call, loop, source) for call in calls(loop, "synchronize")):
+        return False
+    return any(isinstance(node, ast.Call) and path(node.func).rpartition(".")[2] in _CLOCKS for node in own(loop))
 
 
 def _waits_anyway(loop: ast.AST, source: Source) -> bool:

@@ -11,6 +11,7 @@ from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._evaluated_elsewhere import handed_models, is_evaluated, trains_in_region
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import is_evaluation, scope_of
+from ampfix.rules._halfmodels import loaded_models
 from ampfix.rules._shapes import inside, owner_of, path
 from ampfix.rules._trained_models import TrainedModel, meant, model_of, switched_names, trained_models
 
@@ -62,6 +63,22 @@ class ValWithoutAutocast(Rule):
     )
 
     VALID = (
+        """\
+import torch
+from transformers import AutoModel
+
+def train(loader, validation, optimizer):
+    model = AutoModel.from_pretrained("small", torch_dtype=torch.bfloat16)
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for x, y in validation:
+            print(model(x, y))
+""",
         """\
 import torch
 
@@ -247,6 +264,7 @@ def main(loader, optimizer, scaler):
         """Evaluations in this file of models that it trains."""
         reported: set[ast.AST] = set()
         switched, names = switched_names(source), {one.name for one in trained}
+        halves = {model.name for model in loaded_models(source)}  # evaluated in half as they are
         for call in source.nodes((ast.Call,)):
             assert isinstance(call, ast.Call)
             name = model_of(call, switched) or (path(call.func) if path(call.func) in names else "")
@@ -254,7 +272,7 @@ def main(loader, optimizer, scaler):
             if loop is None or loop in reported or not is_evaluation(call, name, loop, source):
                 continue
             match = meant(name, call, trained, source)
-            if match is None:
+            if match is None or halves & {name, match.name}:
                 continue
             reported.add(loop)
             yield self.finding(
