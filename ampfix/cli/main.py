@@ -70,7 +70,9 @@ def _dispatch(arguments: list[str]) -> int:
         description="Find mixed-precision bugs in PyTorch training loops, repair them, and prove it by running them.",
     )
     parser.add_argument("--version", action="version", version=f"ampfix {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True, prog="ampfix"
+    )
     for name, summary in COMMANDS.items():
         if module is not None and name == chosen:
             module.add_parser(subparsers)

@@ -26,8 +26,12 @@ class Mentions:
         for scope in self._scopes.scope_of:
             decorators: list[ast.expr] = getattr(scope, "decorator_list", [])
             nodes = [*self._index.owned[scope], *(node for decorator in decorators for node in walk(decorator))]
-            used = found[scope] = {node.id for node in nodes if isinstance(node, ast.Name)}
-            used.update(node.attr for node in nodes if isinstance(node, ast.Attribute))
+            used = found[scope] = set()
+            for node in nodes:
+                if node.__class__ is ast.Name:
+                    used.add(node.id)  # type: ignore[attr-defined]
+                elif node.__class__ is ast.Attribute:
+                    used.add(node.attr)  # type: ignore[attr-defined]
         return found
 
     @cached_property
@@ -35,11 +39,12 @@ class Mentions:
         """Scope -> methods it calls with as many arguments as scalers, optimizers and schedulers take."""
         found: dict[ast.AST, set[str]] = {}
         for scope in self._scopes.scope_of:
-            calls = (node for node in self._index.owned[scope] if isinstance(node, ast.Call))
+            calls = [node for node in self._index.owned[scope] if node.__class__ is ast.Call]
             found[scope] = {
                 node.func.attr
                 for node in calls
-                if isinstance(node.func, ast.Attribute)
+                if isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
                 and node.func.attr in _ARGUMENTS
                 and len(node.args) in _ARGUMENTS[node.func.attr]
             }

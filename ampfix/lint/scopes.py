@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ampfix.program.tree import TreeIndex
@@ -49,11 +50,11 @@ class Scope:
     file: SourceFile | None = None
     receiver: Scope | None = None
 
-    @property
+    @cached_property
     def is_class(self) -> bool:
         return isinstance(self.node, ast.ClassDef)
 
-    @property
+    @cached_property
     def is_function(self) -> bool:
         return isinstance(self.node, FUNCTIONS)
 
@@ -81,11 +82,11 @@ class Scope:
 
     def lookup(self, name: str) -> list[Definition]:
         """The definitions a name refers to here. Class bodies are not seen from the functions in them."""
-        for scope in self.chain():
-            if scope is not self and scope.is_class:
-                continue
-            if name in scope.names and name not in scope.outer_names:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names and name not in scope.outer_names and (scope is self or not scope.is_class):
                 return scope.names[name]
+            scope = scope.parent
         return []
 
     def owner_class(self) -> Scope | None:
@@ -109,6 +110,10 @@ class Scope:
 
     def self_name(self) -> str | None:
         """The first parameter of the enclosing method."""
+        return self._self_name
+
+    @cached_property
+    def _self_name(self) -> str | None:
         for scope in self.chain():
             if scope.is_function and scope.parent is not None and scope.parent.is_class:
                 node = scope.node

@@ -59,7 +59,7 @@ class Usage:
         self._uses: dict[tuple[int, str], _Uses] = {}
         for owner, scope in scopes.scope_of.items():
             for node in index.owned[owner]:
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.__class__ is ast.Call and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     self._note(node, node.func, scope)
 
     def guess(self, path: str, scope: Scope) -> Guess:
