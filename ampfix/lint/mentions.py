@@ -29,9 +29,9 @@ class Mentions:
             used = found[scope] = set()
             for node in nodes:
                 if node.__class__ is ast.Name:
-                    used.add(node.id)  # type: ignore[attr-defined]
+                    used.add(node.id)
                 elif node.__class__ is ast.Attribute:
-                    used.add(node.attr)  # type: ignore[attr-defined]
+                    used.add(node.attr)
         return found
 
     @cached_property
