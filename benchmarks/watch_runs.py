@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from ampfix.emulate import cuda
 from ampfix.lab.spec import ScenarioSpec
 from ampfix.watch import log
-from ampfix.watch.monitor import TraceDone, Watch
+from ampfix.watch.monitor import Companion, TraceDone, Watch
 from graders import ampfix_task, ranks, run_loop
 from graders.modules import load_module
 
@@ -54,7 +54,13 @@ def sketch(modules: dict[str, torch.nn.Module]) -> list[float]:
         return [float(value) for value in total]
 
 
-def watched(spec: ScenarioSpec, files: dict[str, str], seed: int, trace_step: int | None = None) -> dict[str, Any]:
+def watched(
+    spec: ScenarioSpec,
+    files: dict[str, str],
+    seed: int,
+    trace_step: int | None = None,
+    companions: Sequence[Companion] = (),
+) -> dict[str, Any]:
     """Run a loop under watch in this process, which is spoilt afterwards; as several ranks where it wants them."""
     with tempfile.TemporaryDirectory() as name:
         folder, scratch, records = Path(name, "answer"), Path(name, "scratch"), Path(name, "records")
@@ -69,10 +75,13 @@ def watched(spec: ScenarioSpec, files: dict[str, str], seed: int, trace_step: in
         with cuda(spec.device.profile):
             torch.manual_seed(0)
 
+            def watch() -> Watch:
+                return Watch(records, root=folder, trace_step=trace_step, tell=lambda _: None, companions=companions)
+
             def attempt(rank: int) -> dict[str, Any]:
                 batches = ampfix_task.Batches(data.train[rank :: spec.processes], spec.steps)
                 task = ampfix_task.Task(modules, batches, torch.device("cuda"), spec.steps, scratch)
-                return _run(job, task, Watch(records, root=folder, trace_step=trace_step, tell=lambda _: None))
+                return _run(job, task, watch())
 
             peers = ranks.start(spec.processes, lambda rank: attempt(rank) and {})
             told = attempt(0)

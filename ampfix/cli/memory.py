@@ -35,13 +35,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the needs."""
     from ampfix.hardware.memory import needs
-    from ampfix.hardware.models import ModelError, build
+    from ampfix.hardware.models import ModelError, build, errors_of
 
     try:
         model, inputs = build(args.model)
+        with errors_of(args.model):
+            found = needs(model, inputs, args.optimizer)
     except ModelError as error:
         raise CommandError(str(error)) from error
-    found = needs(model, inputs, args.optimizer)
     measured = _measured(args) if args.measure else []
     parameters = sum(item.numel() for item in model.parameters())
     if args.html is not None:

@@ -49,6 +49,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the figures as well")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument("script", nargs=argparse.REMAINDER, metavar="TARGET", help="a function or a script")
+    parser.set_defaults(parse=parser.parse_args)
 
 
 def _count(text: str) -> int:
@@ -60,6 +61,10 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and print what was found."""
+    if _is_function(args.script) and args.module is None:
+        # Behind a script stand its own arguments; a function has none, so what stands there are more options.
+        target, *options = args.script
+        args = args.parse([*options, target], argparse.Namespace(**{**vars(args), "script": []}))
     found = _profile(args)
     if args.html is not None:
         from ampfix.cli._page import write_page
@@ -73,6 +78,11 @@ def run(args: argparse.Namespace) -> int:
 
     profile_text.write(found, sys.stdout)
     return Exit.OK
+
+
+def _is_function(words: list[str]) -> bool:
+    """Whether these begin with MODULE:FUNCTION."""
+    return bool(words) and ":" in words[0] and not Path(words[0]).is_file()
 
 
 def _profile(args: argparse.Namespace) -> Profile:
@@ -89,7 +99,7 @@ def _profile(args: argparse.Namespace) -> Profile:
         return modelled.profile_matmul(place)
     effort = modelled.Effort(args.seconds, args.rounds, args.compile, args.predict)
     try:
-        if len(words) == 1 and args.module is None and ":" in words[0] and not Path(words[0]).is_file():
+        if len(words) == 1 and args.module is None and _is_function(words):
             return modelled.profile_model(words[0], build(words[0], place.device), place, effort)
         if args.compile or args.predict:
             raise CommandError("--compile and --predict: need MODULE:FUNCTION: a script is run as it is")

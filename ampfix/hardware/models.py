@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,26 @@ def returned(target: str) -> Any:
         make = getattr(importlib.import_module(name), function)
     except (ImportError, AttributeError) as error:
         raise ModelError(f"{target}: cannot be imported: {error}") from error
-    return make()
+    except Exception as error:
+        raise ModelError(f"{target}: its module raises {_in_a_line(error)}") from error
+    with errors_of(target):
+        return make()
+
+
+@contextlib.contextmanager
+def errors_of(target: str) -> Iterator[None]:
+    """What the user's own code raises inside is a ModelError that names the target."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{target}: raises {_in_a_line(error)}") from error
+
+
+def _in_a_line(error: Exception) -> str:
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 class _NoInitialValues(TorchFunctionMode):

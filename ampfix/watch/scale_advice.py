@@ -23,10 +23,15 @@ infinite (from 65520 on, to be exact)."""
 _LOST = 1e-3
 _HEADROOM = 2
 """Doublings kept free above the largest gradient seen: batches to come are larger than those sampled."""
-_WANTS_FLOAT32 = 0.05
+_WANTS_FLOAT32 = 0.25
+"""Share of a layer's gradients that float16 would flush at the scale recommended. benchmarks/ranges.py: of 354 layers
+of 87 right loops one loses 8.7 %, the next 0.3 % and 346 none; a branch whose gradients lie 2**-38 below its neighbour's
+loses 89 %, one at 2**-40 all. (0.05 called the head of a right loop unfit.)"""
 _TOO_FLAT = 2.0
 """Spread of a threshold from which on it is no one threshold: outliers overflow at a scale of their own."""
-_NEAR_OVERFLOW = 15  # 2**15 and more: the next doubling is infinite
+_NEAR_OVERFLOW = 15
+"""2**15 and more: the next doubling is infinite. benchmarks/ranges.py: in 287 float16 layers of right loops the largest
+activations are below 2**4 in 90 %, 2**9 in 99 % and 2**13 in all; where a loop overflows they are not finite."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ def advise(layers: Iterable[Layer]) -> Advice:
         return Advice(None, None, None, wants)
     highest = OVERFLOW - 1 - max(layer.highest or 0 for layer in slopes)
     recommended = highest - _HEADROOM
+    for layer in seen:
+        if layer.side == GRADIENT and layer.zeros and not layer.counts and not layer.nonfinite:
+            wants.setdefault(
+                layer.module, f"all of its gradients are zero; a scale of 2^{recommended} may bring them back"
+            )
     for layer in slopes:
         lost = layer.share_below(FLUSH - recommended)
         if lost > _WANTS_FLOAT32:

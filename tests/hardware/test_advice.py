@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,53 @@ def test_commands_print_text_and_json(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "evaluate again" in output(capsys, "advise", "--device", "A100", "--float16-checkpoint")
     output(capsys, "ops", "no_such_op", code=2)
     output(capsys, "memory", "absent_module:build", code=2)
+
+
+USERS = """
+import torch
+
+def refuses():
+    raise RuntimeError("no data\\nhere")
+
+def misfits():
+    return torch.nn.Linear(4, 4), torch.randn(2, 5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "target", "told"),
+    [
+        (("memory",), "users:refuses", "users:refuses: raises RuntimeError: no data"),
+        (("memory",), "users:misfits", "users:misfits: raises RuntimeError:"),
+        (("memory",), "broken:build", "broken:build: its module raises SyntaxError: "),
+        (("advise", "--device", "T4", "--model"), "users:refuses", "users:refuses: raises RuntimeError: no data"),
+        (("profile",), "users:refuses", "users:refuses: raises RuntimeError: no data"),
+        (("profile",), "users:misfits", "users:misfits: raises RuntimeError:"),
+    ],
+)
+def test_what_a_users_function_raises_is_told_in_one_line_that_names_it(
+    command: tuple[str, ...], target: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "users.py").write_text(USERS)
+    (tmp_path / "broken.py").write_text("def build(:\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("users", "broken"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert main((*command, target)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"ampfix: error: {told}")
+
+
+def test_options_may_stand_behind_a_function_and_a_script_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(("profile", "--rounds", "3", "absent_module:build", "--rounds", "0"))
+    assert "--rounds: at least 2 are needed" in capsys.readouterr().err
+    assert main(("profile", "--rounds", "3", "absent_module:build", "--predict", "T4")) == 2
+    assert "absent_module:build: cannot be imported" in capsys.readouterr().err
+    assert main(("profile", "absent.py", "--rounds", "0")) == 2
+    assert "absent.py: no such file" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from torch import nn
 
 from ampfix.watch import Watch, log
 from ampfix.watch.ranges import ACTIVATION, GRADIENT, Layer, RangeCensus, sampled
-from ampfix.watch.scale_advice import Ranges, advise
-from tests.watch.toy import model, train
+from ampfix.watch.scale_advice import _NEAR_OVERFLOW, _WANTS_FLOAT32, Ranges, advise
+from tests.watch.toy import batch, model, train
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
@@ -126,3 +127,54 @@ def test_at_the_recommended_scale_a_half_run_skips_nothing() -> None:
         scaler.step(optimizer)
         scaler.update()
     assert scaler.get_scale() == 2.0**told
+
+
+class Branches(nn.Module):
+    """A branch whose gradients are smaller than its neighbour's by a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.main, self.faint, self.factor = nn.Linear(8, 4), nn.Linear(8, 4), factor
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.main(inputs) + self.faint(inputs).float() * self.factor
+
+
+def branched(factor: float, in_half: bool) -> dict[str, str]:
+    net, ranges = Branches(factor), Ranges()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaling = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    with Watch(tell=lambda _: None, companions=[ranges]):
+        for step in range(9):
+            inputs, labels = batch(step)
+            optimizer.zero_grad()
+            with torch.autocast("cpu", dtype=torch.float16, enabled=in_half):
+                loss = nn.functional.cross_entropy(net(inputs).float(), labels)
+            scaling.scale(loss).backward()
+            scaling.step(optimizer)
+            scaling.update()
+    return ranges.advice.wants_float32
+
+
+def test_a_branch_too_faint_for_the_scale_of_the_others_wants_float32() -> None:
+    assert "flushed" in branched(2.0**-40, in_half=False)["faint"]
+    assert "all of its gradients are zero" in branched(2.0**-40, in_half=True)["faint"]
+
+
+@pytest.mark.parametrize("in_half", [True, False])
+def test_a_branch_that_the_scale_reaches_wants_nothing(in_half: bool) -> None:
+    assert branched(2.0**-26, in_half) == {}
+
+
+def test_the_thresholds_hold_what_was_measured() -> None:
+    """Between what right loops show (benchmarks/ranges.py) and what is known not to fit there is a factor of two."""
+    kept = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "ranges.json"
+    layers = [layer for row in json.loads(kept.read_text(encoding="utf-8")) for layer in row["gold"]]
+    flushed = [layer["flushed"] for layer in layers if layer["flushed"] is not None]
+    half = [layer for layer in layers if layer["dtype"] == "float16" and layer["side"] == ACTIVATION]
+    assert len(flushed) > 300 and len(half) > 250
+    assert 2 * max(flushed) < _WANTS_FLOAT32 < 0.89 / 2
+    assert max(layer["highest"] for layer in half if layer["highest"] is not None) < _NEAR_OVERFLOW - 1
+    assert not any(layer["nonfinite"] for layer in half)
+    assert not any(layer["side"] != ACTIVATION and layer["highest"] is None for layer in layers)

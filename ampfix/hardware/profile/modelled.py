@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ampfix.hardware.models import errors_of
 from ampfix.hardware.place import Place
 from ampfix.hardware.profile import bench, conditions, decision, kernels, padding, peak_memory, roofline, sweep
 from ampfix.hardware.profile.arms import Arm, arms, why_not
@@ -40,7 +41,8 @@ class Effort:
 
 def profile_model(target: str, work: Workload, place: Place, effort: Effort) -> Profile:
     """Measure what this device can show of every arm."""
-    steps, refused = _prepared(work, place, effort)
+    with errors_of(target):
+        steps, refused = _prepared(work, place, effort)
     memory = {name: peak_memory.measure(work, step) for name, step in steps.items()}
     counted = {name: _counted(step) for name, step in steps.items() if not step.arm.compiled}
     before = conditions.read(place)
