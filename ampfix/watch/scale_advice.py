@@ -25,7 +25,7 @@ _HEADROOM = 2
 """Doublings kept free above the largest gradient seen: batches to come are larger than those sampled."""
 _WANTS_FLOAT32 = 0.25
 """Share of a layer's gradients that float16 would flush at the scale recommended. benchmarks/ranges.py: of 354 layers
-of 87 right loops one loses 8.7 %, the next 0.3 % and 346 none; a branch whose gradients lie 2**-38 below its neighbour's
+of 87 right loops one loses 8.7 %, the next 0.3 % and 346 none; a branch with gradients 2**-38 below the next
 loses 89 %, one at 2**-40 all. (0.05 called the head of a right loop unfit.)"""
 _TOO_FLAT = 2.0
 """Spread of a threshold from which on it is no one threshold: outliers overflow at a scale of their own."""
