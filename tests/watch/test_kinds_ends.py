@@ -55,7 +55,13 @@ def ended_by(sign: signal.Signals, folder: Path, *arguments: str, watch: tuple[s
     (folder / "train.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "ampfix", "watch", "--out", "seen", *watch, "--", "train.py", *arguments]
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "hangs\n", process.communicate()
