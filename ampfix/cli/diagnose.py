@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the script in its ways and print the cause."""
-    from ampfix.hardware.diagnosis import NOT_PRECISION, STRESS, diagnose
+    from ampfix.hardware.diagnosis import NOT_PRECISION, STRESS, NothingTrained, diagnose
 
     script, profile = script_of(args), args.profile if args.emulate else None
     try:
@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
             out = args.out / "stress"
             found = diagnose(script, out, profile, STRESS)
             sys.stdout.writelines(f"under stress: {line}\n" for line in _lines(found))
+    except NothingTrained as error:
+        raise CommandError(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{args.out}: {error}") from error
     if args.html is not None:
@@ -68,6 +70,8 @@ def _lines(found: Diagnosis) -> Iterator[str]:
         return
     yield f"cause: {found.cause or 'see the symptom'} {alarm.name}, {alarm.path}:{alarm.line}, step {alarm.step}"
     yield f"       {alarm.message}"
+    if alarm.advice and not alarm.code:
+        yield f"       {alarm.advice}"
     if found.repaired is None:
         yield "repair: none known to `ampfix fix`; see `ampfix rule`" if found.cause else "repair: none"
     else:

@@ -30,6 +30,8 @@ _NEAR = 0.1
 """How much worse than fp32's a result may be. Held-out losses of right loops lie between 0.994 and 1.015 of fp32's over
 60 seeds; training losses of one run are noisier, so that this is several times wider."""
 
+_LONGEST_MESSAGE = 200
+
 NOT_PRECISION = "not a precision problem"
 STRESS = ("--stress",)
 """The option of `watch` that feeds outliers and tiny values."""
@@ -41,6 +43,7 @@ class Run:
 
     loss: the median of its last tenth, None where no loss was seen; first: its first. seconds: from the first attempt
     to the last. work: floating point operations by dtype. advice: what its ranges say about the loss scale.
+    error: of the exception that ended it, type, message, path and line.
     """
 
     precision: str
@@ -53,6 +56,7 @@ class Run:
     seconds: float = 0.0
     work: Mapping[str, int] = field(default_factory=dict)
     advice: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trains(self) -> bool:
@@ -60,6 +64,10 @@ class Run:
         if self.code or self.first is None or self.loss is None:
             return False
         return math.isfinite(self.loss) and self.loss < self.first
+
+
+class NothingTrained(ValueError):
+    """No run of the script came to a step of an optimizer; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +101,21 @@ def diagnose(script: Script, out: Path, emulate: str | None, options: Sequence[s
         out: folder of the records.
         emulate: name of the device profile CUDA is emulated with; None runs on what there is.
         options: of `ampfix watch`, for every run: STRESS or none.
+
+    Raises:
+        NothingTrained: neither as written nor in fp32 was there a step of an optimizer.
     """
     run = partial(_run, emulate=emulate, options=(*options, "--ranges"))
     written = run(script, out / "as-written", precision=AS_WRITTEN, replay=True)
     fp32 = run(script, out / "fp32", precision=FP32)
+    if not written.attempts and not fp32.attempts:
+        raise NothingTrained(f"{script.name}: no step of an optimizer was seen{_ended(fp32)}")
     alarm = _cause(written.alarms)
     reasons = [*_reasons(written, fp32), *_time(written, fp32, emulate), *_ranges(fp32)]
     if not fp32.trains and not written.trains:  # overflows tell nothing then
         alarm = _cause([one for one in written.alarms if one.code and one.code not in blame.OF_VALUES])
+    if alarm is None and written.error and not fp32.error:
+        alarm = _raised(written)
     if not fp32.trains and not written.trains and alarm is None:
         return Diagnosis(NOT_PRECISION, None, (*reasons, "fp32 does not train either"), written, fp32, None)
     if alarm is None and written.trains and _is_near(written, fp32):
@@ -125,10 +140,30 @@ def _cause(alarms: Sequence[Alarm]) -> Alarm | None:
     return min(named or alarms, key=lambda alarm: alarm.step, default=None)
 
 
+def _raised(written: Run) -> Alarm:
+    """The exception that ended the run as written, as the symptom it is where fp32 runs on."""
+    error = written.error
+    message = f"{error['type']}: {_one_line(error['message'])}; in fp32 this line runs"
+    advice = "keep it out of half: with torch.autocast(device_type, enabled=False), on inputs made .float()"
+    return Alarm("", "raised-in-half", message, error["path"], error["line"], written.attempts, advice=advice)
+
+
+def _ended(run: Run) -> str:
+    """How a run ended that did not end well; empty where it did."""
+    if not run.error:
+        return f", ended with {run.code}" if run.code else ""
+    place = f"{run.error['path']}:{run.error['line']}"
+    return f", ended with {run.code}: {run.error['type']}: {_one_line(run.error['message'])} ({place})"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+
 def _reasons(written: Run, fp32: Run) -> list[str]:
     return [
         f"{name}: {_figure(run.first)} -> {_figure(run.loss)}, {run.skipped} of {run.attempts} steps skipped"
-        + (f", ended with {run.code}" if run.code else "")
+        + _ended(run)
         for name, run in (("as written", written), ("fp32", fp32))
     ]
 
@@ -220,6 +255,7 @@ def _run(
         steps[-1]["t"] - steps[0]["t"] if steps else 0.0,
         end.get("flops", {}),
         end.get("advice", {}),
+        next((record for record in records if record["kind"] == "error"), {}),
     )
 
 

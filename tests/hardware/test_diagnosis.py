@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ampfix.hardware import diagnosis
-from ampfix.hardware.diagnosis import NOT_PRECISION, Diagnosis, Run, diagnose
+from ampfix.hardware.diagnosis import NOT_PRECISION, Diagnosis, NothingTrained, Run, diagnose
 from ampfix.hardware.watching import Script
 from ampfix.watch.alarms import Alarm
 
@@ -82,3 +82,34 @@ def test_a_run_without_any_work_in_half_is_no_precision_problem(ran: dict[str, R
     assert found(tmp_path).cause == NOT_PRECISION
     ran["as-written"] = replace(plain, work={"float32": 1000, "float16": 10})
     assert found(tmp_path).cause == ""
+
+
+ERROR = {"type": "RuntimeError", "message": "linalg.inv: low precision\nnot supported", "path": "train.py", "line": 9}
+
+
+def test_what_raises_as_written_and_runs_in_fp32_is_a_precision_problem(ran: dict[str, Run], tmp_path: Path) -> None:
+    ran["as-written"] = Run("as-written", 1, 0, 0, None, None, (), error=ERROR)
+    told = found(tmp_path)
+    assert told.cause == "" and told.alarm is not None and told.repaired is None
+    assert (told.alarm.name, told.alarm.path, told.alarm.line) == ("raised-in-half", "train.py", 9)
+    assert "linalg.inv: low precision not supported" in told.alarm.message
+    assert any("ended with 1: RuntimeError" in reason and "\n" not in reason for reason in told.reasons)
+
+
+def test_what_raises_in_fp32_too_is_no_precision_problem(ran: dict[str, Run], tmp_path: Path) -> None:
+    ran["as-written"] = Run("as-written", 1, 5, 0, 2.0, 1.9, (), error=ERROR)
+    ran["fp32"] = replace(ran["as-written"], precision="fp32")
+    assert found(tmp_path).cause == NOT_PRECISION
+
+
+@pytest.mark.parametrize(
+    ("error", "how"),
+    [({}, ""), (ERROR, ", ended with 1: RuntimeError: linalg.inv: low precision not supported (train.py:9)")],
+)
+def test_a_script_that_trains_nothing_is_said_so(
+    ran: dict[str, Run], tmp_path: Path, error: dict[str, object], how: str
+) -> None:
+    ran["as-written"] = ran["fp32"] = Run("fp32", 1 if error else 0, 0, 0, None, None, (), error=error)
+    with pytest.raises(NothingTrained) as raised:
+        found(tmp_path)
+    assert str(raised.value).endswith(f"train.py: no step of an optimizer was seen{how}")
