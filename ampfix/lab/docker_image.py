@@ -19,7 +19,7 @@ from ampfix.lab.docker_engine import CONTENT_LABEL, VERSION_LABEL, Engine, Engin
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BASE_LABEL = "ampfix.base"
 _DOCKERFILE = "containers/Dockerfile"
-_PACKAGE_PARTS = ("__init__.py", "parcel.py", "protocol", "watch", "emulate")
+_PACKAGE_PARTS = ("__init__.py", "parcel.py", "records.py", "protocol", "watch", "emulate")
 """What the programs in graders/ import of ampfix."""
 
 Tell = Callable[[str], None]

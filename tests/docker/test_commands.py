@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,22 @@ def test_the_context_holds_nothing_of_a_scenario() -> None:
     assert {"containers/Dockerfile", "graders/relay.py", "ampfix/parcel.py", "ampfix/__init__.py"} <= set(names)
     assert {name.partition("/")[0] for name in names} == {"ampfix", "graders", "containers"}
     assert not [name for name in names if "scenario" in name or "/lab/" in name or "/cli/" in name]
+
+
+def test_the_context_holds_all_that_the_programs_in_it_import(tmp_path: Path) -> None:
+    for name, path in sources().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, tmp_path / name)
+    use_all = (
+        "import importlib, pkgutil, graders, ampfix\n"
+        "for module in pkgutil.iter_modules(graders.__path__):\n"
+        "    importlib.import_module(f'graders.{module.name}')\n"
+        "from graders import serve\n"
+        "serve._submission_jobs('cpu')\n"
+        "print(ampfix.__file__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", use_all], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path / 'ampfix' / '__init__.py'}\n", done.stderr
 
 
 def test_the_default_base_is_the_official_runtime() -> None:
