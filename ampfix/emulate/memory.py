@@ -29,7 +29,9 @@ class _Meter:
         self._peak = 0
 
     def current(self) -> int:
-        now = max(0, _resident() - self._baseline)
+        resident = _resident()
+        self._baseline = min(self._baseline, resident)  # what was there before may have been given back meanwhile
+        now = resident - self._baseline
         self._peak = max(self._peak, now)
         return now
 

@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 
-from ampfix.emulate import PROFILES, UnsupportedCudaApi, cuda, unsupported_reason
+from ampfix.emulate import PROFILES, UnsupportedCudaApi, cuda, memory, unsupported_reason
 
 
 @pytest.fixture
@@ -90,6 +90,12 @@ class TestAnswers:
         before = torch.cuda.memory_allocated()
         held = torch.ones(8_000_000, device="cuda")
         assert torch.cuda.max_memory_allocated() >= before + held.nbytes // 2
+
+    def test_memory_given_back_hides_nothing_that_is_taken_later(self, monkeypatch):
+        resident = iter([100, 40, 70])
+        monkeypatch.setattr(memory, "_resident", lambda: next(resident))
+        meter = memory._Meter()
+        assert (meter.current(), meter.peak()) == (0, 30)
 
     def test_random_state_can_be_seeded_saved_and_restored(self):
         def draw():
