@@ -89,7 +89,7 @@ def test_a_submission_gets_the_verdict_it_deserves(
         # Without a control group of its own, the jail learns of a lack of memory only as a kill.
         reasons = {*entry.reason, "killed"} if "memory" in entry.reason else set(entry.reason)
         assert verdict.reason in reasons and failing.intersection(entry.check), verdict
-    assert eventually(lambda: processes(client) == resting(client), 30.0), processes(client)
+    assert eventually(lambda: processes(client) == resting(client), 60.0), processes(client)
 
 
 def processes(client: docker.DockerClient) -> int:
@@ -97,8 +97,8 @@ def processes(client: docker.DockerClient) -> int:
 
 
 def resting(client: docker.DockerClient) -> int:
-    """The first process and the server of each container."""
-    return 2 * len(client.containers.list())
+    """The first process, the server and its child that waits for a job, of each container."""
+    return 3 * len(client.containers.list())
 
 
 def test_a_verdict_is_the_process_runners_but_for_where_it_ran(
