@@ -57,7 +57,7 @@ test: lint
 
 # Tests that need an engine, a browser, a device or the package index. Those that cannot run here say why, last.
 test-engines: env
-	$(BIN)/python -m pytest -m "$(ENGINES)" -rs
+	$(BIN)/python -m pytest -m "$(ENGINES)"
 
 # The reference agents on every scenario: docs/baselines.md.
 baselines: env
