@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ampfix import __version__, atomic
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span, TracePoint
 from ampfix.lint.checked import Checked
 from ampfix.lint.passed import SUFFIX, Passed
+from ampfix.lint.read import digest
 from ampfix.lint.settings import Settings
 
 FOLDER = ".ampfix_cache"
@@ -42,10 +42,10 @@ class Cache:
         """Whether anything is known of a file, be it outdated."""
         return _slot(path) in self._entries
 
-    def find(self, path: str, data: bytes, settings: Settings) -> Checked | None:
-        """What was found in a file with these bytes; None where it must be checked anew."""
+    def find(self, path: str, content: str, settings: Settings) -> Checked | None:
+        """What was found in a file with this digest; None where it must be checked anew."""
         entry = self._entries.get(_slot(path))
-        if entry is None or entry["key"] != _key(data, path, settings):
+        if entry is None or entry["key"] != _key(content, path, settings):
             return None
         if self._state(entry["depends"]) != entry["state"]:
             return None
@@ -57,11 +57,11 @@ class Cache:
         except (KeyError, TypeError, ValueError, IndexError):
             return None
 
-    def put(self, path: str, data: bytes, settings: Settings, checked: Checked) -> None:
-        """Remember what was found in a file with these bytes."""
+    def put(self, path: str, content: str, settings: Settings, checked: Checked) -> None:
+        """Remember what was found in a file with this digest."""
         depends = sorted(checked.depends)
         self._entries[_slot(path)] = {
-            "key": _key(data, path, settings),
+            "key": _key(content, path, settings),
             "depends": depends,
             "state": self._state(depends),
             "findings": [_plain(finding) for finding in checked.findings],
@@ -93,7 +93,7 @@ class Cache:
         for path in paths:
             if path not in self._digests:
                 self._digests[path] = _content(path)
-        return _digest(*(self._digests[path].encode() for path in paths))
+        return digest(*(self._digests[path].encode() for path in paths))
 
 
 def folder_for(start: Path) -> Path:
@@ -133,26 +133,18 @@ def _slot(path: str) -> str:
     return f"{os.path.abspath(path)}\0{path}"
 
 
-def _key(data: bytes, path: str, settings: Settings) -> str:
+def _key(content: str, path: str, settings: Settings) -> str:
     rules = ",".join(rule.code for rule in settings.rules_for(path))
-    return _digest(data, rules.encode(), settings.torch_floor.encode())
+    return digest(content.encode(), rules.encode(), settings.torch_floor.encode())
 
 
 def _content(path: str) -> str:
     """A file's digest. An absent module may appear as a folder, which changes what an import means."""
     try:
         with open(path, "rb") as file:
-            return _digest(file.read())
+            return digest(file.read())
     except OSError:
         return "folder" if os.path.isdir(path.removesuffix(".py")) else ""
-
-
-def _digest(*parts: bytes) -> str:
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def _fingerprint() -> str:
@@ -164,7 +156,7 @@ def _fingerprint() -> str:
         for file in (package / folder).glob("*.py")
         if (status := file.stat())
     )
-    return _digest(__version__.encode(), sys.version.encode(), "\n".join(stamps).encode())
+    return digest(__version__.encode(), sys.version.encode(), "\n".join(stamps).encode())
 
 
 # findings to JSON and back

@@ -13,7 +13,7 @@ from ampfix.lint.checked import Checked
 from ampfix.lint.jobs import Job
 from ampfix.lint.memory import collector_paused
 from ampfix.lint.prefilter import is_worth_checking
-from ampfix.lint.read import MAX_BYTES, UnreadableError, read_bytes
+from ampfix.lint.read import MAX_BYTES, UnreadableError, digest, read_bytes
 from ampfix.lint.settings import Settings
 from ampfix.records import dataclass, field, replace
 
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 # A worker starts in 0.03 s by fork and 0.3 s by spawn; files that mention AMP are analysed at about 0.5 MB/s.
 WORTH_BYTES = 400_000
 MANY = 500  # files; among so many there is as a rule enough to do, so that workers read them as well
-_CHUNKS_PER_WORKER = 48
+_SHARE = (
+    8  # a chunk is a worker's share of this part of what is left: the last ones are small, so that all end together
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found in the file read as `data`, or why nothing could be looked for. passed: no rule looks at it."""
+    """What was found in the file whose bytes have this digest, or why nothing could be looked for. passed: no rule
+    looks at it."""
 
-    data: bytes = b""
+    digest: str = ""
     checked: Checked = field(default_factory=Checked)
     error: str = ""
     passed: bool = False
@@ -64,7 +67,7 @@ def check_job(job: Job, workshop: Workshop) -> Outcome:
         checked = check_one(data, job.path, job.settings, workshop.project) if is_worth else Checked()
         if job.named and not checked.findings:
             _require_syntax(data, job.path)
-        return Outcome(data, checked) if is_worth else PASSED
+        return Outcome(digest(data), checked) if is_worth else PASSED
     except UnreadableError as error:
         return Outcome(error=str(error))
 
@@ -102,7 +105,7 @@ def check_jobs(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
     _prepare(jobs[0].settings)
-    left = deque(_chunks(jobs, processes * _CHUNKS_PER_WORKER))
+    left = deque(_chunks(jobs, processes))
     try:
         ranges = _ranges(left)
         with ProcessPoolExecutor(min(processes, len(left)), _context(), _hand_out, (jobs,)) as pool:
@@ -145,16 +148,17 @@ def _context() -> BaseContext:
     return multiprocessing.get_context("fork" if forks else "spawn")
 
 
-def _chunks(jobs: Sequence[Job], count: int) -> Iterator[list[Job]]:
-    """Neighbours stay together, since they import one another; chunks hold about the same number of bytes."""
-    target = sum(job.size for job in jobs) / count
+def _chunks(jobs: Sequence[Job], processes: int) -> Iterator[list[Job]]:
+    """Neighbours stay together, since they import one another; the less work is left, the smaller the chunks."""
+    left = sum(job.size for job in jobs)
     chunk: list[Job] = []
     filled = 0
     for job in jobs:
         chunk.append(job)
         filled += job.size
-        if filled >= target:
+        if filled * processes * _SHARE >= left:
             yield chunk
+            left -= filled
             chunk, filled = [], 0
     if chunk:
         yield chunk

@@ -64,6 +64,8 @@ Question = Callable[[str], bool]
 
 def _asking(occurs: Question, rules: Iterable[Listed]) -> list[Listed]:
     known: dict[str, bool] = {}
+    mentioned: dict[int, bool] = {}  # by identity: most rules share theirs, and a tuple of groups takes long to hash
+    needed: dict[int, bool] = {}
 
     def once(word: str) -> bool:
         found = known.get(word)
@@ -71,11 +73,15 @@ def _asking(occurs: Question, rules: Iterable[Listed]) -> list[Listed]:
             found = known[word] = occurs(word)
         return found
 
-    return [
-        rule
-        for rule in rules
-        if any(all(map(once, group)) for group in rule.mentions) and all(any(map(once, need)) for need in rule.needs)
-    ]
+    def asks(rule: Listed) -> bool:
+        mentions, needs = id(rule.mentions), id(rule.needs)
+        if mentions not in mentioned:
+            mentioned[mentions] = any(all(map(once, group)) for group in rule.mentions)
+        if mentioned[mentions] and needs not in needed:
+            needed[needs] = all(any(map(once, need)) for need in rule.needs)
+        return mentioned[mentions] and needed[needs]
+
+    return list(filter(asks, rules))
 
 
 def _plainly(text: str) -> Question:
@@ -141,23 +147,18 @@ def _expression(word: str) -> re.Pattern[str]:
     return re.compile(word.split(":", 2)[2] if word.startswith(NEAR) else word[len(PATTERN) :])
 
 
-# A comment, a text in triple quotes, or a text in single ones, which hides what looks like the others.
-_TOKEN = re.compile(
-    r"""#[^\n\r]*|\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}|'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}"""
-    r"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'""",
+_TRIPLE = r"""\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}|'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}"""
+_SINGLE = r""""[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'"""
+# The group holds what is code: formatted texts too, and texts in single quotes, which hide what looks like the others.
+_PART = re.compile(
+    rf"""#[^\n\r]*|(?<![fF])(?:{_TRIPLE})|({_TRIPLE}|{_SINGLE}|[^#"']+|["'])""",
     re.DOTALL,
 )
 
 
 def code_of(text: str) -> str:
     """The text without comments, documentation and other texts in triple quotes."""
-    return _TOKEN.sub(_kept, text)
-
-
-def _kept(token: re.Match[str]) -> str:
-    found = token[0]
-    is_formatted = token.start() > 0 and token.string[token.start() - 1] in "fF"
-    return found if found[0] != "#" and (is_formatted or found[:3] not in ('"""', "'''")) else " "
+    return "".join(_PART.findall(text))
 
 
 Tree = tuple[tuple[bytes, "Tree | None"], ...]

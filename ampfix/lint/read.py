@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import os
 import tokenize
+from hashlib import blake2b
 
 MAX_BYTES = 2_000_000  # of 13,568 files in 41 wheels the largest that mentions AMP has 0.4 MB
+
+
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class UnreadableError(Exception):
@@ -16,10 +20,26 @@ class UnreadableError(Exception):
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The file's bytes. Raises UnreadableError where the file cannot be opened."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- thousands of times
-            return file.read()
+        descriptor = os.open(path, _READ)  # a file object takes twice as long, thousands of times
+        try:
+            size = os.fstat(descriptor).st_size
+            parts = []
+            while part := os.read(descriptor, size + 1):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
+
+
+def digest(*parts: bytes) -> str:
+    """What tells these bytes, in these parts, from any others."""
+    hashed = blake2b(digest_size=16)
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "little"))
+        hashed.update(part)
+    return hashed.hexdigest()
 
 
 def decode(data: bytes) -> str:

@@ -9,7 +9,7 @@ from ampfix.lint.cache import Cache
 from ampfix.lint.config import Configuration
 from ampfix.lint.discover import Candidate, discover
 from ampfix.lint.jobs import Job
-from ampfix.lint.read import UnreadableError, read_bytes
+from ampfix.lint.read import UnreadableError, digest, read_bytes
 from ampfix.lint.settings import Settings, without_unwanted_repair
 from ampfix.records import dataclass
 
@@ -64,7 +64,7 @@ def _known(candidate: Candidate, cache: Cache) -> list[Finding] | None:
     path, settings = candidate.path, candidate.settings
     if not candidate.named and cache.passed.knows(path, settings.rules_for(path)):
         return []
-    earlier = cache.find(path, read_bytes(path), settings) if cache.has(path) else None
+    earlier = cache.find(path, digest(read_bytes(path)), settings) if cache.has(path) else None
     return None if earlier is None else list(earlier.findings)
 
 
@@ -82,7 +82,7 @@ def _check(
         if cache and outcome.passed:
             cache.passed.note(path, settings.rules_for(path))
         elif cache and not outcome.error:
-            cache.put(path, outcome.data, settings, outcome.checked)
+            cache.put(path, outcome.digest, settings, outcome.checked)
 
 
 def check_data(data: bytes, path: str, settings: Settings) -> Report:

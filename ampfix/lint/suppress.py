@@ -40,10 +40,18 @@ class _Silence:
 def unsuppressed(findings: Iterable[Finding], text: str) -> Iterator[Finding]:
     """The findings that no comment silences."""
     findings = list(findings)
-    if not findings or "noqa" not in text.lower():
+    if not _may_silence(text, findings):  # most comments of this kind are for other linters
         return iter(findings)
     silence = _read(text)
     return (finding for finding in findings if not silence.covers(finding))
+
+
+def _may_silence(text: str, findings: list[Finding]) -> bool:
+    """Whether what looks like such a comment, wherever it stands, names one of the findings or all."""
+    if not findings or "noqa" not in text.lower():
+        return False
+    named = [_codes(match) for pattern in (_LINE, _FILE) for match in pattern.finditer(text)]
+    return any(not codes or finding.code.startswith(tuple(codes)) for codes in named for finding in findings)
 
 
 def _read(text: str) -> _Silence:

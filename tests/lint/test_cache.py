@@ -15,6 +15,7 @@ from ampfix.lint import Settings, cache, check_paths, parallel
 from ampfix.lint.cache import Cache, folder_for
 from ampfix.lint.checked import Checked
 from ampfix.lint.config import Configuration
+from ampfix.lint.read import digest
 from tests.lint.test_engine import BUG
 
 POSITIONS = st.builds(Position, st.integers(1, 10**6), st.integers(1, 10**4))
@@ -113,17 +114,17 @@ def test_a_file_depended_on_that_changes_makes_its_users_new(
     helper = project / "helper.py"
     if change in ("edited", "removed"):
         helper.write_text("x = 1\n", encoding="utf-8")
-    kept, data = Cache(project / "kept"), BUG.encode()
-    kept.put("train.py", data, Settings(), Checked((), frozenset({str(helper)})))
+    kept, content = Cache(project / "kept"), digest(BUG.encode())
+    kept.put("train.py", content, Settings(), Checked((), frozenset({str(helper)})))
     kept.write()
-    assert Cache(project / "kept").find("train.py", data, Settings()) is not None
+    assert Cache(project / "kept").find("train.py", content, Settings()) is not None
     if change == "removed":
         helper.unlink()
     elif change == "became a package":
         (project / "helper").mkdir()
     else:
         helper.write_text("x = 2\n", encoding="utf-8")
-    assert Cache(project / "kept").find("train.py", data, Settings()) is None
+    assert Cache(project / "kept").find("train.py", content, Settings()) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"x": 1}', b"\xff\xfe", b"[" * 100_000])
@@ -183,8 +184,8 @@ def test_the_folder_lies_beside_the_nearest_project(tmp_path: Path) -> None:
 def test_findings_survive_being_kept(tmp_path_factory: pytest.TempPathFactory, findings: list[Finding]) -> None:
     folder = tmp_path_factory.mktemp("kept")
     kept = Cache(folder)
-    kept.put("a.py", b"x", Settings(), Checked(tuple(findings)))
+    kept.put("a.py", "x", Settings(), Checked(tuple(findings)))
     kept.write()
-    again = Cache(folder).find("a.py", b"x", Settings())
+    again = Cache(folder).find("a.py", "x", Settings())
     assert again is not None
     assert list(again.findings) == findings

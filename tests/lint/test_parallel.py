@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ampfix.findings import Applicability, Position, Repair, Span
 from ampfix.lint import check_paths, parallel
@@ -68,11 +70,15 @@ def test_little_work_starts_no_process(many: Path, monkeypatch: pytest.MonkeyPat
     assert check_paths(["."], processes=2).findings
 
 
-def test_chunks_keep_the_order_and_share_the_bytes() -> None:
-    jobs = [parallel.Job(str(number), None, size) for number, size in enumerate([5, 1, 1, 1, 9, 1, 2, 4])]  # type: ignore[arg-type]
-    chunks = list(parallel._chunks(jobs, 4))
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=400), st.integers(2, 8))
+def test_chunks_keep_the_order_and_none_but_a_single_large_file_is_long(sizes: list[int], processes: int) -> None:
+    jobs = [parallel.Job(str(number), None, size) for number, size in enumerate(sizes)]  # type: ignore[arg-type]
+    chunks = list(parallel._chunks(jobs, processes))
     assert [job for chunk in chunks for job in chunk] == jobs
-    assert 1 < len(chunks) <= 5
+    left = sum(sizes)
+    for chunk in chunks:
+        assert sum(job.size for job in chunk[:-1]) * processes <= left
+        left -= sum(job.size for job in chunk)
 
 
 def test_findings_survive_the_way_between_processes() -> None:
