@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ampfix.lint.prune import every_node, parts
+from ampfix.lint.prune import every_node, parts, prefixes
 from ampfix.program import AllOf, AnyOf, Atom, Block, Branch, Condition, Loop, Node, Not, Protected
 
 
@@ -16,11 +16,15 @@ class Atoms:
 
     def __init__(self, block: Block) -> None:
         self._bits: dict[Atom, int] = {}
-        self._concerned: dict[tuple[str, ...], int] = {}
+        self._concerned: dict[str, int] = {}
         self._live: dict[int, int] = {}
+        self._used: dict[int, int] = {}  # by identity: the block is held by whoever asks
         for node in every_node(block):
             for atom in _atoms(node.condition) if isinstance(node, Branch) else ():
                 self._bits.setdefault(atom, 1 << len(self._bits))
+        for atom, bit in self._bits.items():
+            for name in {prefix for used in atom.names for prefix in prefixes(used)}:
+                self._concerned[name] = self._concerned.get(name, 0) | bit
         self._mark(block, 0)
 
     def bit(self, atom: Atom) -> int:
@@ -29,13 +33,20 @@ class Atoms:
 
     def concerned(self, names: tuple[str, ...]) -> int:
         """The atoms that say something about any of these names."""
-        if names not in self._concerned:
+        mask = 0
+        for name in names:
+            mask |= self._concerned.get(name, 0)
+        return mask
+
+    def used(self, condition: Condition) -> int:
+        """The atoms that a condition asks for."""
+        mask = self._used.get(id(condition))
+        if mask is None:
             mask = 0
-            for atom, bit in self._bits.items():
-                if any(_concerns(atom, name) for name in names):
-                    mask |= bit
-            self._concerned[names] = mask
-        return self._concerned[names]
+            for atom in _atoms(condition):
+                mask |= self.bit(atom)
+            self._used[id(condition)] = mask
+        return mask
 
     def live_after(self, node: Node) -> int:
         """The atoms that may be asked for once the node is done."""
@@ -47,7 +58,7 @@ class Atoms:
             # One block may stand in several places.
             self._live[id(node)] = self._live.get(id(node), 0) | live
             if isinstance(node, Branch):
-                live |= self._used(node.condition) | self._mark(node.then, live) | self._mark(node.orelse, live)
+                live |= self.used(node.condition) | self._mark(node.then, live) | self._mark(node.orelse, live)
             elif isinstance(node, (Loop, Protected)):  # any part may run before any other
                 live |= self._all_used(node)
                 for part in parts(node):
@@ -57,18 +68,12 @@ class Atoms:
                     live |= self._mark(part, live)
         return live
 
-    def _used(self, condition: Condition) -> int:
-        mask = 0
-        for atom in _atoms(condition):
-            mask |= self._bits[atom]
-        return mask
-
     def _all_used(self, node: Node) -> int:
         mask = 0
         for part in parts(node):
             for inner in every_node(part):
                 if isinstance(inner, Branch):
-                    mask |= self._used(inner.condition)
+                    mask |= self.used(inner.condition)
         return mask
 
 
@@ -80,7 +85,3 @@ def _atoms(condition: Condition) -> Iterator[Atom]:
     elif isinstance(condition, (AllOf, AnyOf)):
         for operand in condition.operands:
             yield from _atoms(operand)
-
-
-def _concerns(atom: Atom, name: str) -> bool:
-    return any(used == name or used.startswith((f"{name}.", f"{name}[")) for used in atom.names)

@@ -129,7 +129,7 @@ class _Interpreter:
                 break
             step = self._node(node, current)
             live = self._atoms.live_after(node)
-            flow[_NORMAL] = _distinct([path.keeping(live) for path in step.pop(_NORMAL, [])])
+            flow[_NORMAL] = _distinct(step.pop(_NORMAL, []), live)
             _merge(flow, step)
         return flow
 
@@ -148,15 +148,14 @@ class _Interpreter:
             return flow
         if isinstance(node, Jump):
             return {_NORMAL: [], node.kind: paths}
+        if isinstance(node, Assign):
+            return {_NORMAL: assign(node, paths, self._atoms)}
         return {_NORMAL: [self._simple(node, path) for path in paths]}
 
     def _branch(self, node: Branch, paths: list[Path]) -> _Flow:
-        sides: dict[bool, list[Path]] = {True: [], False: []}
-        for path in paths:
-            for decided, value in split(node.condition, path, self._atoms):
-                sides[value].append(decided)
-        flow = self._block(node.then, _distinct(sides[True]))
-        _merge(flow, self._block(node.orelse, _distinct(sides[False])))
+        holds, fails = split(node.condition, paths, self._atoms)
+        flow = self._block(node.then, _distinct(holds))
+        _merge(flow, self._block(node.orelse, _distinct(fails)))
         return flow
 
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
@@ -204,8 +203,6 @@ class _Interpreter:
         return self._block(block, flow.pop(_NORMAL)) if block else {_NORMAL: flow.pop(_NORMAL)}
 
     def _simple(self, node: Node, path: Path) -> Path:
-        if isinstance(node, Assign):
-            return assign(node, path, self._atoms)
         if isinstance(node, Opaque) and not node.certain:
             return path.going_on(path.state, doubt=True, past=path.past)
         key = (id(node), id(path.state))
@@ -334,10 +331,13 @@ def _merge(flow: _Flow, more: _Flow) -> None:
         flow.setdefault(kind, []).extend(paths)
 
 
-def _distinct(paths: list[Path]) -> list[Path]:
+def _distinct(paths: list[Path], live: int = -1) -> list[Path]:
+    """The paths whose future may differ, without what they assume about other atoms than these."""
     if len(paths) < 2:
-        return paths
+        return [path.keeping(live) for path in paths]
     distinct: dict[object, Path] = {}
     for path in paths:
-        distinct.setdefault(path.key, path)
+        key = (id(path.state), path.true & live, path.false & live, path.scaled, path.doubt)
+        if key not in distinct:
+            distinct[key] = path.keeping(live)
     return list(distinct.values())[:_MAX_PATHS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
 from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
@@ -48,15 +48,11 @@ class Path:
         self.state, self.true, self.false = state, true, false
         self.scaled, self.doubt, self.past = scaled, doubt, past
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Paths with equal keys have the same future."""
-        return id(self.state), self.true, self.false, self.scaled, self.doubt
-
-    def assume(self, bit: int, value: bool) -> Path:
-        """The path on which the atom has this value."""
-        true, false = (self.true | bit, self.false) if value else (self.true, self.false | bit)
-        return Path(self.state, true, false, self.scaled, self.doubt, self.past)
+    def assume(self, true: int, false: int) -> Path:
+        """The path on which these atoms are so, besides."""
+        if not (true & ~self.true or false & ~self.false):
+            return self
+        return Path(self.state, self.true | true, self.false | false, self.scaled, self.doubt, self.past)
 
     def keeping(self, atoms: int) -> Path:
         """The path without its assumptions about other atoms than these."""
@@ -77,37 +73,54 @@ class Path:
         return self.past.newest_first() if self.past is not None else iter(())
 
 
-def split(condition: Condition, path: Path, atoms: Atoms) -> Iterator[tuple[Path, bool]]:
-    """The ways a condition can turn out on a path, each with what it decides."""
+def split(condition: Condition, paths: Iterable[Path], atoms: Atoms) -> tuple[list[Path], list[Path]]:
+    """The paths on which a condition holds, and those on which it does not."""
+    used = atoms.used(condition)
+    known: dict[tuple[int, int], list[_Way]] = {}
+    holds: list[Path] = []
+    fails: list[Path] = []
+    for path in paths:
+        key = (path.true & used, path.false & used)
+        ways = known.get(key)
+        if ways is None:
+            ways = known[key] = list(_ways(condition, *key, atoms))
+        for true, false, value in ways:
+            (holds if value else fails).append(path.assume(true, false))
+    return holds, fails
+
+
+_Way = tuple[int, int, bool]
+"""One way a condition turns out: the atoms that have to be true for it, those that have to be false, its value."""
+
+
+def _ways(condition: Condition, true: int, false: int, atoms: Atoms) -> Iterator[_Way]:
+    """What a condition may come to where these atoms are so."""
     if isinstance(condition, Always):
-        yield path, condition.value
+        yield true, false, condition.value
     elif isinstance(condition, Atom):
         bit = atoms.bit(condition)
-        if bit & path.true:
-            yield path, True
-        elif bit & path.false:
-            yield path, False
-        else:
-            yield path.assume(bit, True), True
-            yield path.assume(bit, False), False
+        if not bit & false:
+            yield true | bit, false, True
+        if not bit & true:
+            yield true, false | bit, False
     elif isinstance(condition, Not):
-        for decided, value in split(condition.operand, path, atoms):
-            yield decided, not value
+        for so, not_so, value in _ways(condition.operand, true, false, atoms):
+            yield so, not_so, not value
     else:
-        yield from _split_all(condition.operands, path, atoms, stop_at=isinstance(condition, AnyOf))
+        yield from _ways_of_all(condition.operands, true, false, atoms, stop_at=isinstance(condition, AnyOf))
 
 
-def _split_all(
-    operands: tuple[Condition, ...], path: Path, atoms: Atoms, *, stop_at: bool
-) -> Iterator[tuple[Path, bool]]:
+def _ways_of_all(
+    operands: tuple[Condition, ...], true: int, false: int, atoms: Atoms, *, stop_at: bool
+) -> Iterator[_Way]:
     if not operands:
-        yield path, not stop_at
+        yield true, false, not stop_at
         return
-    for decided, value in split(operands[0], path, atoms):
+    for so, not_so, value in _ways(operands[0], true, false, atoms):
         if value is stop_at:
-            yield decided, stop_at
+            yield so, not_so, stop_at
         else:
-            yield from _split_all(operands[1:], decided, atoms, stop_at=stop_at)
+            yield from _ways_of_all(operands[1:], so, not_so, atoms, stop_at=stop_at)
 
 
 def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) -> bool:
@@ -126,21 +139,26 @@ def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) 
     )
 
 
-def assign(node: Assign, path: Path, atoms: Atoms) -> Path:
-    """The path after an assignment."""
-    path = path.keeping(~atoms.concerned(node.names))
-    if path.scaled or node.scaled_by:
-        scaled = dict(path.scaled)
-        scaler = node.scaled_by or next((scaled[source] for source in node.sources if source in scaled), None)
-        for name in node.names:
-            scaled.pop(name, None)
-            if scaler is not None:
-                scaled[name] = scaler
-        path = Path(path.state, path.true, path.false, frozenset(scaled.items()), path.doubt, path.past)
-    if node.value is not None:
-        for name in node.names:
-            path = path.assume(atoms.bit(Atom(name, frozenset({name}))), node.value)
-    return path
+def assign(node: Assign, paths: Iterable[Path], atoms: Atoms) -> list[Path]:
+    """The paths after an assignment."""
+    kept, bits = ~atoms.concerned(node.names), 0
+    for name in node.names if node.value is not None else ():
+        bits |= atoms.bit(Atom(name, frozenset({name})))
+    true, false = (bits, 0) if node.value else (0, bits)
+    return [_rescaled(node, path.keeping(kept)).assume(true, false) for path in paths]
+
+
+def _rescaled(node: Assign, path: Path) -> Path:
+    """The path on which the variables hold a scaled loss or no longer do."""
+    if not (path.scaled or node.scaled_by):
+        return path
+    scaled = dict(path.scaled)
+    scaler = node.scaled_by or next((scaled[source] for source in node.sources if source in scaled), None)
+    for name in node.names:
+        scaled.pop(name, None)
+        if scaler is not None:
+            scaled[name] = scaler
+    return Path(path.state, path.true, path.false, frozenset(scaled.items()), path.doubt, path.past)
 
 
 def behind(node: Node, state: State) -> State:

@@ -6,7 +6,7 @@ or call matters where something inside does. Dropping one may free another, henc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ampfix.program import (
     AllOf,
@@ -35,20 +35,23 @@ _ROUNDS = 6  # chains of flags computed from flags are short
 
 def prune(block: Block) -> Block:
     """The same program without what no state depends on."""
+    nodes = list(every_node(block))
     for _ in range(_ROUNDS):
-        size = sum(1 for _ in every_node(block))
-        block = _block(block, _live_names(block))
-        if sum(1 for _ in every_node(block)) == size:
+        block, before = _block(block, _live_names(nodes)), len(nodes)
+        nodes = list(every_node(block))
+        if len(nodes) == before:
             break
     return block
 
 
 def every_node(block: Block) -> Iterator[Node]:
     """Every node of a block, outer before inner, in source order."""
-    for node in block:
+    pending = [*reversed(block)]
+    while pending:
+        node = pending.pop()
         yield node
-        for part in parts(node):
-            yield from every_node(part)
+        for part in reversed(parts(node)):
+            pending += reversed(part)
 
 
 def concerns_elements(loop: Loop) -> bool:
@@ -71,14 +74,13 @@ def parts(node: Node) -> tuple[Block, ...]:
     return (node.body,) if isinstance(node, Call) else ()
 
 
-def _live_names(block: Block) -> frozenset[str]:
+def _live_names(nodes: Sequence[Node]) -> frozenset[str]:
     """Names, and the prefixes of attribute paths, whose assignment can matter."""
-    nodes = list(every_node(block))
     used = {name for node in nodes if isinstance(node, Branch) for name in _names(node.condition)}
     assigns = [node for node in nodes if isinstance(node, Assign)]
     if any(assign.scaled_by for assign in assigns):
         used |= _loss_names(nodes, assigns)
-    return frozenset(prefix for name in used for prefix in _prefixes(name))
+    return frozenset(prefix for name in used for prefix in prefixes(name))
 
 
 def _loss_names(nodes: Iterable[Node], assigns: list[Assign]) -> set[str]:
@@ -101,7 +103,8 @@ def _names(condition: Condition) -> Iterator[str]:
             yield from _names(operand)
 
 
-def _prefixes(name: str) -> Iterator[str]:
+def prefixes(name: str) -> Iterator[str]:
+    """The name and the objects it is read through: a.b[0], a.b and a."""
     yield name
     for index, character in enumerate(name):
         if character in ".[":
