@@ -38,7 +38,7 @@ class Neighbours:
         if target is None:
             return None
         if target.path not in self._files:
-            if only_training and not self._project.trains(target.path):
+            if only_training and not self._project.trains(target.path, target.names):
                 return None
             loaded = self._files[target.path] = self._load(target.path)
             if loaded is not None:

@@ -28,7 +28,7 @@ the beginning of its line, which `\\A` matches, as far as the arguments of a cal
 _REACH = 400
 
 # Parts of several words, each of which is looked for where the part occurs.
-_STEMS = ("amp", ".amp", "abric", "bf16", "scale", "backward", "float16", "half")
+_STEMS = ("amp", ".amp", "abric", "scale", "backward", "float16", "half")
 
 
 def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:

@@ -29,6 +29,8 @@ _RELEVANT = re.compile(
 )
 _TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(|\.grad is (?:not )?None")
 _TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
+_WORD = re.compile(rb"[\w\x80-\xff]+|\*")
+_EVERYTHING = b"*"
 _PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 _DEFINED = re.compile(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)
 NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
@@ -59,6 +61,9 @@ class Project:
         self._kept = 0
         self._dropped: list[SourceFile] = []
         self._trains: dict[str, bool] = {}
+        self._passing: dict[
+            str, frozenset[bytes]
+        ] = {}  # the words of files that pass names on and hold no training code
         self._defined: dict[str, frozenset[bytes]] = {}
 
     def forget(self, path: str) -> None:
@@ -66,6 +71,7 @@ class Project:
         absolute = os.path.abspath(path)
         self._drop(absolute)
         self._trains.pop(absolute, None)
+        self._passing.pop(absolute, None)
         self._defined.pop(absolute, None)
         self._listings.pop(os.path.dirname(absolute), None)
         self._roots.clear()
@@ -185,12 +191,15 @@ class Project:
         self._files[path] = file
         self._kept += len(file.text) if file is not None else 0
 
-    def trains(self, path: str) -> bool:
-        """Whether a file is worth parsing for the training code it may hold or pass on."""
+    def trains(self, path: str, names: tuple[str, ...]) -> bool:
+        """Whether a file is worth parsing for the training code it may hold or pass on under the first of these names."""
         if path not in self._trains:
             data = _read(path)
-            self._trains[path] = trains(data) or _passes_on(path, data)
-        return self._trains[path]
+            self._trains[path] = trains(data)
+            passes_on = not self._trains[path] and _passes_on(path, data)
+            self._passing[path] = frozenset(_WORD.findall(data)) if passes_on else frozenset()
+        passing = self._passing[path]
+        return self._trains[path] or (bool(names) and (names[0].encode() in passing or _EVERYTHING in passing))
 
     def defines(self, path: str, name: str) -> bool:
         """Whether a file worth parsing defines a name by itself, at its top level."""

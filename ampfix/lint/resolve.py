@@ -38,6 +38,7 @@ class Resolver:
         self._scope_of = dict(neighbours.own.scopes.scope_of)
         self._known = {neighbours.own}
         self._views: dict[tuple[Scope, Scope], Scope] = {}
+        self._ancestries: dict[Scope, tuple[Scope, ...]] = {}
         self._following: set[tuple[str, object]] = set()
         self._memo: dict[tuple[int, int], tuple[Binding, ...]] = {}
         # What a cycle or the depth cut short holds for the question under way alone.
@@ -48,7 +49,15 @@ class Resolver:
 
     def release(self) -> None:
         """Let go of everything that was found out."""
-        for held in (self._scope_of, self._memo, self._draft, self._views, self._returns, self._known):
+        for held in (
+            self._scope_of,
+            self._memo,
+            self._draft,
+            self._views,
+            self._returns,
+            self._known,
+            self._ancestries,
+        ):
             held.clear()
 
     def scope_of(self, node: ast.AST) -> Scope:
@@ -66,7 +75,13 @@ class Resolver:
 
     def ancestry(self, owner: Scope) -> tuple[Scope, ...]:
         """A class and its bases that can be seen, in the order in which attributes are looked up."""
-        return linearised(owner, self._bases)
+        known = self._ancestries.get(owner)
+        if known is None:
+            cuts = self._cuts
+            known = linearised(owner, self._bases)
+            if self._cuts == cuts and not self._draft:
+                self._ancestries[owner] = known
+        return known
 
     def _bases(self, owner: Scope) -> list[Scope]:
         assert isinstance(owner.node, ast.ClassDef)
@@ -85,7 +100,9 @@ class Resolver:
         cuts = self._cuts
         self._busy.add(key)
         try:
-            found = tuple(dict.fromkeys(self._resolve(node, scope))) or (UNKNOWN,)
+            found = tuple(self._resolve(node, scope)) or (UNKNOWN,)
+            if len(found) > 1:
+                found = tuple(dict.fromkeys(found))
         finally:
             self._busy.discard(key)
         if self._cuts == cuts or not self._busy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 
 _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
 _LEAVES = frozenset(
@@ -88,7 +89,6 @@ class TreeIndex:
     def __init__(self, tree: ast.Module) -> None:
         self.order: list[ast.AST] = []
         self.parents: dict[ast.AST, ast.AST] = {}
-        self.owners: dict[ast.AST, ast.AST] = {tree: tree}
         self.owned: dict[ast.AST, list[ast.AST]] = {}
         self._ends: list[int] = []
         tree.ampfix_tree, tree.ampfix_at = self, 0  # type: ignore[attr-defined]
@@ -97,35 +97,54 @@ class TreeIndex:
 
     def _scope(self, owner: ast.AST, body: Sequence[ast.AST]) -> None:
         """Index the code of one scope; that of scopes inside it as they come, so that the order is the source's."""
-        order, parents = self.order, self.parents
-        own = self.owned[owner] = []
+        order, parents, leaves, scopes = self.order, self.parents, _LEAVES, _SCOPES
+        own: list[ast.AST] = []
+        self.owned[owner] = own
         for child in body:
             parents[child] = owner
+        at = len(order)
         pending: list[ast.AST] = [*reversed(body)]
-        while pending:
+        while pending:  # once for each node: the two commonest kinds that hold others are spelt out
             node = pending.pop()
             kind = node.__class__
             if kind is _Body:
                 assert isinstance(node, _Body)
                 self._scope(node.scope, node.code)
+                at = len(order)
                 continue
-            node.ampfix_tree, node.ampfix_at = self, len(order)  # type: ignore[attr-defined]
+            node.ampfix_tree = self  # type: ignore[attr-defined]
+            node.ampfix_at = at  # type: ignore[attr-defined]
+            at += 1
             order.append(node)
             own.append(node)
-            if kind in _LEAVES:
+            if kind in leaves:
                 continue
-            if kind in _SCOPES:
+            if kind is ast.Attribute:
+                inner: ast.AST = node.value  # type: ignore[attr-defined]
+                parents[inner] = node
+                pending.append(inner)
+                continue
+            if kind in scopes:
                 before, code, behind = _around_body(node)
                 for child in (*before, *behind):
                     parents[child] = node
                 pending += [*reversed(behind), _Body(node, code), *reversed(before)]
                 continue
-            below = children(node)
+            if kind is ast.Call:
+                below: list[ast.AST] = [node.func, *node.args, *node.keywords]  # type: ignore[attr-defined]
+            else:
+                below = children(node)
             for child in below:
                 parents[child] = node
             below.reverse()
             pending += below
-        self.owners.update(dict.fromkeys(own, owner))
+
+    @cached_property
+    def owners(self) -> dict[ast.AST, ast.AST]:
+        found: dict[ast.AST, ast.AST] = {self.order[0]: self.order[0]}
+        for owner, own in self.owned.items():
+            found.update(dict.fromkeys(own, owner))
+        return found
 
     def _close(self) -> list[int]:
         """Where each node's own nodes end: a node's last child ends where the node does."""
@@ -144,8 +163,9 @@ class TreeIndex:
 
     def clear(self) -> None:
         """Let go of the tree."""
-        for held in (self.order, self._ends, self.parents, self.owners, self.owned):
+        for held in (self.order, self._ends, self.parents, self.owned):
             held.clear()
+        self.__dict__.pop("owners", None)
 
     def inside(self, node: ast.AST) -> list[ast.AST]:
         """The node and all below it."""
