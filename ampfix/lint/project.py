@@ -192,7 +192,7 @@ class Project:
         self._kept += len(file.text) if file is not None else 0
 
     def trains(self, path: str, names: tuple[str, ...]) -> bool:
-        """Whether a file is worth parsing for the training code it holds, or passes on under the first of these names."""
+        """Whether a file is worth parsing for training code that it holds, or passes on by the first of the names."""
         if path not in self._trains:
             data = _read(path)
             self._trains[path] = trains(data)
