@@ -131,9 +131,12 @@ class ClipOracle:
 
 
 def _fused_scale(optimizer: Any) -> float:
-    """What a fused optimizer still has to divide its gradients by; the scaler sets it for the time of the step."""
+    """What a fused optimizer still has to divide its gradients by; the scaler sets it for the time of the step.
+
+    A scale that overflows halved to 0 divides nothing: these gradients are not finite and the step is skipped.
+    """
     scale = getattr(optimizer, "grad_scale", None)
-    return 1.0 if scale is None else float(scale)
+    return 1.0 if scale is None else float(scale) or math.nan
 
 
 class ClipObserver:
