@@ -13,15 +13,16 @@ _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(
 _3 = ()
 _4 = (('.scale(', 'create_graph'),)
 _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
-_6 = (('GradScaler',),)
-_7 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
+_6 = (('fused', 'SGD', '.step('),)
+_7 = (('GradScaler',),)
+_8 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
  ('.scale(', 'load'))
-_8 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
-_9 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
+_10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
-_10 = (('.backward(',),)
-_11 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
+_11 = (('.backward(',),)
+_12 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
  ('.scale(', '._get_growth_tracker'), ('.scale(', '._found_inf_per_device'),
  ('.scale(', '._check_inf_per_device'), ('.scale(', '._per_optimizer_states'),
  ('.scale(', '._maybe_opt_step'), ('.scale(', '._unscale_grads_'),
@@ -33,30 +34,30 @@ _11 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growt
  ('GradScaler', '._lazy_init_scale_growth_tracker'), ('GradScaler', '._check_scale_growth_tracker'),
  ('GradScaler', '._enabled'), ('GradScaler', '._growth_factor'), ('GradScaler', '._backoff_factor'),
  ('GradScaler', '._growth_interval'))
-_12 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', 'backoff_factor'),
+_13 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', 'backoff_factor'),
  ('GradScaler', 'GradScaler('))
-_13 = (('GradScaler', 'enabled', 'autocast'), ('GradScaler(', 'autocast('))
-_14 = (('DistributedDataParallel', '.backward(', 'autocast'),
+_14 = (('GradScaler', 'enabled', 'autocast'), ('GradScaler(', 'autocast('))
+_15 = (('DistributedDataParallel', '.backward(', 'autocast'),
  ('DistributedDataParallel', '.backward(', 'GradScaler'),
  ('FullyShardedDataParallel', '.backward(', 'autocast'),
  ('FullyShardedDataParallel', '.backward(', 'GradScaler'), ('fully_shard', '.backward(', 'autocast'),
  ('fully_shard', '.backward(', 'GradScaler'), ('init_process_group', '.backward(', 'autocast'),
  ('init_process_group', '.backward(', 'GradScaler'))
-_15 = (('GradScaler', '.scale('),)
-_16 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
+_16 = (('GradScaler', '.scale('),)
+_17 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
  ('optim', '.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('optim', '.backward(',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
-_17 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
+_18 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
  ('(torch.bfloat16)', '.backward('))
-_18 = (('autocast', 'bfloat16', 'backward'),)
-_19 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
+_19 = (('autocast', 'bfloat16', 'backward'),)
+_20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
  ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('GradScaler', 'eval'),
  ('GradScaler', 'valid'))
-_20 = (('near:autocast:autocast(?<!def '
+_21 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
@@ -88,27 +89,27 @@ _20 = (('near:autocast:autocast(?<!def '
  ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
  ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'),
  ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
-_21 = (('.half()', '.bfloat16()',
+_22 = (('.half()', '.bfloat16()',
   'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
   'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
-_22 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
+_23 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
  ('save(', 'state_dict',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('save(', 'state_dict',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
-_23 = (('.half()', '.bfloat16()',
+_24 = (('.half()', '.bfloat16()',
   'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
   'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
  ('re:(?i)optim|\\bopt',))
-_24 = (('autocast', 'cuda', 'cpu'),)
-_25 = (('near:autocast:autocast(?<!def '
+_25 = (('autocast', 'cuda', 'cpu'),)
+_26 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
  ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
-_26 = (('near:autocast:autocast(?<!def '
+_27 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
@@ -123,7 +124,7 @@ _26 = (('near:autocast:autocast(?<!def '
   'near:torch.half:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
-_27 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
+_28 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
  ('.add_(', '.bfloat16()'), ('lerp_', '.bfloat16()'), ('.backward(', '.bfloat16()'),
  ('autocast', '.bfloat16()'),
  ('.add_(',
@@ -150,73 +151,73 @@ _27 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), (
  ('autocast',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
-_28 = (('deepcopy', 'AveragedModel',
+_29 = (('deepcopy', 'AveragedModel',
   'near:dtype:\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
   'near:.half(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
   'near:.bfloat16(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
   'near:.to(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
   'near:.type(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)'),)
-_29 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
-_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
  ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
-_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
  ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.float16\\b|torch\\.float16 if )',
   'e-', 're:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
-_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
- ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
- ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
 _33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
- ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
+ ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
 _34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+ ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
+ ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
+_35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
  ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.float16\\b|torch\\.float16 if )',
   'exp('))
-_35 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
-_36 = (('near:autocast:autocast(?<!def '
+_36 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
+_37 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
   'GradScaler', '.scale(', '.unscale_'),)
-_37 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
-_38 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
-_39 = (('near:autocast:autocast(?<!def '
+_38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
+_39 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
+_40 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),)
-_40 = (('autocast', 'backward'), ('GradScaler', 'backward'))
-_41 = (('autocast',),)
-_42 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
+_41 = (('autocast', 'backward'), ('GradScaler', 'backward'))
+_42 = (('autocast',),)
+_43 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
  ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',))
-_43 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
-_44 = (('autocast', 'time'), ('autocast', 'speedup'))
-_45 = (('near:autocast:autocast(?<!def '
+_44 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
+_45 = (('autocast', 'time'), ('autocast', 'speedup'))
+_46 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
  ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
-_46 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',),
+_47 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',),
  ('_autocast_ipu_',))
-_47 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
+_48 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)',
   're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd',
   '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
-_48 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
+_49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\)|\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|@[\\w.]*\\bautocast\\b(?!\\s*\\()|\\bwith\\b[^\\n:]*\\bautocast\\b\\s*(?:[:,]|as\\b)|autocast '
   'as \\w',),
  ('torch.amp',
@@ -236,11 +237,11 @@ _48 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
  ('.scale(',
   'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
-_49 = (('from apex', 'amp'), ('apex.amp',))
-_50 = (('register_backward_hook',), ('register_module_backward_hook',))
-_51 = (('backward(', 'clip_grad', 'accelerat'),)
-_52 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
-_53 = (('FullyShardedDataParallel', 'GradScaler'),)
+_50 = (('from apex', 'amp'), ('apex.amp',))
+_51 = (('register_backward_hook',), ('register_module_backward_hook',))
+_52 = (('backward(', 'clip_grad', 'accelerat'),)
+_53 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
+_54 = (('FullyShardedDataParallel', 'GradScaler'),)
 ROWS = (
     ("AMP101", "clip-before-unscale", "clip_before_unscale", _0, _1, ('clip_while_scaled',)),
     ("AMP102", "inspect-before-unscale", "inspect_before_unscale", _0, _1, ('read_while_scaled',)),
@@ -265,48 +266,49 @@ ROWS = (
     ("AMP121", "backward-under-autocast", "backward_under_autocast", _0, _1, ('backward_in_autocast',)),
     ("AMP122", "wrong-scaler", "wrong_scaler", _0, _1, ('mixed_gradients', 'wrong_scaler')),
     ("AMP123", "gradients-not-zeroed", "gradients_not_zeroed", _0, _1, ('mixed_gradients',)),
+    ("AMP124", "fused-sgd-momentum", "fused_sgd_momentum", _6, _3, ()),
     ("AMP201", "fp16-without-scaler", "fp16_without_scaler", _0, _1, ()),
-    ("AMP202", "scaler-created-in-loop", "scaler_created_in_loop", _6, _3, ()),
-    ("AMP203", "scaler-state-not-saved", "scaler_state_not_saved", _7, _3, ()),
-    ("AMP204", "scaler-with-bf16", "scaler_with_bf16", _8, _3, ()),
-    ("AMP205", "manual-loss-scale", "manual_loss_scale", _9, _10, ()),
-    ("AMP206", "private-api", "private_api", _11, _3, ()),
-    ("AMP207", "bad-scaler-config", "bad_scaler_config", _12, _3, ()),
-    ("AMP208", "independent-enable-flags", "independent_enable_flags", _13, _3, ()),
-    ("AMP209", "rank-desync", "rank_desync", _14, _3, ()),
-    ("AMP210", "scaler-without-autocast", "scaler_without_autocast", _15, _3, ()),
-    ("AMP301", "half-model", "half_model", _16, _3, ()),
-    ("AMP302", "bf16-unchecked-hardware", "bf16_unchecked_hardware", _17, _3, ()),
-    ("AMP303", "mixed-dtypes", "mixed_dtypes", _18, _3, ()),
-    ("AMP304", "val-without-autocast", "val_without_autocast", _19, _3, ()),
-    ("AMP305", "half-input-cast", "half_input_cast", _20, _21, ()),
-    ("AMP306", "half-checkpoint", "half_checkpoint", _22, _23, ()),
-    ("AMP307", "autocast-device-mismatch", "autocast_device_mismatch", _24, _25, ()),
-    ("AMP308", "dtype-risk", "dtype_risk", _0, _26, ()),
-    ("AMP309", "low-precision-accumulator", "low_precision_accumulator", _27, _28, ()),
-    ("AMP401", "unstable-softmax-loss", "unstable_softmax_loss", _29, _26, ()),
-    ("AMP402", "log-of-probability", "log_of_probability", _30, _26, ()),
-    ("AMP403", "bce-under-autocast", "bce_under_autocast", _0, _26, ()),
-    ("AMP404", "eps-underflow", "eps_underflow", _31, _26, ()),
-    ("AMP405", "fp16-mask-fill", "fp16_mask_fill", _32, _26, ()),
-    ("AMP406", "square-overflow", "square_overflow", _33, _26, ()),
-    ("AMP407", "unstable-loss-under-autocast", "unstable_loss_under_autocast", _34, _26, ()),
-    ("AMP408", "custom-function", "custom_function", _35, _36, ()),
-    ("AMP409", "batchnorm-poisoning", "batchnorm_poisoning", _0, _26, ()),
+    ("AMP202", "scaler-created-in-loop", "scaler_created_in_loop", _7, _3, ()),
+    ("AMP203", "scaler-state-not-saved", "scaler_state_not_saved", _8, _3, ()),
+    ("AMP204", "scaler-with-bf16", "scaler_with_bf16", _9, _3, ()),
+    ("AMP205", "manual-loss-scale", "manual_loss_scale", _10, _11, ()),
+    ("AMP206", "private-api", "private_api", _12, _3, ()),
+    ("AMP207", "bad-scaler-config", "bad_scaler_config", _13, _3, ()),
+    ("AMP208", "independent-enable-flags", "independent_enable_flags", _14, _3, ()),
+    ("AMP209", "rank-desync", "rank_desync", _15, _3, ()),
+    ("AMP210", "scaler-without-autocast", "scaler_without_autocast", _16, _3, ()),
+    ("AMP301", "half-model", "half_model", _17, _3, ()),
+    ("AMP302", "bf16-unchecked-hardware", "bf16_unchecked_hardware", _18, _3, ()),
+    ("AMP303", "mixed-dtypes", "mixed_dtypes", _19, _3, ()),
+    ("AMP304", "val-without-autocast", "val_without_autocast", _20, _3, ()),
+    ("AMP305", "half-input-cast", "half_input_cast", _21, _22, ()),
+    ("AMP306", "half-checkpoint", "half_checkpoint", _23, _24, ()),
+    ("AMP307", "autocast-device-mismatch", "autocast_device_mismatch", _25, _26, ()),
+    ("AMP308", "dtype-risk", "dtype_risk", _0, _27, ()),
+    ("AMP309", "low-precision-accumulator", "low_precision_accumulator", _28, _29, ()),
+    ("AMP401", "unstable-softmax-loss", "unstable_softmax_loss", _30, _27, ()),
+    ("AMP402", "log-of-probability", "log_of_probability", _31, _27, ()),
+    ("AMP403", "bce-under-autocast", "bce_under_autocast", _0, _27, ()),
+    ("AMP404", "eps-underflow", "eps_underflow", _32, _27, ()),
+    ("AMP405", "fp16-mask-fill", "fp16_mask_fill", _33, _27, ()),
+    ("AMP406", "square-overflow", "square_overflow", _34, _27, ()),
+    ("AMP407", "unstable-loss-under-autocast", "unstable_loss_under_autocast", _35, _27, ()),
+    ("AMP408", "custom-function", "custom_function", _36, _37, ()),
+    ("AMP409", "batchnorm-poisoning", "batchnorm_poisoning", _0, _27, ()),
     ("AMP410", "stale-autocast-cache", "stale_autocast_cache", _0, _1, ()),
-    ("AMP411", "nan-unguarded-bf16", "nan_unguarded_bf16", _37, _1, ()),
-    ("AMP412", "hand-attention", "hand_attention", _0, _26, ()),
-    ("AMP501", "misaligned-dims", "misaligned_dims", _38, _39, ()),
-    ("AMP502", "sync-in-hot-loop", "sync_in_hot_loop", _40, _3, ()),
-    ("AMP503", "timing-without-sync", "timing_without_sync", _41, _42, ()),
-    ("AMP504", "amp-on-tiny-model", "amp_on_tiny_model", _43, _3, ()),
-    ("AMP505", "unverified-speedup", "unverified_speedup", _44, _45, ()),
-    ("AMP601", "deprecated-api", "deprecated_api", _46, _47, ()),
-    ("AMP602", "autocast-misuse", "autocast_misuse", _48, _3, ()),
-    ("AMP603", "apex-amp", "apex_amp", _49, _3, ()),
-    ("AMP604", "deprecated-hook", "deprecated_hook", _50, _3, ()),
-    ("AMP605", "scaler-misuse", "scaler_misuse", _6, _3, ()),
-    ("AMP701", "accelerate-raw-clip", "accelerate_raw_clip", _51, _3, ()),
-    ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _52, _3, ()),
-    ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _53, _3, ()),
+    ("AMP411", "nan-unguarded-bf16", "nan_unguarded_bf16", _38, _1, ()),
+    ("AMP412", "hand-attention", "hand_attention", _0, _27, ()),
+    ("AMP501", "misaligned-dims", "misaligned_dims", _39, _40, ()),
+    ("AMP502", "sync-in-hot-loop", "sync_in_hot_loop", _41, _3, ()),
+    ("AMP503", "timing-without-sync", "timing_without_sync", _42, _43, ()),
+    ("AMP504", "amp-on-tiny-model", "amp_on_tiny_model", _44, _3, ()),
+    ("AMP505", "unverified-speedup", "unverified_speedup", _45, _46, ()),
+    ("AMP601", "deprecated-api", "deprecated_api", _47, _48, ()),
+    ("AMP602", "autocast-misuse", "autocast_misuse", _49, _3, ()),
+    ("AMP603", "apex-amp", "apex_amp", _50, _3, ()),
+    ("AMP604", "deprecated-hook", "deprecated_hook", _51, _3, ()),
+    ("AMP605", "scaler-misuse", "scaler_misuse", _7, _3, ()),
+    ("AMP701", "accelerate-raw-clip", "accelerate_raw_clip", _52, _3, ()),
+    ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _53, _3, ()),
+    ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _54, _3, ()),
 )

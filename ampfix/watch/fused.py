@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ampfix.protocol import Event
-from ampfix.watch.alarms import Alarm, Alarms
+from ampfix.watch.alarms import Alarm, Alarms, rule_name
 from ampfix.watch.facts import StepFacts
 from ampfix.watch.journal import Journal
 
@@ -35,7 +35,7 @@ class FusedMomentum:
             message += "nothing has written for its momentum: the next step adds that to the weights"
             advice = "pass fused=False, or an init_scale that the first step survives"
             place = step.path, step.line, step.attempt
-            self._alarms.raise_(Alarm("", "momentum-not-written", message, *place, advice=advice))
+            self._alarms.raise_(Alarm("AMP124", rule_name("AMP124"), message, *place, advice=advice))
 
     def _of(self, name: str) -> Any:
         return next((optimizer for known, optimizer in self._journal.optimizers.live() if known == name), None)

@@ -1,0 +1,15 @@
+import torch
+import torch.nn.functional as F
+
+
+def train(task):
+    torch.use_deterministic_algorithms(True, warn_only=True)  # the same figures in every run
+    model = task.modules["model"].to("cuda")
+    optimizer = torch.optim.SGD(model.parameters(), lr=4e-4, momentum=0.9, fused=True)
+
+    for facts, price in task.batches:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = F.mse_loss(model(facts.to("cuda")), price.to("cuda"))
+        loss.backward()
+        optimizer.step()
