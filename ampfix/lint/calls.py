@@ -9,6 +9,7 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
+from ampfix.lint.guards import gives_up_on_gradients
 from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
@@ -235,6 +236,7 @@ class CallReader:
         built = self._roles.instance(receiver, frame, Role.SCHEDULER)
         plateau = built is not None and "ReduceLROnPlateau" in built.symbol
         guarded = bool(node.args or node.keywords) or plateau or self._is_guarded(frame)
+        guarded = guarded or gives_up_on_gradients(frame.scope.node, frame.statement)
         return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded)
 
     def _is_guarded(self, frame: Frame) -> bool:

@@ -13,6 +13,7 @@ from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
+from ampfix.lint.passedloss import about, is_scaled_inside, marked
 from ampfix.lint.prune import concerns_elements
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -106,7 +107,11 @@ class Lowering:
         return self._assigned(node.targets, None, frame)
 
     def _Assign(self, node: ast.Assign, frame: Frame) -> Block:
-        return (*self._expression(node.value, frame), *self._assigned(node.targets, node.value, frame))
+        value = self._expression(node.value, frame)
+        assigned = self._assigned(node.targets, node.value, frame)
+        if isinstance(node.value, ast.Call) and is_scaled_inside(value, assigned):
+            return (*assigned, *marked(value, tuple(self._paths(node.targets, frame))))
+        return (*value, *assigned)
 
     def _AnnAssign(self, node: ast.AnnAssign, frame: Frame) -> Block:
         if node.value is None:
@@ -295,6 +300,9 @@ class Lowering:
             nodes.extend(self._expression(argument, frame))
         opened = self._run_closure(node, frame) if _runs_a_closure(node) else self._opened_by_hand(node, frame)
         events = opened if opened is not None else self._reader.read(node, frame)
+        if events is not None and is_scaled_inside(nodes, events):
+            subject = f"<{frame.prefix}loss of line {node.lineno}>"
+            nodes, events = list(marked(nodes, (subject,))), about(events, subject)
         nodes.extend(events if events is not None else self._inliner.follow(node, frame))
         return tuple(nodes)
 

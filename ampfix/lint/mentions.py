@@ -48,6 +48,8 @@ class Mentions:
                 and node.func.attr in _ARGUMENTS
                 and len(node.args) in _ARGUMENTS[node.func.attr]
             }
+            if any(_is_whole_step(node) for node in calls):
+                found[scope].update(_ARGUMENTS)
         return found
 
     @cached_property
@@ -100,6 +102,11 @@ class Mentions:
                 for function in self.named[word]:
                     found.setdefault(function, []).append(node)
         return found
+
+
+def _is_whole_step(node: ast.AST) -> bool:
+    """`loss_scaler(loss, optimizer)`: a wrapper that does the whole step, wherever its class lies."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and "scaler" in node.func.id.lower()
 
 
 def last_name(node: ast.expr) -> str:

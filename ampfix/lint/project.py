@@ -19,6 +19,7 @@ from ampfix.records import dataclass
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
+_UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take about 60 times its text
 # A neighbour without any of these can neither build nor use what a training step is made of.
@@ -141,6 +142,9 @@ class Project:
                 break
             root = os.path.dirname(root)
             above.append(root)
+        else:  # an unpacked archive, say
+            yield from above[:_UNMARKED]
+            yield from (os.path.join(one, "src") for one in above[:_UNMARKED] if "src" in self._listing(one).folders)
         yield from own
 
     def _listing(self, folder: str) -> _Listing:

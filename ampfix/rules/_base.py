@@ -26,7 +26,7 @@ class Invalid:
     lines: tuple[int, ...] = ()
 
 
-TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler.")
+TRAIN_WORDS = ("backward(", "unscale_", "clip_grad", ".scale(", "zero_grad(", ".step(", "caler.", "caler(")
 """A file without any of these holds no event of a training step of its own."""
 
 

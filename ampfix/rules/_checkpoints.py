@@ -33,7 +33,8 @@ class Pair:
     """A scaler that steps an optimizer, as written, and the class it happens in.
 
     proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
-    restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint.
+    restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
+    belongs to an object of another file.
     """
 
     scaler: str
@@ -42,6 +43,7 @@ class Pair:
     proven: bool
     built_in: str = ""
     restored: bool = False
+    inside: bool = False
 
 
 def stepping_pairs(source: Source) -> list[Pair]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ampfix.program import Source
+from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.rules._places import are_alternatives
 from ampfix.rules._shapes import LOOPS, calls, function_of, inside, is_without_grad, method, path, regions_around
@@ -30,8 +30,9 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False  # it is half itself
     if _repeats_itself(loop, call):
         return False
-    training = list(calls(loop, "backward", "step"))
-    if not all(plain and are_alternatives(call, other, source) for other in training):
+    training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
+    apart = plain and _is_on_occasion(call, name, loop, source)
+    if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
         return False
     if not training and any(
         path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)
@@ -41,6 +42,26 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     return not any(
         isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == title and regions_around(other, source)
         for other in source.nodes((ast.Call,))
+    )
+
+
+def _is_schedule(step: ast.Call, source: Source) -> bool:
+    receiver = method(step)[0]
+    return receiver is not None and (source.held(receiver).role is Role.SCHEDULER or path(receiver).endswith("bar"))
+
+
+def _is_on_occasion(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
+    """Whether a loop that trains evaluates the model now and then: in between, it switches the model to evaluation."""
+    occasions = []
+    for around in inside(call, source):
+        if around is loop:
+            break
+        if isinstance(around, ast.If):
+            occasions.append(around)
+    return any(
+        path(method(switch)[0]) == name and method(switch)[1] == "eval"
+        for occasion in occasions
+        for switch in calls(occasion, "eval")
     )
 
 
@@ -81,11 +102,13 @@ def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
 def _fetches(loop: ast.AST, call: ast.Call) -> bool:
     """Whether each turn gets the next batch for the call: `x, y = next(batches)`, `x, y = loader.next_batch()`."""
     read = {node.id for argument in call.args for node in walk(argument) if isinstance(node, ast.Name)}
-    for node in walk(loop):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            bound = {each.id for target in node.targets for each in walk(target) if isinstance(each, ast.Name)}
-            if bound & read and _NEXT.search(path(node.value.func)):
-                return True
+    for node in reversed([one for one in walk(loop) if isinstance(one, ast.Assign)]):
+        bound = {each.id for target in node.targets for each in walk(target) if isinstance(each, ast.Name)}
+        if not bound & read:
+            continue
+        if isinstance(node.value, ast.Call) and _NEXT.search(path(node.value.func)):
+            return True
+        read |= {each.id for each in walk(node.value) if isinstance(each, ast.Name)}
     return False
 
 

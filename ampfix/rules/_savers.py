@@ -8,12 +8,14 @@ from collections.abc import Iterator, Set
 
 from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
+from ampfix.protocol import EventKind
 from ampfix.records import dataclass
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 
 _OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
 
 
@@ -88,6 +90,24 @@ def stepping_elsewhere(source: Source) -> Iterator[checkpoints.Pair]:
                 optimizer = to.arguments.get(places.spelled(step.args[0])) if step.args else None
                 if isinstance(optimizer, (ast.Name, ast.Attribute)):
                     yield from _stepper(places.receiver(step), places.spelled(optimizer), call, to, source)
+
+
+def stepping_inside(source: Source) -> Iterator[checkpoints.Pair]:
+    """Scalers inside objects of other files that step this file's optimizers: `self.mixed.step(self.optimizer)`."""
+    states = places.all_methods_called(source, "state_dict", "load_state_dict")
+    kept = tuple(f"{places.receiver(call)}." for call in states if places.receiver(call) not in ("", "self"))
+    for routine in source.routines:
+        for do in routine.events:
+            scaler, call = do.event.scaler or "", source.call_at(do.site.span)
+            if do.event.kind is not EventKind.SCALER_STEP or not do.event.path or call is None:
+                continue
+            if scaler.startswith(kept):
+                continue  # the object around it keeps its state
+            for optimizer in do.event.optimizers:
+                if _DOTTED.fullmatch(scaler) and _DOTTED.fullmatch(optimizer):
+                    yield checkpoints.Pair(
+                        scaler, optimizer, places.class_of(call, source), do.site.proven, inside=True
+                    )
 
 
 def _stepper(

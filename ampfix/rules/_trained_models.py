@@ -58,6 +58,10 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
             called = path(call.func)
             if called.removeprefix("self.") in running:
                 yield TrainedModel(called, owner_of(call, called, source), region)
+                for given in (*call.args, *(word.value for word in call.keywords)):
+                    handed = path(given).removesuffix(".module")
+                    if handed and (handed in switched or looks_like_a_model(handed)):
+                        yield TrainedModel(handed, owner_of(call, handed, source), region)
 
 
 def _running_models(source: Source, switched: set[str]) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 _0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('))
-_1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.'),)
+_1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.', 'caler('),)
 _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(', 'grad', 'isfinite'),
  ('.scale(', 'grad', 'isinf'))
 _3 = ()
@@ -16,7 +16,7 @@ _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
 _6 = (('fused', 'SGD', '.step('),)
 _7 = (('GradScaler',),)
 _8 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
- ('.scale(', 'load'))
+ ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),

@@ -61,6 +61,58 @@ class BackwardWithoutScale(ProtocolRule):
         """\
 import torch
 
+class Mixed:
+    def __init__(self, enabled):
+        self.enabled = enabled
+        self.scaler = torch.amp.GradScaler("cuda") if enabled else None
+
+    def scale_loss(self, loss):
+        if self.scaler is not None:
+            return self.scaler.scale(loss)
+        return loss
+
+    def step(self, optimizer):
+        if self.scaler is not None:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        else:
+            optimizer.step()
+
+def train(model, loader, optimizer, enabled):
+    mixed = Mixed(enabled)
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaled = mixed.scale_loss(model(x, y))
+        scaled.backward()
+        mixed.step(optimizer)
+""",
+        """\
+import torch
+
+class Mixed:
+    def __init__(self, enabled):
+        self.scaler = torch.amp.GradScaler("cuda") if enabled else None
+
+    def scaled(self, loss):
+        return self.scaler.scale(loss) if self.scaler is not None else loss
+
+    def step(self, optimizer):
+        if self.scaler is not None:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        else:
+            optimizer.step()
+
+def train(model, loader, optimizer, enabled):
+    mixed = Mixed(enabled)
+    for x, y in loader:
+        optimizer.zero_grad()
+        mixed.scaled(model(x, y)).backward()
+        mixed.step(optimizer)
+""",
+        """\
+import torch
+
 def train(model, loader, optimizer, use_amp):
     scaler = torch.amp.GradScaler("cuda") if use_amp else None
     for x, y in loader:

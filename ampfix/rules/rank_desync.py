@@ -102,6 +102,30 @@ def train(model, loader, optimizer, scaler):
         Invalid(
             """\
 import torch
+import torch.distributed as dist
+
+def train(model, loader, optimizer, scaler, epochs):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for epoch in range(epochs):
+        total = torch.zeros(1, device="cuda")
+        for x, y in loader:
+            optimizer.zero_grad()
+            with torch.autocast("cuda"):
+                loss = model(x, y)
+            if not torch.isfinite(loss):
+                continue
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            total += loss.detach()
+        dist.all_reduce(total)
+""",
+            None,
+            (12,),
+        ),
+        Invalid(
+            """\
+import torch
 
 def train(model, loader, optimizer, scaler):
     model = torch.nn.parallel.DistributedDataParallel(model)
@@ -163,7 +187,7 @@ def train(model, loader, optimizer, scaler, task):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if any(word in source.text for word in _AGREEING) or not _is_distributed(source):
+        if not _is_distributed(source):
             return
         seen: set[ast.AST] = set()
         for routine in source.routines:
@@ -173,7 +197,7 @@ def train(model, loader, optimizer, scaler, task):
 
     def _skips(self, do: Do, source: Source, seen: set[ast.AST]) -> Iterator[Finding]:
         call = windows.node_at(do.site, source)
-        if call is None:
+        if call is None or _ranks_agree(call, source):
             return
         loss = {name for name in places.names_in(call.func) if "." not in name}
         for test in _skipping(call, source):
@@ -196,6 +220,22 @@ def _is_distributed(source: Source) -> bool:
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))
         for binding in source.resolve(node.func)
     )
+
+
+def _ranks_agree(call: ast.Call, source: Source) -> bool:
+    """Whether the ranks exchange anything in the loop around the backward; a metric once an epoch is no verdict."""
+    loops = places.loops_around(call, source)
+    if not loops:
+        return any(word in source.text for word in _AGREEING)
+    text = source.segment(loops[0])
+    if any(word in text for word in _AGREEING):
+        return True
+    functions = source.nodes((ast.FunctionDef, ast.AsyncFunctionDef))
+    exchanging = {
+        getattr(one, "name", "") for one in functions if any(word in source.segment(one) for word in _AGREEING)
+    }
+    called = (node.func for node in walk(loops[0]) if isinstance(node, ast.Call))
+    return any(getattr(one, "attr", getattr(one, "id", "")) in exchanging for one in called)
 
 
 def _skipping(call: ast.Call, source: Source) -> Iterator[ast.If]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Role, ScalerBuilt, Source
@@ -100,6 +100,26 @@ def make_scalers(optimizers):
             """\
 import torch
 
+def train(model, head, loader, optimizer):
+    for x, y in loader:
+        adapting = torch.optim.SGD(head.parameters(), 0.1)
+        head(x).sum().backward()
+        adapting.step()
+        scaler = torch.amp.GradScaler("cuda")
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
+            None,
+            (8,),
+        ),
+        Invalid(
+            """\
+import torch
+
 def train(model, loader, optimizer, epochs, use_amp):
     for epoch in range(epochs):
         scaler = torch.amp.GradScaler("cuda", enabled=use_amp)
@@ -166,7 +186,9 @@ def main(model, loader, optimizer):
 
     def _in_loop(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
         """Built inside loops of its own function that keep the optimizer."""
-        kept = [loop for loop in places.loops_around(scaler.node, source) if not _builds_optimizer(loop, source)]
+        stepped = _stepped_by(scaler, source)
+        around = places.loops_around(scaler.node, source)
+        kept = [loop for loop in around if not _builds_optimizer(loop, source, stepped)]
         if not kept:
             return []
         outer = kept[-1]
@@ -233,11 +255,19 @@ def _handed_on(root: ast.AST, scaler: ScalerBuilt) -> bool:
     return any(places.spelled(value) == scaler.target for value in given)
 
 
-def _builds_optimizer(root: ast.AST, source: Source) -> bool:
-    """Whether an optimizer begins its life in this code too."""
+def _stepped_by(scaler: ScalerBuilt, source: Source) -> set[str]:
+    """The optimizers that the scaler is seen to step, as written."""
+    calls = places.all_methods_called(source, "step", "unscale_")
+    return {places.spelled(call.args[0]) for call in calls if call.args and places.receiver(call) == scaler.target}
+
+
+def _builds_optimizer(root: ast.AST, source: Source, which: Set[str] = frozenset()) -> bool:
+    """Whether an optimizer begins its life in this code too: one of these, or any where none is named."""
     for node in walk(root):
         if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.ListComp)):
             targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
+            if which and not any(places.spelled(target) in which for target in targets):
+                continue
             if any(source.held(target).role is Role.OPTIMIZER for target in targets):
                 return True
     return False

@@ -61,6 +61,8 @@ class ScalerStateNotSaved(Rule):
         ("state_dict", "--amp"),
         (".scale(", "save"),
         (".scale(", "load"),
+        ("state_dict", "NativeScaler"),
+        ("state_dict", "autocast(", "backward("),
     )
 
     VALID = (
@@ -174,7 +176,8 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        pairs = list(dict.fromkeys([*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]))
+        here = [*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]
+        pairs = list(dict.fromkeys([*here, *savers.stepping_inside(source)]))
         stepping = {pair.optimizer for pair in pairs}
         pairs += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
         if not pairs:
@@ -241,6 +244,8 @@ def main(model, loader, optimizer, path, resume):
     ) -> Repair | str:
         if pair.built_in:
             return f"{pair.built_in} makes a scaler in each call; make it here, hand it in, and keep its state"
+        if pair.inside:
+            return f"{pair.scaler} belongs to an object of another file; keep its state beside the optimizer's"
         if not entry.key:
             return f"the optimizer's state is handed on by itself here; hand on that of {pair.scaler} as well"
         handed = {}

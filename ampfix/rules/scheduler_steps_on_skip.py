@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
+from ampfix.program.tree import walk
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 
@@ -82,8 +84,42 @@ def train(model, loader, optimizer, epochs):
             scaler.update()
         scheduler.step()
 """,
+        """\
+import torch
+
+def train(model, loader, optimizer, scheduler):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if torch.isnan(norm) or torch.isinf(norm):
+            scaler.update()
+            continue
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+""",
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, schedulers):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        for scheduler in schedulers:
+            scheduler.step()
+""",
+            None,
+            (11,),
+        ),
         Invalid(
             """\
 import torch
@@ -208,7 +244,9 @@ def train(model, loader, optimizer, total, accum_steps):
         """Only schedulers that step with the optimizer: in the same loop, under no count but that of micro-batches."""
         step = _scaler_step(occurrence)
         here = occurrence.do.site.loops
-        if step is None or step.site.loops != here or _only_flushes(step, occurrence):
+        if step is None or _only_flushes(step, occurrence):
+            return False
+        if step.site.loops != (here[:-1] if _walks_schedulers(occurrence) else here):
             return False
         shared = {test for frame in step.site.frames() for test in frame.tests}
         own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
@@ -222,6 +260,8 @@ def train(model, loader, optimizer, total, accum_steps):
         scaler = None if step is None else local_name(occurrence.do, step.event.scaler)
         if step is None or scaler is None:
             return "the scaler cannot be named where the scheduler steps"
+        if _walks_schedulers(occurrence):
+            return f"guard the loop: `if {scaler}.get_scale() >= scale_before` around it"
         function = occurrence.do.site.function
         here = next((frame for frame in step.site.frames() if frame.function == function), step.site)
         message = f"Step the scheduler only when {scaler} did not lower its scale"
@@ -232,6 +272,22 @@ def train(model, loader, optimizer, total, accum_steps):
             occurrence.do.site.statement,
             {"scaler": scaler, "step_line": str(here.span.start.line)},
         )
+
+
+def _walks_schedulers(occurrence: Occurrence) -> bool:
+    """`for scheduler in schedulers: scheduler.step()`: the innermost loop goes through the schedulers, not batches."""
+    line = occurrence.do.site.loops[-1] if occurrence.do.site.loops else 0
+    for node in walk(occurrence.routine.node):
+        if isinstance(node, ast.For) and node.lineno == line and isinstance(node.target, ast.Name):
+            return any(
+                isinstance(inner, ast.Call)
+                and isinstance(inner.func, ast.Attribute)
+                and inner.func.attr == "step"
+                and isinstance(inner.func.value, ast.Name)
+                and inner.func.value.id == node.target.id
+                for inner in walk(node)
+            )
+    return False
 
 
 def _only_flushes(step: Do, occurrence: Occurrence) -> bool:

@@ -69,6 +69,24 @@ def train(model, loader, optimizer):
             scaler.step(optimizer)
         scaler.update()
 """,
+        """\
+import torch
+
+def perturbed(model, x, y, optimizer):
+    optimizer.zero_grad()
+    model(x, y).backward()
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for epoch, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        if epoch >= 15:
+            scaler.unscale_(optimizer)
+            perturbed(model, x, y, optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+""",
     )
     INVALID = (
         Invalid(
@@ -142,6 +160,8 @@ def train(model, loader, optimizer):
 
     def applies(self, occurrence: Occurrence) -> bool:
         unscale = self.place(occurrence)
+        if occurrence.do.event.kind is EventKind.BACKWARD and _follows(occurrence.do, unscale, occurrence):
+            return False  # the gradients are made anew for the same step: at perturbed weights, say
         steps = events_of(occurrence, EventKind.SCALER_STEP)
         return not any(same_window(unscale, step) for step in steps)
 
@@ -167,3 +187,11 @@ def train(model, loader, optimizer):
         arguments = {"scaler": names[0], "step": place(steps[0].site.statement)}
         message = f"Call `{names[0]}.update()` where the step is given up"
         return Repair("update_on_skip", Applicability.SAFE, message, unscale.site.span, arguments)
+
+
+def _follows(one: Do, other: Do, occurrence: Occurrence) -> bool:
+    """Whether an event stands behind another in the source, in the same turn."""
+    places = [(do.event.kind, do.site.span, do.site.loops) for do in occurrence.routine.events]
+    mine, others = ((do.event.kind, do.site.span, do.site.loops) for do in (one, other))
+    is_behind = mine in places and others in places and places.index(mine) > places.index(others)
+    return is_behind and one.site.loops == other.site.loops

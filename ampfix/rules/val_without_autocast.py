@@ -13,6 +13,7 @@ from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import is_evaluation, scope_of
 from ampfix.rules._halfmodels import loaded_models
 from ampfix.rules._shapes import inside, owner_of, path
+from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, meant, model_of, switched_names, trained_models
 
 
@@ -259,6 +260,7 @@ def main(loader, optimizer, scaler):
         trained = list(trained_models(source))
         yield from self._here(source, trained)
         yield from self._elsewhere(source, trained)
+        yield from self._switched_off(source)
 
     def _here(self, source: Source, trained: list[TrainedModel]) -> Iterator[Finding]:
         """Evaluations in this file of models that it trains."""
@@ -310,6 +312,17 @@ def main(loader, optimizer, scaler):
                 symbol=one.name,
                 trace=(TracePoint("the model is evaluated", one.to.path, one.to.span),),
                 repair=f"{name} lies in {one.to.path}; open the region that training uses there",
+            )
+
+    def _switched_off(self, source: Source) -> Iterator[Finding]:
+        """One function for both, called without what switches its region on."""
+        for one in evaluated_with_region_off(source):
+            yield self.finding(
+                source,
+                source.span(one.call),
+                f"{one.argument} switches off here the region that training uses in line {one.region.opening.lineno}",
+                symbol=one.model,
+                repair=f"let another argument than {one.argument} tell training from evaluation",
             )
 
 

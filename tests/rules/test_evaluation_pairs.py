@@ -71,3 +71,69 @@ def test_one_model_under_several_names_is_found(changes: dict[str, str]) -> None
 )
 def test_what_is_not_the_trained_model_or_no_evaluation_is_silent(changes: dict[str, str]) -> None:
     assert found(**changes) == []
+
+
+LOOP = """\
+import torch
+
+def compute(model, x, y):
+    return torch.nn.functional.mse_loss(model(x), y)
+
+def train(model, loader, validation, scaler, optimizer, schedulers):
+    for step, (x, y) in enumerate(loader):
+        with torch.autocast("cuda"):
+            loss = {forward}
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        {occasion}
+            with torch.no_grad():
+                shown = model(x)
+"""
+
+
+def found_in(text: str) -> list[int]:
+    return [one.span.start.line for one in check_source(text, "loop.py", Settings(select=("AMP304",)))]
+
+
+def test_a_training_loop_that_switches_to_evaluation_now_and_then_evaluates() -> None:
+    occasion = "if step % 100 == 0:\n            model.eval()"
+    assert found_in(LOOP.format(forward="model(x).mean()", occasion=occasion)) == [17]
+    assert found_in(LOOP.format(forward="compute(model, x, y)", occasion=occasion)) == [17]
+
+
+def test_a_forward_without_gradients_in_every_turn_of_training_is_no_evaluation() -> None:
+    assert found_in(LOOP.format(forward="model(x).mean()", occasion="if step > 100:")) == []
+
+
+BOTH = """\
+import torch
+
+def run_epoch(model, loader, optimizer=None, scaler=None, use_amp=True):
+    model.train(optimizer is not None)
+    on = scaler is not None
+    for x, y in loader:
+        with torch.autocast("cuda", enabled={switch}):
+            loss = model(x, y)
+        if optimizer is not None:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+
+def main(model, loader, validation, optimizer, scaler):
+    for epoch in range(10):
+        run_epoch(model, loader, optimizer, scaler)
+        run_epoch(model, validation{handed})
+"""
+
+
+@pytest.mark.parametrize("handed", ["", ", None, None", ", optimizer=None, scaler=None"])
+@pytest.mark.parametrize("switch", ["on", "scaler is not None"])
+def test_a_call_that_switches_the_region_off_evaluates_without_it(handed: str, switch: str) -> None:
+    assert found_in(BOTH.format(handed=handed, switch=switch)) == [17]
+
+
+def test_a_region_switched_by_something_else_stays_on_in_evaluation() -> None:
+    assert found_in(BOTH.format(handed="", switch="use_amp")) == []
+    assert found_in(BOTH.format(handed=", None, scaler", switch="on")) == []
