@@ -93,8 +93,47 @@ def train(model, loader, optimizer, use_amp):
         scaler.step(optimizer)
         scaler.update()
 """,
+        """\
+import torch
+
+def train(model, loader, optimizer, args):
+    scaler = torch.amp.GradScaler("cuda", enabled=args.amp)
+    use_scaler = args.amp
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=args.amp):
+            loss = model(x, y)
+        if use_scaler:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            optimizer.step()
+""",
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, args):
+    scaler = torch.amp.GradScaler("cuda", enabled=args.use_amp)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", enabled=args.use_amp):
+            loss = model(x, y)
+        if args.get("scaler", False):
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            optimizer.step()
+""",
+            None,
+            (10,),
+        ),
         Invalid(
             """\
 import torch
@@ -167,6 +206,24 @@ def train(model, loader, optimizer, mixed, scaled):
                 continue
             for region in _regions_of(scaler, source):
                 yield from self._compare(source, scaler, enabled, region)
+            yield from self._used_apart(source, scaler)
+
+    def _used_apart(self, source: Source, scaler: ScalerBuilt) -> Iterator[Finding]:
+        """Where a flag that the region does not know decides whether the scaler scales, and the loss runs plain else."""
+        for call in switches.scale_calls(scaler, source):
+            for region in _regions_of(scaler, source):
+                test = _unrelated_test(call, region, scaler, source)
+                if test is None:
+                    continue
+                yield self.finding(
+                    source,
+                    source.span(call),
+                    f"{scaler.target} scales only with {places.spelled(test)}, and the region may be on without it: "
+                    "float16 is unscaled then",
+                    symbol=getattr(places.function_of(call, source), "name", ""),
+                    repair="let one flag decide on both: build the scaler with it as `enabled`, and always scale",
+                )
+                break
 
     def _compare(
         self, source: Source, scaler: ScalerBuilt, enabled: ast.expr, region: AutocastOpened
@@ -201,6 +258,28 @@ def _regions_of(scaler: ScalerBuilt, source: Source) -> list[AutocastOpened]:
         and "float16" in region.dtypes
         and not places.tests_around(region.node, source)
     ]
+
+
+def _unrelated_test(
+    call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt, source: Source
+) -> ast.expr | None:
+    """A test of a setting around a scaling, with a plain backward on its other side, that says nothing of the region's
+    switch."""
+    if region.enabled is None or isinstance(region.enabled, ast.Constant):
+        return None
+    for around in places.within_function(call, source):
+        if not isinstance(around, ast.If) or not any(call in walk(one) for one in around.body):
+            continue
+        test = around.test
+        is_flag = isinstance(test, (ast.Name, ast.Attribute)) or (
+            isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "get"
+        )
+        plain = any(True for one in around.orelse for _ in places.methods_called(one, "backward"))
+        text = " ".join(switches.spellings(test, source))
+        said = switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
+        if is_flag and plain and not said and not _related(test, region.enabled, source):
+            return test
+    return None
 
 
 def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
