@@ -209,7 +209,7 @@ def train(model, loader, optimizer, mixed, scaled):
             yield from self._used_apart(source, scaler)
 
     def _used_apart(self, source: Source, scaler: ScalerBuilt) -> Iterator[Finding]:
-        """Where a flag that the region does not know decides whether the scaler scales, and the loss runs plain else."""
+        """Where a flag that the region does not know decides whether the loss is scaled or runs plain."""
         for call in switches.scale_calls(scaler, source):
             for region in _regions_of(scaler, source):
                 test = _unrelated_test(call, region, scaler, source)
@@ -260,9 +260,7 @@ def _regions_of(scaler: ScalerBuilt, source: Source) -> list[AutocastOpened]:
     ]
 
 
-def _unrelated_test(
-    call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt, source: Source
-) -> ast.expr | None:
+def _unrelated_test(call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt, source: Source) -> ast.expr | None:
     """A test of a setting around a scaling, with a plain backward on its other side, that says nothing of the region's
     switch."""
     if region.enabled is None or isinstance(region.enabled, ast.Constant):
@@ -276,7 +274,9 @@ def _unrelated_test(
         )
         plain = any(True for one in around.orelse for _ in places.methods_called(one, "backward"))
         text = " ".join(switches.spellings(test, source))
-        said = switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
+        said = (
+            switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
+        )
         if is_flag and plain and not said and not _related(test, region.enabled, source):
             return test
     return None
