@@ -113,7 +113,22 @@ def train(model, head, loader, optimizer):
         scaler.update()
         optimizer.zero_grad()
 """,
-            None,
+            """\
+import torch
+
+def train(model, head, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        adapting = torch.optim.SGD(head.parameters(), 0.1)
+        head(x).sum().backward()
+        adapting.step()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+""",
             (8,),
         ),
         Invalid(
