@@ -13,21 +13,13 @@ from ampfix.lint.classes import linearised
 from ampfix.lint.neighbours import Neighbours, is_idle
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
-from ampfix.lint.symbols import is_known, role_of_instance
+from ampfix.lint.symbols import PARTIAL, SELF_RETURNING, TRANSPARENT, is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
 from ampfix.records import replace
 
 UNKNOWN = Binding(Form.UNKNOWN)
 _MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
-_PARTIAL = frozenset({"functools.partial", "functools.partialmethod"})
-# Calls that return (a wrapped form of) their first argument, as far as roles go.
-_TRANSPARENT = frozenset(
-    {"copy.copy", "copy.deepcopy", "typing.cast", "torch.compile", "torch.nn.DataParallel"}
-    | {"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"}
-)
-# Methods of modules that return the module.
-_SELF_RETURNING = frozenset({"cuda", "cpu", "to", "train", "eval", "requires_grad_", "apply"})
 
 
 class Resolver:
@@ -75,13 +67,10 @@ class Resolver:
 
     def ancestry(self, owner: Scope) -> tuple[Scope, ...]:
         """A class and its bases that can be seen, in the order in which attributes are looked up."""
-        known = self._ancestries.get(owner)
-        if known is None:
-            cuts = self._cuts
-            known = linearised(owner, self._bases)
-            if self._cuts == cuts and not self._draft:
-                self._ancestries[owner] = known
-        return known
+        found = self._ancestries.get(owner) or linearised(owner, self._bases)
+        if not self._busy:
+            self._ancestries[owner] = found
+        return found
 
     def _bases(self, owner: Scope) -> list[Scope]:
         assert isinstance(owner.node, ast.ClassDef)
@@ -337,19 +326,19 @@ class Resolver:
                 return
 
     def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _SELF_RETURNING:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in SELF_RETURNING:
             held = [b for b in self.resolve(node.func.value, scope) if b.form in (Form.INSTANCE, Form.OBJECT)]
             if held:
                 yield from held
                 return
         for function in self.resolve(node.func, scope):
-            if function.form is Form.SYMBOL and function.symbol in _PARTIAL and node.args:
+            if function.form is Form.SYMBOL and function.symbol in PARTIAL and node.args:
                 for inner in self.resolve(node.args[0], scope):
                     if inner.form is Form.SYMBOL:
                         yield Binding(Form.PARTIAL, inner.symbol, node, scope)
                     elif inner.form is Form.FUNCTION:
                         yield replace(inner, preset=(node, scope))
-            elif function.form is Form.SYMBOL and function.symbol in _TRANSPARENT and node.args:
+            elif function.form is Form.SYMBOL and function.symbol in TRANSPARENT and node.args:
                 yield from self.resolve(node.args[-1 if function.symbol == "typing.cast" else 0], scope)
             elif function.form is Form.SYMBOL:
                 yield Binding(Form.INSTANCE, function.symbol, node, scope)

@@ -68,6 +68,14 @@ CAST_TO_FLOAT = frozenset(
 )  # fmt: skip
 _CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
 HALF_LAYERS = frozenset({"Linear", "LazyLinear", "PReLU", *_CONVOLUTIONS})
+PARTIAL = frozenset({"functools.partial", "functools.partialmethod"})
+# Calls that return (a wrapped form of) their first argument, as far as roles go.
+TRANSPARENT = frozenset(
+    {"copy.copy", "copy.deepcopy", "typing.cast", "torch.compile", "torch.nn.DataParallel"}
+    | {"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"}
+)
+# Methods of modules that return the module.
+SELF_RETURNING = frozenset({"cuda", "cpu", "to", "train", "eval", "requires_grad_", "apply"})
 
 
 def role_of_instance(symbol: str) -> Role:
