@@ -27,7 +27,8 @@ class RankDesync(Rule):
 
     ## What it does
     Finds, in files that set up DistributedDataParallel, FSDP or a process group, tests of the local loss for infinities
-    or NaN that skip the backward pass, where the ranks never exchange the verdict.
+    or NaN that skip the backward pass, in loops where the ranks exchange nothing. A metric that is summed behind the
+    loop tells no rank of another's verdict.
 
     ## Why is this bad
     Each rank sees another batch. When one of them skips backward, the others wait in the gradient exchange for it: the
@@ -93,6 +94,23 @@ def train(model, loader, optimizer, scaler):
             loss = model(x, y)
         if not math.isfinite(loss.item()):
             sys.exit(1)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+        """\
+import torch
+import torch.distributed as dist
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if torch.isnan(loss):
+            dist.destroy_process_group()
+            return
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
@@ -256,7 +274,8 @@ def _leaving(statement: ast.stmt) -> Iterator[ast.If]:
     """The tests in a statement, on any branch, that go on with the next batch."""
     if isinstance(statement, ast.If):
         if isinstance(statement.body[-1], (ast.Continue, ast.Return)):
-            yield statement
+            if not any("destroy_process_group" in ast.unparse(one) for one in statement.body):  # else the run ends
+                yield statement
             return
         for inner in (*statement.body, *statement.orelse):
             yield from _leaving(inner)

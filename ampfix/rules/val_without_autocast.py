@@ -22,7 +22,8 @@ class ValWithoutAutocast(Rule):
 
     ## What it does
     Finds loops without gradients that call a model outside autocast which the same file trains under autocast; also
-    where either is done by a function of another file that the model is handed to. Evaluation functions that are called
+    where either is done by a function of another file that the model is handed to, and calls that evaluate by handing
+    None for what switches the region of a function on that trains as well. Evaluation functions that are called
     under autocast, and models whose own forward opens a region, are left alone.
 
     ## Why is this bad
