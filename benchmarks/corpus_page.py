@@ -21,13 +21,14 @@ COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
 
-Four samples of published code. The *development* sample was read while the rules were written: each finding was judged
+Five samples of published code. The *development* sample was read while the rules were written: each finding was judged
 by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample was
 measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
 packages with loops of their own. Its bugs were labelled by reading the training code around every scaler, region,
 backward and step; the labels were committed, and then `ampfix check` was run on it, once. Two labels lie in a file that
 is not valid Python, which check refuses. The *second blind sample* was drawn and labelled after the repairs that the
-first one brought, and the *third* after those of the second, over code that neither had touched.
+first one brought, the *third* after those of the second, and the *fourth* after those of the third, each over code
+that the repairs before it had not seen.
 
 Labels that a closer reading did not bear out are withdrawn below, each with its reason; recall is given over all
 labels, as committed, and over those that stand. AMP603 speaks once a file: a label at the import is met by a finding at
@@ -61,6 +62,27 @@ spellings (AMP601) the first of a file was labelled. What check still misses: a 
 no region (AMP210 keeps silent about imports), a scaler that one flag builds and another uses, ranks that agree on other
 things in the same file, an evaluation inside a loop that trains something else, and an update in a function that never
 steps.
+
+"""
+
+
+FOURTH = """## Fourth blind sample
+
+Repositories found by the paths of their files (`train_amp.py`, `train_fp16.py`, `utils/amp.py`, `train_optimized.py`,
+`src/training/trainer.py` and the like), kept by the last digit of a hash of their names if a loop of their own trains
+under AMP. Copies of well-known code were left out, and files that are not valid Python. Two people labelled half each
+without running the checker, then each read the other's labels: of 189 both held 182, the other seven lay in two files
+that are not valid Python, and two were added. The labels were committed, `ampfix check` was run once with the rules of
+commit d6e01f1, and each reader judged what it said beyond the labels in one half.
+
+What check missed: models, regions and scalers that a helper of another file hands back (nine evaluations in one
+repository), regions that are switched off for the evaluation alone, evaluations through another name of the model or
+in a file whose names come from elsewhere, optimizers kept in a list or stepped by a wrapper of the scaler, a dtype that
+a helper or the configuration picks beside a scaler (AMP204), half losses and attention in other files than the region
+(AMP402, AMP404, AMP412), norms read by one method and unscaled by another, and a rank's skip in a file whose losses are
+averaged for the log. One label of AMP302 is met in the same file, 161 lines away. Of the false findings one is an
+error: a clip that check took for one of scaled gradients, though `unscale_` stands before it, under the same test of
+the scaler.
 
 """
 
@@ -168,11 +190,13 @@ def page() -> str:
     lines = ["## The blind sample", "", *sample("blind_sample", ".")]
     lines += [SECOND.rstrip(), "", *sample("second_blind_sample", "second")]
     lines += [THIRD.rstrip(), "", *sample("third_blind_sample", "third")]
+    lines += [FOURTH.rstrip(), "", *sample("fourth_blind_sample", "fourth")]
     for kept, title in (("holdout", "the blind sample"), ("dev", "the development sample")):
         entries = [each for each in table("sources.csv") if each["sample"] == kept]
         lines += contents(title, entries, table("verdicts.csv"))
     lines += contents("the second blind sample", table("second/sources.csv"), table("second/verdicts.csv"))
     lines += contents("the third blind sample", table("third/sources.csv"), table("third/verdicts.csv"))
+    lines += contents("the fourth blind sample", table("fourth/sources.csv"), table("fourth/verdicts.csv"))
     lines += ["## False findings met on the way, and the test that keeps each away", ""]
     lines += heading("source", "file", "rule", "what misled the analysis", "test")
     lines += [row(*each.values()) for each in table("misled.csv")]
