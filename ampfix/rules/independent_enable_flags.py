@@ -117,7 +117,8 @@ def train(model, loader, optimizer, args):
             """\
 import torch
 
-def train(model, loader, optimizer, args):
+def train(model, loader, optimizer, parser):
+    args = parser.parse_args()
     scaler = torch.amp.GradScaler("cuda", enabled=args.use_amp)
     for x, y in loader:
         optimizer.zero_grad()
@@ -132,7 +133,7 @@ def train(model, loader, optimizer, args):
             optimizer.step()
 """,
             None,
-            (10,),
+            (11,),
         ),
         Invalid(
             """\
@@ -269,7 +270,7 @@ def _unrelated_test(call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt,
         if not isinstance(around, ast.If) or not any(call in walk(one) for one in around.body):
             continue
         test = around.test
-        is_flag = isinstance(test, (ast.Name, ast.Attribute)) or (
+        is_flag = isinstance(test, ast.Attribute) or (
             isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "get"
         )
         plain = any(True for one in around.orelse for _ in places.methods_called(one, "backward"))
@@ -277,9 +278,18 @@ def _unrelated_test(call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt,
         said = (
             switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
         )
-        if is_flag and plain and not said and not _related(test, region.enabled, source):
+        if is_flag and plain and not said and not _flag(test, source) & _flag(region.enabled, source):
             return test
     return None
+
+
+def _flag(test: ast.expr, source: Source) -> set[str]:
+    """What a setting is called: `args.amp` and `args.get("amp")` go by their last word, wherever args is from."""
+    if isinstance(test, ast.Attribute) and places.spelled(test.value) != "self":
+        return {test.attr}
+    if isinstance(test, ast.Call):
+        return {one.value for one in test.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return _words(test, source)
 
 
 def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
