@@ -254,6 +254,9 @@ class _Interpreter:
     def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:
         """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
         owners, (_, _, place) = self._routine.owners, name.partition(".")
+        alike = any(owners.get(other) == owners[name] for other in unscaled if name not in unscaled)
+        if alike and not any(_steps_by_scaler(do, name) for do in self._order):
+            return True  # an optimizer of another phase, over the same parameters
         twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
         return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
 
@@ -297,6 +300,10 @@ class _Interpreter:
             return False
         earlier = self._order[: self._position(do)]
         return any(e.event.kind is EventKind.UNSCALE and broken.optimizer in e.event.optimizers for e in earlier)
+
+
+def _steps_by_scaler(do: Do, name: str) -> bool:
+    return do.event.kind is EventKind.SCALER_STEP and name in do.event.optimizers
 
 
 def _is_alive(name: str, do: Do) -> bool:

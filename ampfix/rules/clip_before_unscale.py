@@ -62,6 +62,32 @@ class ClipBeforeUnscale(ProtocolRule):
     VALID = (
         """\
 import torch
+
+def train(model, loader, use_amp):
+    optimizer = torch.optim.AdamW(model.parameters())
+    scaler = torch.amp.GradScaler("cuda") if use_amp else None
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = model(x, y)
+        if scaler is not None:
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+        else:
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if scaler is not None:
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
+    refining = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    for x, y in loader:
+        refining.zero_grad()
+        model(x, y).backward()
+        refining.step()
+""",
+        """\
+import torch
 from torch.nn.utils import clip_grad_norm_
 
 def train(model, loader, optimizer):
