@@ -6,6 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from ampfix.findings import Finding
 from ampfix.lint import Settings
 from ampfix.lint.engine import check_text
@@ -44,6 +46,27 @@ def test_they_name_the_place_and_have_no_repair_here(tmp_path: Path) -> None:
 def test_without_the_project_the_file_is_silent() -> None:
     text = (PROJECT / "train.py").read_text(encoding="utf-8")
     assert check_text(text, "train.py", Settings(select=("AMP4",))).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        ("AMP401", "torch.exp(x) / torch.exp(x).sum(-1, keepdim=True)"),
+        ("AMP401", "x.exp() / x.exp().sum(-1, keepdim=True)"),
+        ("AMP402", "x.sigmoid().log()"),
+        ("AMP403", "torch.nn.functional.binary_cross_entropy(x.sigmoid(), x)"),
+        ("AMP404", "x / (x.std(-1, keepdim=True) + 1e-8)"),
+        ("AMP405", "torch.where(x > 0, x, -1e9)"),
+        ("AMP406", "(x * x).sum(-1).sqrt()"),
+        ("AMP412", "torch.softmax(x @ x.transpose(1, 2), -1) @ x"),
+    ],
+)
+def test_a_helper_that_is_all_its_file_holds_is_followed(tmp_path: Path, code: str, body: str) -> None:
+    (tmp_path / "helper.py").write_text(f"import torch\n\ndef helper(x):\n    return {body}\n", encoding="utf-8")
+    calls = 'with torch.autocast("cuda"):\n            helper(layer(x))'
+    text = f"import torch\nfrom helper import helper\n\ndef train(layer, loader):\n    for x in loader:\n        {calls}\n"
+    (tmp_path / "train.py").write_text(text.replace("layer(x)", "torch.mm(x, x)"), encoding="utf-8")
+    assert [finding.code for finding in checked(tmp_path, "train.py", Project())] == [code]
 
 
 ODD = """\
