@@ -63,9 +63,9 @@ def test_without_the_project_the_file_is_silent() -> None:
 )
 def test_a_helper_that_is_all_its_file_holds_is_followed(tmp_path: Path, code: str, body: str) -> None:
     (tmp_path / "helper.py").write_text(f"import torch\n\ndef helper(x):\n    return {body}\n", encoding="utf-8")
-    calls = 'with torch.autocast("cuda"):\n            helper(layer(x))'
-    text = f"import torch\nfrom helper import helper\n\ndef train(layer, loader):\n    for x in loader:\n        {calls}\n"
-    (tmp_path / "train.py").write_text(text.replace("layer(x)", "torch.mm(x, x)"), encoding="utf-8")
+    region = 'with torch.autocast("cuda"):\n        helper(torch.mm(x, x))\n'
+    text = f"import torch\nfrom helper import helper\n\ndef train(x):\n    {region}"
+    (tmp_path / "train.py").write_text(text, encoding="utf-8")
     assert [finding.code for finding in checked(tmp_path, "train.py", Project())] == [code]
 
 
