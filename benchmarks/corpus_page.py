@@ -59,9 +59,8 @@ with a file that builds a GradScaler, and with at most 1,300 lines in files that
 frozen, the code around every scaler, region, backward, evaluation and checkpoint was read and the labels committed,
 then `ampfix check` was run once, and what it said beyond the labels was read in its context. Of the deprecated
 spellings (AMP601) the first of a file was labelled. What check still misses: a scaled loop whose imported model opens
-no region (AMP210 keeps silent about imports), a scaler that one flag builds and another uses, ranks that agree on other
-things in the same file, an evaluation inside a loop that trains something else, and an update in a function that never
-steps.
+no region (AMP210 keeps silent about imports), an evaluation inside a loop that trains something else, and an update in
+a function that never steps.
 
 """
 
