@@ -176,8 +176,10 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        here = [*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]
-        pairs = list(dict.fromkeys([*here, *savers.stepping_inside(source)]))
+        pairs = list(dict.fromkeys([*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]))
+        known = {(pair.scaler, pair.optimizer) for pair in pairs}
+        inside = dict.fromkeys(savers.stepping_inside(source))
+        pairs += [pair for pair in inside if (pair.scaler, pair.optimizer) not in known]
         stepping = {pair.optimizer for pair in pairs}
         pairs += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
         if not pairs:
