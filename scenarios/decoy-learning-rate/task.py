@@ -43,6 +43,7 @@ def data(seed: int) -> Data:
 
 @torch.no_grad()
 def evaluate(modules: dict[str, nn.Module], heldout: list[tuple[torch.Tensor, ...]]) -> float:
-    """Cross-entropy of the digit; ln 10 is chance."""
+    """Share of digits read wrong; 0.9 is chance. Bounded, since loops that diverge end anywhere, in float32 as well."""
     model = modules["model"].eval()
-    return sum(nn.functional.cross_entropy(model(images), labels).item() for images, labels in heldout) / len(heldout)
+    right = sum((model(images).argmax(dim=1) == labels).float().mean().item() for images, labels in heldout)
+    return 1.0 - right / len(heldout)
