@@ -137,6 +137,11 @@ def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def is_switched_off(built: ast.Call) -> bool:
+    """Whether a scaler is built with `enabled=False`."""
+    return any(keyword.arg == "enabled" and is_constant(keyword.value, False) for keyword in built.keywords)
+
+
 def calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:
     """Calls of a function in its own file."""
     for node in source.nodes((ast.Call,)):

@@ -130,10 +130,9 @@ def _makes(function: ast.AST, scaler: str) -> bool:
     states = places.methods_called(function, "state_dict", "load_state_dict")
     return (
         bool(calls)
-        and all(isinstance(call, ast.Call) and _name(call) == "GradScaler" and not _is_off(call) for call in calls)
+        and all(
+            isinstance(call, ast.Call) and _name(call) == "GradScaler" and not places.is_switched_off(call)
+            for call in calls
+        )
         and not any(places.receiver(state) == scaler for state in states)
     )
-
-
-def _is_off(call: ast.Call) -> bool:
-    return any(keyword.arg == "enabled" and places.is_constant(keyword.value, False) for keyword in call.keywords)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, Role, Source
+from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 
 _SGD = frozenset({"torch.optim.SGD", "torch.optim.sgd.SGD"})
@@ -182,7 +183,7 @@ class Trainer:
         chosen = any("init_scale" in (scaler.arguments or {}) for scaler in source.scalers)
         for built in _stepped_by_a_scaler(source):
             fused, momentum = _argument(built, "fused"), _argument(built, "momentum")
-            if momentum is None or not isinstance(fused, ast.Constant) or fused.value is not True:
+            if momentum is None or fused is None or not places.is_constant(fused, True):
                 continue
             amount = source.number(momentum)
             if amount == 0:
@@ -228,12 +229,8 @@ def _is_scaler(node: ast.expr, source: Source) -> bool:
     held = source.held(node)
     if held.role is not Role.SCALER or not held.proven:
         return False
-    return not all(_is_off(binding.node) for binding in source.resolve(node))
-
-
-def _is_off(built: object) -> bool:
-    enabled = _argument(built, "enabled") if isinstance(built, ast.Call) else None
-    return isinstance(enabled, ast.Constant) and enabled.value is False
+    built = (binding.node for binding in source.resolve(node))
+    return not all(isinstance(call, ast.Call) and places.is_switched_off(call) for call in built)
 
 
 def _argument(call: ast.Call, name: str) -> ast.expr | None:
