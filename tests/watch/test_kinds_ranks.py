@@ -121,7 +121,8 @@ def test_a_rank_that_leaves_out_a_backward_is_named_in_its_own_record(tmp_path: 
 
 def test_a_rank_that_is_killed_leaves_how_far_it_came_and_the_other_says_why_it_ended(tmp_path: Path) -> None:
     ended = both(tmp_path, "killed", "watched", *WATCH)
-    assert ended.codes == [1, -signal.SIGKILL]
+    # gloo's threads now and then abort the process once the error has been told, under watch as without it
+    assert ended.codes[0] in (1, -signal.SIGABRT) and ended.codes[1] == -signal.SIGKILL
     assert [line["attempt"] for line in ended.lines(1, "step")] == list(range(9))
     assert not ended.lines(1, "end")
     (error,), (end,) = ended.lines(0, "error"), ended.lines(0, "end")
