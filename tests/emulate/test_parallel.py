@@ -36,7 +36,7 @@ def test_ranks_average_their_gradients(tmp_path, backend):
     ranks = [context.Process(target=rank, args=(n, 2, tmp_path / "store", results, backend)) for n in range(2)]
     for process in ranks:
         process.start()
-    (_, dtype, scale, first), (_, _, _, second) = sorted(results.get(timeout=60) for _ in ranks)
+    (_, dtype, scale, first), (_, _, _, second) = sorted(results.get(timeout=300) for _ in ranks)
     for process in ranks:
         process.join(60)
     assert [process.exitcode for process in ranks] == [0, 0]
@@ -56,7 +56,7 @@ def test_child_processes_inherit_the_emulation(method):
         results = context.Queue()
         child = context.Process(target=autocast_at_work, args=(results,))
         child.start()
-        assert results.get(timeout=60) == "torch.float16"
+        assert results.get(timeout=300) == "torch.float16"
         child.join(60)
     assert child.exitcode == 0
 

@@ -145,7 +145,7 @@ def test_threads_and_worker_processes_work() -> None:
         threads = [threading.Thread(target=os.write, args=(fd, b"t")) for _ in range(2)]
         for started in (*workers, *threads):
             started.start()
-        assert {queue.get(timeout=10) for _ in workers} == {worker.pid for worker in workers}
+        assert {queue.get(timeout=100) for _ in workers} == {worker.pid for worker in workers}
         for started in (*workers, *threads):
             started.join()
 

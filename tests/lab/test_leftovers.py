@@ -41,7 +41,7 @@ def test_a_suite_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.
     marker = f"TMPDIR={tmp_path}/"
     until(lambda: any(tmp_path.glob("ampfix-lab-*/*/weights.safetensors")))
     suite.send_signal(number)
-    output, errors = suite.communicate(timeout=60)
+    output, errors = suite.communicate(timeout=300)
     until(lambda: not processes_with(marker))
     assert output == ""
     if number == signal.SIGINT:

@@ -66,7 +66,7 @@ def ended_by(sign: signal.Signals, folder: Path, *arguments: str, watch: tuple[s
         assert process.stdout is not None
         assert process.stdout.readline() == "hangs\n", process.communicate()
         process.send_signal(sign)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=300)
     return Ended(process.returncode, error, list(log.read(folder / "seen" / "watch-0.jsonl")))
 
 

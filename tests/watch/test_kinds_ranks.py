@@ -89,7 +89,7 @@ def both(folder: Path, bug: str, name: str, *watch: str) -> Ended:
         )
         for rank in range(2)
     ]  # fmt: skip
-    texts = [process.communicate(timeout=60)[1] for process in started]
+    texts = [process.communicate(timeout=300)[1] for process in started]
     return Ended(folder, [process.returncode for process in started], texts)
 
 
