@@ -81,18 +81,22 @@ class LifecycleReader:
             device = given.value.partition(":")[0] if is_text else ""  # type: ignore[union-attr]
         if any(keyword.arg is None for keyword in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
             return AutocastOpened(call, device, frozenset({UNKNOWN}), dtype, enabled)
-        dtypes = frozenset(self._dtypes(dtype, call)) if dtype is not None else {DEFAULT_DTYPE.get(device, UNKNOWN)}
+        default = DEFAULT_DTYPE.get(device, UNKNOWN)
+        dtypes = frozenset(self._dtypes(dtype, call, default)) if dtype is not None else {default}
         return AutocastOpened(call, device, frozenset(dtypes), dtype, enabled)
 
-    def _dtypes(self, node: ast.expr, at: ast.AST) -> Iterator[str]:
-        """The dtypes an expression may be; a choice among a table's entries may be any of them."""
+    def _dtypes(self, node: ast.expr, at: ast.AST, default: str) -> Iterator[str]:
+        """The dtypes an expression may be; a choice among a table's entries may be any of them. default: for None."""
         table = self._table(node, self._scope_at(at))
         if table is not None:
             for value in table:
-                yield from self._dtypes(value, at)
+                yield from self._dtypes(value, at, default)
             return
         for binding in self._resolver.resolve(node, self._scope_at(at)):
-            yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
+            if binding.form is Form.NONE:
+                yield default
+            else:
+                yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
 
     def _table(self, node: ast.expr, scope: Scope) -> list[ast.expr] | None:
         """The values of the dict literal that a subscript or `get` reads, also through what is assigned once."""

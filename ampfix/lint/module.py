@@ -29,6 +29,7 @@ from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope
+from ampfix.lint.truths import truth
 from ampfix.program import (
     AutocastOpened,
     Binding,
@@ -190,6 +191,9 @@ class SourceModule:
 
     def number(self, node: ast.expr) -> float | None:
         return number(node, self.scope_at(node))
+
+    def truth(self, node: ast.expr) -> bool | None:
+        return truth(node, self.scope_at(node), self._resolver)
 
     def held(self, node: ast.expr) -> Held:
         guess = self._roles.of(node, Frame(self.scope_at(node)))

@@ -22,11 +22,11 @@ _CLIMB = 8  # folders above a package that are searched for the project's root
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take about 60 times its text
-# A neighbour without any of these can neither build nor use what a training step is made of, nor compute what half
-# precision makes wrong.
+# A neighbour without any of these can neither build nor use what a training step is made of, nor pick its dtype, nor
+# compute what half precision makes wrong.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
-    rb"|no_grad|inference_mode|\.grad is "
+    rb"|no_grad|inference_mode|\.grad is |bfloat16"
     rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
     rb"|\de-0?[89]|\de-1\d|1(?:\.0*)? ?- ?\d[\d.]*e-|-1e\d|\.exp\(\)|torch\.exp\("
     rb"|\*\* ?2\b|pow\( ?2|square\(|(\b\w[\w.]*) \* \1\b|softmax|Softmax"

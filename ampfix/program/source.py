@@ -66,6 +66,9 @@ class Source(Protocol):
     def number(self, node: ast.expr) -> float | None:
         """The value of a numeric expression, where the text fixes it."""
 
+    def truth(self, node: ast.expr) -> bool | None:
+        """What a switch is, where the text fixes it: True, False, or what a helper hands back on every path."""
+
     def held(self, node: ast.expr) -> Held:
         """What an expression is to a training step: a scaler, an optimizer, ..."""
 

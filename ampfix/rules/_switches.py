@@ -50,8 +50,20 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
     """Whether tests know of the regions' dtype: one that also switches the regions themselves on does not."""
     switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
     shared = next(iter(switches)) if len(switches) == 1 else ""
-    others = [test for test in tests if places.spelled(test) != shared]
-    return any(_tells_halves_apart(value) for test in others for value in _values(test, source))
+    others = [test for test in tests if places.spelled(test) != shared and source.truth(test) is None]
+    return any(
+        _tells_halves_apart(value) for test in others for value in (*_values(test, source), *_chosen_with(test, source))
+    )
+
+
+def _chosen_with(test: ast.expr, source: Source) -> Iterator[ast.expr]:
+    """What else a helper hands back beside a switch: `dtype, scaled = pick()` may choose both by one test."""
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        for target in node.targets:
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Call) and isinstance(test, ast.Name):
+                names = [places.spelled(one) for one in target.elts]
+                yield from (one for one in target.elts if test.id in names)
 
 
 def _tells_halves_apart(test: ast.expr) -> bool:
@@ -102,6 +114,23 @@ def training_regions(source: Source) -> list[AutocastOpened]:
         and not places.is_constant(region.enabled, False)
         and not is_without_grad(region.node, source)
     ]
+
+
+def is_handed_back(scaler: ScalerBuilt, regions: list[AutocastOpened], source: Source) -> bool:
+    """Whether a helper returns it beside its region, and leaves early for no dtype."""
+    function = places.function_of(scaler.node, source)
+    if function is None or not any(places.function_of(region.node, source) is function for region in regions):
+        return False
+    returns = [node for node in walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    tests = [test for node in returns for test in places.tests_around(node, source)]
+    handed = any(scaler.target in map(places.spelled, getattr(node.value, "elts", ())) for node in returns)
+    return handed and not looks_at_dtype(tests, [], source)
+
+
+def is_choice_of_device(region: AutocastOpened, source: Source) -> bool:
+    """`torch.float16 if device.type == "cuda" else torch.bfloat16`: bfloat16 is the CPU's, where the scaler is off."""
+    text = " ".join(spellings(region.dtype, source)) if region.dtype is not None else ""
+    return speaks_of_device(text) and not any(word in text for word in ("bf16_supported", "capability"))
 
 
 def reachable(expression: ast.expr, at: ast.AST, source: Source) -> bool:

@@ -17,7 +17,7 @@ _6 = (('fused', 'SGD', '.step('),)
 _7 = (('GradScaler',),)
 _8 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
  ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('))
-_9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'))
+_9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))

@@ -203,7 +203,7 @@ def train(model, loader, optimizer, mixed, scaled):
             text = " ".join(switches.spellings(enabled, source))
             if switches.speaks_of_dtype(text) or switches.speaks_of_device(text):
                 continue
-            if places.tests_around(scaler.node, source):
+            if places.tests_around(scaler.node, source) or _is_handed_on(enabled, source):
                 continue
             for region in _regions_of(scaler, source):
                 yield from self._compare(source, scaler, enabled, region)
@@ -247,6 +247,16 @@ def train(model, loader, optimizer, mixed, scaled):
             repair = Repair("set_enabled", Applicability.UNSAFE, "Switch both by one flag", source.span(at), arguments)
         name = getattr(places.function_of(at, source), "name", "")
         yield self.finding(source, source.span(at), message, symbol=name, repair=repair)
+
+
+def _is_handed_on(enabled: ast.expr, source: Source) -> bool:
+    """Whether a switch is a True that a helper hands back on every path: nobody edits that one alone."""
+    return source.truth(enabled) is True and not any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and places.spelled(enabled) in map(places.spelled, node.targets)
+        for node in source.nodes((ast.Assign,))
+    )
 
 
 def _regions_of(scaler: ScalerBuilt, source: Source) -> list[AutocastOpened]:

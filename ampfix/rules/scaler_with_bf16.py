@@ -49,7 +49,7 @@ class ScalerWithBf16(Rule):
 
     code, name, severity = "AMP204", "scaler-with-bf16", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (("GradScaler", "bfloat16"), (".scale(", "autocast", "bfloat16"))
+    mentions = (("GradScaler", "bfloat16"), (".scale(", "autocast", "bfloat16"), ("GradScaler", "autocast", "dtype"))
     unproven = "the scaled loop reaches the same weights: a scale that is a power of two is exact in bfloat16"
 
     VALID = (
@@ -232,7 +232,7 @@ def train(model, loader, optimizer, cfg):
             return
         if len({frozenset(region.dtypes) for region in regions}) > 1:
             return  # some steps of the file may be float16's, and which ones is not known
-        if dtypes != {"bfloat16"} and any(_is_choice_of_device(region, source) for region in regions):
+        if dtypes != {"bfloat16"} and any(switches.is_choice_of_device(region, source) for region in regions):
             return
         if dtypes == {"bfloat16"} and not source.scalers:
             yield from self._built_elsewhere(source, regions)
@@ -242,9 +242,9 @@ def train(model, loader, optimizer, cfg):
                 continue
             certain = dtypes == {"bfloat16"}
             tests = switches.deciding_tests(scaler, source)
-            if not switches.scale_calls(scaler, source) or switches.looks_at_dtype(
-                tests, regions if certain else [], source
-            ):
+            if not switches.scale_calls(scaler, source) and not switches.is_handed_back(scaler, regions, source):
+                continue
+            if switches.looks_at_dtype(tests, regions if certain else [], source):
                 continue
             yield self.finding(
                 source,
@@ -334,9 +334,3 @@ def _float16(source: Source) -> str | None:
         if is_float16 and (isinstance(node, ast.Attribute) or node.id in source.import_aliases):
             return source.segment(node)
     return None
-
-
-def _is_choice_of_device(region: AutocastOpened, source: Source) -> bool:
-    """`torch.float16 if device.type == "cuda" else torch.bfloat16`: bfloat16 is the CPU's, where the scaler is off."""
-    text = " ".join(switches.spellings(region.dtype, source)) if region.dtype is not None else ""
-    return switches.speaks_of_device(text) and not any(word in text for word in ("bf16_supported", "capability"))

@@ -1,0 +1,109 @@
+"""Shapes of loops in which rules about scalers, dtypes and resuming speak or keep silent, also across files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ampfix.lint import Settings
+from ampfix.lint.engine import check_text
+from ampfix.lint.project import Project
+
+
+def lines(code: str, folder: Path, **files: str) -> list[int]:
+    """Where a rule speaks in main.py, which stands beside the other files."""
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    found = check_text(files["main"], str(folder / "main.py"), Settings(select=(code,)), Project()).findings
+    return [finding.span.start.line for finding in found]
+
+
+PICKS = """\
+import torch
+
+def pick():
+    scaled = True
+    dtype = torch.float16
+    if torch.cuda.get_device_capability()[0] >= 8:
+        dtype = torch.bfloat16{also}
+    return dtype, scaled
+"""
+STEPS_WITH_PICKED = """\
+import torch
+from picks import pick
+
+def train(model, loader, optimizer):
+    dtype, scaled = pick()
+    scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=dtype):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+def test_a_switch_that_a_helper_hands_back_on_in_any_case_is_one_for_bfloat16_too(tmp_path: Path) -> None:
+    assert lines("AMP204", tmp_path, main=STEPS_WITH_PICKED, picks=PICKS.format(also="")) == [6]
+
+
+def test_a_switch_that_a_helper_chooses_with_the_dtype_is_left_alone(tmp_path: Path) -> None:
+    chosen = PICKS.format(also="\n        scaled = False")
+    assert lines("AMP204", tmp_path, main=STEPS_WITH_PICKED, picks=chosen) == []
+
+
+@pytest.mark.parametrize(("also", "expected"), [("", []), ("\n        scaled = False", [9])])
+def test_a_switch_that_is_always_on_does_not_differ_from_the_region(
+    also: str, expected: list[int], tmp_path: Path
+) -> None:
+    assert lines("AMP208", tmp_path, main=STEPS_WITH_PICKED, picks=PICKS.format(also=also)) == expected
+
+
+HANDED_BACK = """\
+import torch
+
+def parts(cfg):
+    dtype = torch.float16 if cfg["dtype"] == "fp16" else torch.bfloat16
+    region = torch.autocast("cuda", dtype=dtype){early}
+    scaler = torch.amp.GradScaler("cuda")
+    return region, scaler
+"""
+
+
+def test_a_scaler_handed_back_beside_a_region_that_may_be_bfloat16(tmp_path: Path) -> None:
+    assert lines("AMP204", tmp_path, main=HANDED_BACK.format(early="")) == [6]
+
+
+def test_a_helper_that_leaves_before_it_builds_a_scaler_for_bfloat16(tmp_path: Path) -> None:
+    early = "\n    if dtype is torch.bfloat16:\n        return region, None"
+    assert lines("AMP204", tmp_path, main=HANDED_BACK.format(early=early)) == []
+
+
+REMEMBERED = """\
+import torch
+
+_dtype = None
+
+def dtype():
+    global _dtype
+    if _dtype is None:
+        _dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return _dtype
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda", enabled=torch.cuda.is_available())
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=dtype()):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+def test_a_dtype_that_a_helper_remembers_in_a_global(tmp_path: Path) -> None:
+    assert lines("AMP204", tmp_path, main=REMEMBERED) == [12]
