@@ -47,6 +47,7 @@ from ampfix.program import (
 )
 from ampfix.records import replace
 from ampfix.rules._base import TRAIN_WORDS
+from ampfix.rules._shapes import own
 
 
 class SourceModule:
@@ -175,6 +176,11 @@ class SourceModule:
 
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
+
+    def regions_in(self, function: ast.AST) -> tuple[CoveredRegion, ...]:
+        scope = self._resolver.scope_of(function)
+        opened = (node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith)))
+        return tuple(PrecisionReader(self._resolver, self._regions, lambda _: scope).regions(opened))
 
     def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
         return tuple(built_elsewhere(node, self.scope_at(node), self._resolver))

@@ -12,6 +12,7 @@ from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
 from ampfix.program import Always, Binding, CoveredRegion, Form, HalfCast, Role
+from ampfix.records import replace
 
 _CAST_METHODS = {"half": "float16", "bfloat16": "bfloat16"}
 _HALVES = ("float16", "bfloat16")
@@ -38,8 +39,20 @@ class PrecisionReader:
         for binding in bindings:
             is_bare = is_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
             if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
-                return self._covered(node, opening, binding, scope, sole=len(bindings) == 1)
+                region = self._covered(node, opening, binding, scope, sole=len(bindings) == 1)
+                return replace(region, enabled=False) if self._are_off(bindings, scope) else region
         return None
+
+    def _are_off(self, bindings: Iterable[Binding], scope: Scope) -> bool:
+        """Whether nothing that may be entered acts: each is switched off in so many words, or a null context."""
+        return all(
+            binding.symbol == "contextlib.nullcontext"
+            or (
+                self._resolver.role(binding) is Role.AUTOCAST
+                and self._regions.setting(binding, Frame(scope)).enabled == Always(False)
+            )
+            for binding in bindings
+        )
 
     def _covered(
         self, node: ast.AST, opening: ast.expr, binding: Binding, scope: Scope, *, sole: bool

@@ -26,7 +26,7 @@ _KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take a
 # compute what half precision makes wrong.
 _RELEVANT = re.compile(
     rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
-    rb"|no_grad|inference_mode|\.grad is |bfloat16"
+    rb"|no_grad|inference_mode|\.eval\(\)|\.grad is |bfloat16"
     rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
     rb"|\de-0?[89]|\de-1\d|1(?:\.0*)? ?- ?\d[\d.]*e-|-1e\d|\.exp\(\)|torch\.exp\("
     rb"|\*\* ?2\b|pow\( ?2|square\(|(\b\w[\w.]*) \* \1\b|softmax|Softmax"

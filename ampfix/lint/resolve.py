@@ -273,10 +273,7 @@ class Resolver:
         if file not in self._known:
             self._known.add(file)
             self._scope_of.update(file.scopes.scope_of)
-        if names:
-            yield from self._member(file.scopes.root, names, outside)
-        else:
-            yield outside
+        yield from self._member(file.scopes.root, names, outside) if names else (outside,)
 
     def home(self, name: str, scope: Scope, depth: int = 0) -> str:
         """The canonical name of a module's name: as written in the checked file, marked by the file that sets it
@@ -324,6 +321,8 @@ class Resolver:
             if any(binding.form is not Form.SYMBOL for binding in found):
                 yield from found
                 return
+        if name == "torch":
+            yield Binding(Form.SYMBOL, name)  # of a text that leaves the import to a cell that runs before it
 
     def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
         if isinstance(node.func, ast.Attribute) and node.func.attr in SELF_RETURNING:

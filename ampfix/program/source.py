@@ -57,6 +57,9 @@ class Source(Protocol):
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of other files that a call may run."""
 
+    def regions_in(self, function: ast.AST) -> tuple[CoveredRegion, ...]:
+        """The autocast regions that `with` statements open in a function of another file."""
+
     def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
         """The constructions in other files that an expression's value may come from."""
 

@@ -7,13 +7,16 @@ import ast
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import FUNCTIONS, function_of, method, own, owner_of, path, statement_of
-from ampfix.rules._trained_models import TrainedModel, parameters
+from ampfix.rules._models import parameters
+from ampfix.rules._shapes import FUNCTIONS, function_of, method, own, owner_of, path, regions_around, statement_of
+from ampfix.rules._trained_models import TrainedModel
 
 
 def repaired(call: ast.Call, match: TrainedModel, source: Source) -> Repair | str:
     """The repair of a forward that runs outside autocast, or why there is none."""
     opening, function = match.region.opening, function_of(call, source)
+    if regions_around(call, source):
+        return "the region around it is switched off; switch it on as training does"
     if not isinstance(opening, ast.Call):
         return "the training's region is made elsewhere; open the same one here"
     for root in {path(node).partition(".")[0] for node in walk(opening) if path(node)}:

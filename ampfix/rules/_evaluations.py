@@ -1,4 +1,4 @@
-"""Calls that evaluate a model: in a loop, without gradients, outside autocast."""
+"""Calls that evaluate a model: without gradients, outside autocast, again and again."""
 
 from __future__ import annotations
 
@@ -6,31 +6,45 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ampfix.program import Role, Source
+from ampfix.program import CoveredRegion, Role, Source
 from ampfix.program.tree import walk
-from ampfix.rules._places import are_alternatives
-from ampfix.rules._shapes import LOOPS, calls, function_of, inside, is_without_grad, method, path, regions_around
+from ampfix.rules._models import named
+from ampfix.rules._places import COMPREHENSIONS, are_alternatives
+from ampfix.rules._shapes import FUNCTIONS, LOOPS, calls, function_of, inside, is_without_grad, method, own, path
+from ampfix.rules._shapes import regions_around as _regions_around
 
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
+_OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
+_TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
 
 
 def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
-    """The loop that evaluates: the innermost one, or a function whose name says that a loop elsewhere calls it."""
-    loop = next((around for around in inside(call, source) if isinstance(around, LOOPS)), None)
+    """The loop that evaluates: the innermost one, or a function that a loop elsewhere calls: its name says so, or it
+    records no gradients."""
+    loop = next((around for around in inside(call, source) if isinstance(around, (*LOOPS, *COMPREHENSIONS))), None)
+    if loop is not None:
+        return loop
     function = function_of(call, source)
-    return loop or (function if _EVALUATES.search(getattr(function, "name", "")) else None)
+    is_apart = isinstance(function, FUNCTIONS) and _is_apart(call, function, source)
+    return function if is_apart or _EVALUATES.search(getattr(function, "name", "")) else None
+
+
+def _is_apart(call: ast.Call, function: ast.AST, source: Source) -> bool:
+    """Whether nothing of a function but a forward's is trained, of which its caller decides."""
+    is_forward = getattr(function, "name", "") in ("forward", "__init__")
+    return not is_forward and is_without_grad(call, source) and not any(True for _ in calls(function, "backward"))
 
 
 def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
-    function = function_of(call, source)
+    function, around = function_of(call, source), regions_around(call, source)
     plain = is_without_grad(call, source) or _is_off_training(call, source)
-    if regions_around(call, source) or not (plain or _is_switched(call, name, function)):
+    if around or not (plain or _is_switched(call, name, function)):
         return False
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
-    if _repeats_itself(loop, call):
-        return False
     training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
+    if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function):
+        return False
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
         return False
@@ -38,11 +52,38 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)
     ):
         return False  # on another branch
-    title = getattr(function, "name", None)
-    return not any(
-        isinstance(other, ast.Call) and path(other.func).rpartition(".")[2] == title and regions_around(other, source)
-        for other in source.nodes((ast.Call,))
-    )
+    return getattr(function, "name", None) not in _reached_from_regions(source)
+
+
+def regions_around(call: ast.AST, source: Source) -> list[CoveredRegion]:
+    """The regions that may act on a call: none where the innermost is switched off in so many words."""
+    found = _regions_around(call, source)
+    return [] if found and found[0].enabled is False else found
+
+
+def opens_its_own(source: Source) -> bool:
+    """Whether a forward of this file runs under a region of its own."""
+    for region in source.regions:
+        around = (region.node, *inside(region.node, source))
+        if any(getattr(node, "name", "") in ("forward", "__call__", "autocast") for node in around):
+            return True
+    return False
+
+
+def _reached_from_regions(source: Source) -> set[str]:
+    """The names of functions of this file that are called under a region, through other functions of it too."""
+    known: dict[str, list[ast.AST]] = {}
+    for function in source.nodes((ast.FunctionDef, ast.AsyncFunctionDef)):
+        known.setdefault(getattr(function, "name", ""), []).append(function)
+    pending = [region.node for region in source.regions if region.enabled is not False]
+    reached = set[str]()
+    while pending:
+        here = pending.pop()
+        found = {path(node.func).rpartition(".")[2] for node in own(here) if isinstance(node, ast.Call)}
+        new = (found & known.keys()) - reached
+        reached |= new
+        pending += [function for one in new for function in known[one]]
+    return reached
 
 
 def _is_schedule(step: ast.Call, source: Source) -> bool:
@@ -51,31 +92,30 @@ def _is_schedule(step: ast.Call, source: Source) -> bool:
 
 
 def _is_on_occasion(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
-    """Whether a loop that trains evaluates the model now and then: in between, it switches the model to evaluation."""
-    occasions = []
-    for around in inside(call, source):
-        if around is loop:
-            break
-        if isinstance(around, ast.If):
-            occasions.append(around)
-    return any(
-        path(method(switch)[0]) == name and method(switch)[1] == "eval"
-        for occasion in occasions
-        for switch in calls(occasion, "eval")
-    )
+    """Whether a loop that trains evaluates the model now and then: in between, it switches the model to evaluation, or
+    records no gradients under a test that says so."""
+    around = list(inside(call, source))
+    around = around[: around.index(loop)] if loop in around else around
+    for occasion in around:
+        if not isinstance(occasion, ast.If):
+            continue
+        switched = any(
+            named(method(switch)[0]) == name and method(switch)[1] == "eval" for switch in calls(occasion, "eval")
+        )
+        if switched or (_OCCASION.search(ast.unparse(occasion.test)) and is_without_grad(call, source)):
+            return True
+    return _was_switched(call, name, loop)
 
 
 def _is_off_training(call: ast.Call, source: Source) -> bool:
-    """`with torch.set_grad_enabled(training)` around `if training: ... else:`, of which the call stands in the else."""
-    tests = set[str]()
+    """`if training: ... else:`, of which the call stands in the else, and the region or the backward in the other."""
     inner: ast.AST = call
     for around in inside(call, source):
         if isinstance(around, ast.If) and any(inner is one for one in around.orelse):
-            tests.add(ast.unparse(around.test))
-        for item in getattr(around, "items", ()):
-            opener = item.context_expr
-            if isinstance(opener, ast.Call) and path(opener.func) == "torch.set_grad_enabled":
-                return any(ast.unparse(value) in tests for value in opener.args)
+            opened = {region.node for region in source.regions}
+            trains = any(method(n)[1] == "backward" or n in opened for part in around.body for n in walk(part))
+            if trains and _TRAINS.search(ast.unparse(around.test)):
+                return True
         inner = around
     return False
 
@@ -84,8 +124,15 @@ def _is_switched(call: ast.Call, name: str, function: ast.AST) -> bool:
     """Whether a function without a backward has put the model into evaluation in front of the call."""
     if isinstance(function, ast.Module) or any(True for _ in calls(function, "backward")):
         return False
-    switches = [s for s in calls(function, "train", "eval") if path(method(s)[0]) == name and s.lineno < call.lineno]
-    return bool(switches) and method(max(switches, key=lambda switch: switch.lineno))[1] == "eval"
+    return _was_switched(call, name, function)
+
+
+def _was_switched(call: ast.Call, name: str, scope: ast.AST) -> bool:
+    """Whether the last switch of the model in front of the call, in its loop or function, is one to evaluation."""
+    switches = [s for s in calls(scope, "train", "eval") if named(method(s)[0]) == name and s.lineno < call.lineno]
+    last = max(switches, key=lambda switch: switch.lineno, default=None)
+    is_off = last is not None and bool(last.args) and isinstance(last.args[0], ast.Constant) and not last.args[0].value
+    return last is not None and (method(last)[1] == "eval" or is_off)
 
 
 def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
@@ -100,19 +147,45 @@ def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
 
 
 def _fetches(loop: ast.AST, call: ast.Call) -> bool:
-    """Whether each turn gets the next batch for the call: `x, y = next(batches)`, `x, y = loader.next_batch()`."""
-    read = {node.id for argument in call.args for node in walk(argument) if isinstance(node, ast.Name)}
+    """Whether each turn has data of its own for the call: fetched (`x, y = next(batches)`), or what the turn before
+    made (`tokens = torch.cat([tokens, token])`)."""
+    read = _names(call)
     for node in reversed([one for one in walk(loop) if isinstance(one, ast.Assign)]):
-        bound = {each.id for target in node.targets for each in walk(target) if isinstance(each, ast.Name)}
+        bound = {each for target in node.targets for each in _names(target)}
         if not bound & read:
             continue
-        if isinstance(node.value, ast.Call) and _NEXT.search(path(node.value.func)):
+        made = path(node.value.func) if isinstance(node.value, ast.Call) else ""
+        if bound & _names(node.value) or _NEXT.search(made):
             return True
-        read |= {each.id for each in walk(node.value) if isinstance(each, ast.Name)}
+        read |= _names(node.value)
     return False
 
 
-_NEXT = re.compile(r"next|batch|sample_data")
+def _is_a_trial(call: ast.Call, function: ast.AST) -> bool:
+    """Whether a model runs on made-up data, to see the shape of what comes out."""
+    data = [*call.args, *(word.value for word in call.keywords)][:1]
+    if any(_DUMMY.search(path(one)) or _is_blank(one) for one in data):
+        return True
+    names = {path(one) for one in data} - {""}
+    sets = [n for n in own(function) if isinstance(n, ast.Assign) and any(path(t) in names for t in n.targets)]
+    return bool(sets) and all(_is_blank(one.value, fixed=True) for one in sets)
+
+
+def _is_blank(value: ast.expr, *, fixed: bool = False) -> bool:
+    """`torch.zeros(...)`, and `torch.randn(...)` where it is handed on as it is."""
+    while isinstance(value, ast.Call) and method(value)[1] in ("to", "cuda", "float"):
+        value = method(value)[0]
+    made = path(value.func) if isinstance(value, ast.Call) else ""
+    return made in (("torch.zeros", "torch.ones", "torch.empty") if fixed else _MADE_UP)
+
+
+_MADE_UP = ("torch.zeros", "torch.ones", "torch.empty", "torch.rand", "torch.randn")
+_DUMMY = re.compile(r"dummy|(example|sample|fake|test)_input", re.IGNORECASE)
+_NEXT = re.compile(r"next|batch|sample_data|generate|encode|tokeni")
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in walk(node) if isinstance(one, ast.Name)}
 
 
 def _calls_in(loop: ast.AST) -> Iterator[ast.Call]:

@@ -134,7 +134,10 @@ def is_without_grad(node: ast.AST, source: Source) -> bool:
 
 def _is_no_grad(opener: ast.expr, source: Source) -> bool:
     expression = opener.func if isinstance(opener, ast.Call) else opener
-    return any(b.form is Form.SYMBOL and b.symbol in _NO_GRAD for b in source.resolve(expression))
+    given = opener.args[0] if isinstance(opener, ast.Call) and opener.args else None
+    is_false = isinstance(given, ast.Constant) and given.value is False
+    names = (*_NO_GRAD, "torch.set_grad_enabled") if is_false else _NO_GRAD
+    return any(b.form is Form.SYMBOL and b.symbol in names for b in source.resolve(expression))
 
 
 def uses_amp(source: Source) -> bool:

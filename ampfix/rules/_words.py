@@ -55,8 +55,8 @@ _18 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat
  ('(torch.bfloat16)', '.backward('))
 _19 = (('autocast', 'bfloat16', 'backward'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
- ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('GradScaler', 'eval'),
- ('GradScaler', 'valid'))
+ ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('caler.scale(', 'no_grad'),
+ ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'))
 _21 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '

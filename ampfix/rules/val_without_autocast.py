@@ -8,23 +8,27 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._evaluated_elsewhere import handed_models, is_evaluated, trains_in_region
+from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, trains_in_region
 from ampfix.rules._evaluation_repair import repaired
-from ampfix.rules._evaluations import is_evaluation, scope_of
+from ampfix.rules._evaluations import is_evaluation, opens_its_own, scope_of
 from ampfix.rules._halfmodels import loaded_models
-from ampfix.rules._shapes import inside, owner_of, path
+from ampfix.rules._models import holder_of, model_of, switched_names
+from ampfix.rules._shapes import path
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
-from ampfix.rules._trained_models import TrainedModel, meant, model_of, switched_names, trained_models
+from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
+
+_Trainers = dict[tuple[str, int], HandedModel]  # a model's name and what it belongs to -> who trains it elsewhere
 
 
 class ValWithoutAutocast(Rule):
     """The model is evaluated in another precision than it is trained in.
 
     ## What it does
-    Finds loops without gradients that call a model outside autocast which the same file trains under autocast; also
-    where either is done by a function of another file that the model is handed to, and calls that evaluate by handing
-    None for what switches the region of a function on that trains as well. Evaluation functions that are called
-    under autocast, and models whose own forward opens a region, are left alone.
+    Finds loops, and functions without gradients, that call a model outside autocast, or in a region that is switched
+    off, which the same file trains under autocast; also where either is done by a function of another file that the
+    model is handed to, and calls that evaluate by handing None for what switches the region of a function on that
+    trains as well. Evaluation functions that are called under autocast, models whose own forward opens a region, and
+    trials with made-up data are left alone.
 
     ## Why is this bad
     Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures
@@ -60,6 +64,8 @@ class ValWithoutAutocast(Rule):
         ("autocast", "backward", "inference_mode"),
         ("autocast", "backward", ".eval()"),
         ("autocast", "backward", "import"),
+        ("caler.scale(", "no_grad"),
+        ("caler.scale(", "inference_mode"),
         ("GradScaler", "eval"),
         ("GradScaler", "valid"),
     )
@@ -256,15 +262,20 @@ def main(loader, optimizer, scaler):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if _opens_its_own(source):
+        if opens_its_own(source):
             return
-        trained = list(trained_models(source))
-        yield from self._here(source, trained)
-        yield from self._elsewhere(source, trained)
+        trained, handed = list(trained_models(source)), list(handed_models(source, switched_names(source)))
+        there = {
+            (one.name, id(holder_of(one.call, one.name, source))): one
+            for one in handed
+            if trains_in_region(one, source)
+        }
+        yield from self._here(source, trained, there)
+        yield from self._elsewhere(source, trained, handed, there)
         yield from self._switched_off(source)
 
-    def _here(self, source: Source, trained: list[TrainedModel]) -> Iterator[Finding]:
-        """Evaluations in this file of models that it trains."""
+    def _here(self, source: Source, trained: list[TrainedModel], there: _Trainers) -> Iterator[Finding]:
+        """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
         reported: set[ast.AST] = set()
         switched, names = switched_names(source), {one.name for one in trained}
         halves = {model.name for model in loaded_models(source)}  # evaluated in half as they are
@@ -275,37 +286,33 @@ def main(loader, optimizer, scaler):
             if loop is None or loop in reported or not is_evaluation(call, name, loop, source):
                 continue
             match = meant(name, call, trained, source)
-            if match is None or halves & {name, match.name}:
+            trainer = there.get((name, id(holder_of(call, name, source))))
+            if halves & {name, match.name if match is not None else name} or (match is None and trainer is None):
                 continue
             reported.add(loop)
             yield self.finding(
                 source,
                 source.span(call),
-                f"{name} is evaluated outside autocast here and trained under it in line {match.region.opening.lineno}",
+                f"{name} is evaluated outside autocast here and trained under it {_where(match, trainer)}",
                 symbol=name,
-                repair=repaired(call, match, source),
+                repair=repaired(call, match, source) if match is not None else "open the region that training uses",
             )
 
-    def _elsewhere(self, source: Source, trained: list[TrainedModel]) -> Iterator[Finding]:
+    def _elsewhere(
+        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: _Trainers
+    ) -> Iterator[Finding]:
         """Models that a function of another file evaluates, and this file or a function of a third one trains."""
-        handed = list(handed_models(source, switched_names(source)))
-        openings = {
-            (one.name, id(owner_of(one.call, one.name, source))): one for one in handed if trains_in_region(one)
-        }
         seen: set[ast.AST] = set()
         for one in handed:
             if one.to.definition in seen or not is_evaluated(one, source):
                 continue
-            match = meant(one.name, one.call, trained, source)
-            trainer = openings.get((one.name, id(owner_of(one.call, one.name, source))))
-            if match is not None:
-                where = f"in line {match.region.opening.lineno}"
-            elif trainer is not None and trainer.to.path != one.to.path:
-                where = f"by {trainer.to.definition.name} of {trainer.to.path}"
-            else:
+            match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
+            trainer = there.get((one.name, id(holder_of(one.call, one.name, source))))
+            if match is None and (trainer is None or trainer.to.path == one.to.path):
                 continue
             seen.add(one.to.definition)
             name = one.to.definition.name
+            where = _where(match, trainer)
             yield self.finding(
                 source,
                 source.span(one.call),
@@ -327,10 +334,7 @@ def main(loader, optimizer, scaler):
             )
 
 
-def _opens_its_own(source: Source) -> bool:
-    """Whether a forward of this file runs under a region of its own."""
-    for region in source.regions:
-        around = (region.node, *inside(region.node, source))
-        if any(getattr(node, "name", "") in ("forward", "__call__", "autocast") for node in around):
-            return True
-    return False
+def _where(match: TrainedModel | None, trainer: HandedModel | None) -> str:
+    if match is not None:
+        return f"in line {match.region.opening.lineno}"
+    return f"by {trainer.to.definition.name} of {trainer.to.path}" if trainer is not None else ""

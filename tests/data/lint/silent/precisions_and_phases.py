@@ -26,19 +26,6 @@ def by_the_epoch(model, loader, optimizer, scheduler, every):
             scheduler.step()
 
 
-def with_a_look_at_the_same_batch(net, loader, optimizer, scaler):
-    for i, (x, y) in enumerate(loader):
-        optimizer.zero_grad()
-        with torch.autocast("cuda"):
-            loss = net(x, y)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        if i % 100 == 0:
-            with torch.no_grad():
-                print(net(x, y))
-
-
 def told_apart(model, loader, optimizer, cfg):
     dtype = torch.bfloat16 if cfg.dtype == "bf16" else torch.float16
     scaler = torch.amp.GradScaler("cuda", enabled=cfg.dtype in ("fp16", "float16"))

@@ -1,0 +1,125 @@
+"""What a file calls its models: the names that calls run forward, and what else may mean the same model."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ampfix.program import Source
+from ampfix.program.tree import walk
+from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
+
+SELF = "self"
+_FORWARD = re.compile(
+    r"(forward|predict|infer|encode|decode|extract|get_features?)(_\w+)?|generate|sample|(get|compute)_loss|loss|"
+    r"(training|validation|test)_step"
+)
+_ROOT = re.compile(r"[.\[]")
+_MANY = re.compile(r"(^|[._])(models|nets|networks)$")
+_HELD = re.compile(r"\.(module|ema|ema_model)$")  # what DistributedDataParallel and averages of weights wrap
+_WRAPPERS = re.compile(
+    r"DistributedDataParallel|DDP|DataParallel|compile|getattr|deepcopy|AveragedModel|ExponentialMovingAverage|"
+    r"\w*unwrap\w*|de_parallel|\w*raw_model|(Model)?E(ma|MA)(V\d|Model)?"
+)
+_INFERERS = {"sliding_window_inference": ("predictor", 3), "inferer": ("network", 1)}  # of MONAI
+
+
+def named(node: ast.AST | None) -> str:
+    """`a.b["c"][0]` for names, attributes and what constants pick from them; empty for anything else."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        base = named(node.value)
+        return f"{base}[{node.slice.value!r}]" if base else ""
+    if isinstance(node, ast.Attribute):
+        base = named(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return path(node)
+
+
+def parted(name: str) -> tuple[str, str]:
+    """The variable that a name begins with, and the rest."""
+    found = _ROOT.search(name)
+    return (name, "") if found is None else (name[: found.start()], name[found.start() :])
+
+
+def holder_of(at: ast.AST, name: str, source: Source) -> ast.AST:
+    """The function, class or module that a model's name, written at `at`, belongs to."""
+    whole = f"{name}." if name == SELF else name.partition("[")[0]
+    return owner_of(at, whole, source)
+
+
+def switched_names(source: Source) -> set[str]:
+    """Names that are switched between training and evaluation, as modules alone are."""
+    calls = (method(call) for call in source.nodes((ast.Call,)))
+    return {named(receiver) for receiver, name in calls if name in ("train", "eval")} - {"", SELF}
+
+
+def is_model(name: str, switched: set[str]) -> bool:
+    """Whether a name means a model: by what is done with it, or by what it is called."""
+    whole, _, picked = name.partition("[")
+    return name in switched or looks_like_a_model(name) or (bool(picked) and _MANY.search(whole) is not None)
+
+
+def model_of(call: ast.Call, switched: set[str]) -> str:
+    """The name of the model that a call runs forward, by calling it or a method that does; empty for other calls."""
+    receiver, name = method(call)
+    handed = _handed_to_inferer(call)
+    called = named(handed) if handed is not None else named(receiver if _FORWARD.fullmatch(name) else call.func)
+    if called == SELF:  # other methods of a trainer may well open a region of their own
+        return SELF if name in ("", "forward") else ""
+    bare = bare_name(called)
+    return bare if called and (is_model(bare, switched) or called in switched) else ""
+
+
+def bare_name(name: str) -> str:
+    """The name without the attributes by which wrappers hold what they wrap."""
+    while (inner := _HELD.sub("", name)) not in (name, SELF):
+        name = inner
+    return name
+
+
+def _handed_to_inferer(call: ast.Call) -> ast.expr | None:
+    """The model that a sliding window runs over its input: `sliding_window_inference(x, size, 4, model)`."""
+    called = path(call.func).rpartition(".")[2].lstrip("_")
+    keyword, position = _INFERERS.get(called, ("", len(call.args)))
+    given = [word.value for word in call.keywords if word.arg == keyword and keyword]
+    return next(iter([*given, *call.args[position : position + 1]]), None)
+
+
+def alternatives(value: ast.expr) -> Iterator[str]:
+    """The variables that `ema.module if ema else model` may be, and those that a wrapper or a copy is made of."""
+    if isinstance(value, ast.IfExp):
+        yield from (*alternatives(value.body), *alternatives(value.orelse))
+    elif isinstance(value, ast.BoolOp):
+        yield from (alias for operand in value.values for alias in alternatives(operand))
+    elif isinstance(value, ast.Call) and method(value)[1] in ("to", "cuda", "eval", "train", "requires_grad_"):
+        yield from alternatives(method(value)[0])
+    elif isinstance(value, ast.Call) and _WRAPPERS.fullmatch(path(value.func).rpartition(".")[2]):
+        if value.args:
+            yield from alternatives(value.args[0])
+        elif path(value.func).startswith("self."):
+            yield "self.model"
+    elif named(value):
+        yield bare_name(named(value))
+
+
+def parameters(function: ast.AST) -> set[str]:
+    """The names of a function's parameters."""
+    arguments = getattr(function, "args", None)
+    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
+
+
+def handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
+    """The variables that calls in this file pass for a parameter, each with where it belongs."""
+    arguments = getattr(function, "args", None)
+    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
+    for call in source.nodes((ast.Call,)):
+        if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
+            continue
+        place = positions.index(name) - (positions[:1] == ["self"]) if name in positions else len(call.args)
+        values = [keyword.value for keyword in call.keywords if keyword.arg == name]
+        values += call.args[place : place + 1]
+        for value in values:
+            variable = bare_name(named(value))
+            if variable:
+                yield variable, holder_of(call, variable, source)
