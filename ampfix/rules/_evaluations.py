@@ -19,20 +19,20 @@ _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", 
 
 
 def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
-    """The loop that evaluates: the innermost one, or a function that a loop elsewhere calls: its name says so, or it
-    records no gradients."""
+    """What evaluates: the innermost loop, or where there is none, a function that a loop elsewhere calls (its name
+    says so, or it records no gradients), or the statement that records none beside a loop that trains."""
     loop = next((around for around in inside(call, source) if isinstance(around, (*LOOPS, *COMPREHENSIONS))), None)
     if loop is not None:
         return loop
     function = function_of(call, source)
-    is_apart = isinstance(function, FUNCTIONS) and _is_apart(call, function, source)
-    return function if is_apart or _EVALUATES.search(getattr(function, "name", "")) else None
-
-
-def _is_apart(call: ast.Call, function: ast.AST, source: Source) -> bool:
-    """Whether nothing of a function but a forward's is trained, of which its caller decides."""
-    is_forward = getattr(function, "name", "") in ("forward", "__init__")
-    return not is_forward and is_without_grad(call, source) and not any(True for _ in calls(function, "backward"))
+    name = getattr(function, "name", "")
+    if not is_without_grad(call, source) or name in ("forward", "__init__"):  # of a forward its caller decides
+        return function if _EVALUATES.search(name) else None
+    backwards = list(calls(function, "backward"))
+    if not backwards:
+        return function if isinstance(function, FUNCTIONS) else None
+    trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in backwards)
+    return next((one for one in inside(call, source) if isinstance(one, ast.With)), None) if trains_in_loops else None
 
 
 def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
@@ -172,15 +172,17 @@ def _is_a_trial(call: ast.Call, function: ast.AST) -> bool:
 
 
 def _is_blank(value: ast.expr, *, fixed: bool = False) -> bool:
-    """`torch.zeros(...)`, and `torch.randn(...)` where it is handed on as it is."""
+    """`torch.zeros(...)`, and `torch.randn(...)` for a batch of one or where it is handed on as it is."""
     while isinstance(value, ast.Call) and method(value)[1] in ("to", "cuda", "float"):
         value = method(value)[0]
-    made = path(value.func) if isinstance(value, ast.Call) else ""
-    return made in (("torch.zeros", "torch.ones", "torch.empty") if fixed else _MADE_UP)
+    if not isinstance(value, ast.Call):
+        return False
+    is_one = bool(value.args) and isinstance(value.args[0], ast.Constant) and value.args[0].value == 1
+    return path(value.func) in (_BLANKS if fixed and not is_one else (*_BLANKS, "torch.rand", "torch.randn"))
 
 
-_MADE_UP = ("torch.zeros", "torch.ones", "torch.empty", "torch.rand", "torch.randn")
-_DUMMY = re.compile(r"dummy|(example|sample|fake|test)_input", re.IGNORECASE)
+_BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
+_DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
 _NEXT = re.compile(r"next|batch|sample_data|generate|encode|tokeni")
 
 

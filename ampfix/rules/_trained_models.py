@@ -110,13 +110,13 @@ def meant(
 ) -> TrainedModel | None:
     """The trained model that a name means at some place: the same variable, an alias of it, or a parameter that is
     handed the same thing."""
-    owner, (root, rest) = holder_of(at, name, source), parted(name)
+    owner = holder_of(at, name, source)
     same = next((one for one in trained if one.name == name and one.owner is owner), None)
     given = (one for one in trained if (name, owner) in _variables(one, source))
     same = same or next(given, None)  # where it is handed to the function that trains it
     if same is not None:
         return same
-    if root not in parameters(owner) or not isinstance(owner, FUNCTIONS):
+    if not _is_parameter(name, owner):
         if depth == _MAX_ALIASES:
             return None
         aliases = {alias: value for value in assigned(name, owner, source) for alias in alternatives(value)}
@@ -124,10 +124,11 @@ def meant(
         return next((one for one in found if one is not None), None)
     if any(name not in {path(placed(value)), *alternatives(value)} for value in assigned(name, owner, source)):
         return None  # it is something else by then
-    passed = _with_aliases({(f"{one}{rest}", there) for one, there in handed(owner, root, source)}, source)
-    if not passed:
+    passed = _handed_on({(name, owner)}, source)
+    match = next((one for one in trained if passed & _variables(one, source)), None)
+    if match is None and all(one == name and _is_parameter(one, there) for one, there in passed):  # of unseen callers
         return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
-    return next((one for one in trained if passed & _variables(one, source)), None)
+    return match
 
 
 def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
@@ -136,21 +137,29 @@ def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Sou
     return next((one for one in trained if one.owner is owner and one.name.startswith(f"{name}[")), None)
 
 
-def _with_aliases(variables: set[_Variable], source: Source) -> set[_Variable]:
-    """The variables and what they are set to."""
+def _is_parameter(name: str, owner: ast.AST) -> bool:
+    return isinstance(owner, FUNCTIONS) and parted(name)[0] in parameters(owner)
+
+
+def _handed_on(variables: set[_Variable], source: Source) -> set[_Variable]:
+    """The variables, what they are set to, and what callers hand in where they are parameters, callers of these too."""
     found = set(variables)
+    new = found
     for _ in range(_MAX_ALIASES):
-        values = [value for name, owner in found for value in assigned(name, owner, source)]
-        found |= {(alias, holder_of(value, alias, source)) for value in values for alias in alternatives(value)}
+        values = [value for name, owner in new for value in assigned(name, owner, source)]
+        more = {(alias, holder_of(value, alias, source)) for value in values for alias in alternatives(value)}
+        for name, owner in new:
+            root, rest = parted(name)
+            if _is_parameter(name, owner):
+                more |= {(f"{one}{rest}", there) for one, there in handed(owner, root, source)}
+        new = more - found
+        found |= new
     return found
 
 
 def _variables(model: TrainedModel, source: Source) -> set[_Variable]:
     """The variables that hold a trained model: its own name, and what its function is handed under it."""
-    found, (root, rest) = {(model.name, model.owner)}, parted(model.name)
-    if isinstance(model.owner, FUNCTIONS) and root in parameters(model.owner):
-        found |= {(f"{one}{rest}", there) for one, there in handed(model.owner, root, source)}
-    return _with_aliases(found, source)
+    return _handed_on({(model.name, model.owner)}, source)
 
 
 def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:

@@ -171,6 +171,31 @@ def train(model, loader, held_out, scaler, optimizer):
             print(model(held_out))  # here
         model.train()
 """,
+    "in front of the loop that trains": """\
+import torch
+
+def train(model, loader, held_out, scaler, optimizer):
+    with torch.no_grad():
+        print(model(held_out))  # here
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+    "through two functions": function("""
+        @torch.no_grad()
+        def one(net, x):
+            return net(x)  # here
+
+        def several(net, loader):
+            return [one(net, x) for x in loader]
+
+        def main(model, loader, scaler, optimizer):
+            train_epoch(model, loader, scaler, optimizer)
+            several(model, loader)
+        """),
     "the other branch": """\
 import torch
 
@@ -367,6 +392,30 @@ def train(model, loader, scaler, optimizer):
         scaler.step(optimizer)
         scaler.update()
 """,
+    "a target that one step computes": """\
+import torch
+
+def step(model, x, y, scaler, optimizer):
+    with torch.no_grad():
+        target = model(x)
+    with torch.autocast("cuda"):
+        loss = model(y, target)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+""",
+    "another model through the same functions": function("""
+        @torch.no_grad()
+        def one(net, x):
+            return net(x)
+
+        def several(net, loader):
+            return [one(net, x) for x in loader]
+
+        def main(model, teacher, loader, scaler, optimizer):
+            train_epoch(model, loader, scaler, optimizer)
+            several(teacher, loader)
+        """),
     "methods that open a region of their own": in_class(
         """
         def training_step(self, x, y):
