@@ -11,7 +11,7 @@ from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES, SCALERS
 from ampfix.lint.usage import dotted
-from ampfix.program import AutocastOpened, Form, ScalerBuilt
+from ampfix.program import AutocastOpened, Binding, Form, ScalerBuilt
 
 _SCALER_PARAMETERS = ("init_scale", "growth_factor", "backoff_factor", "growth_interval", "enabled")
 _SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor", "growth_interval", "enabled")
@@ -92,11 +92,21 @@ class LifecycleReader:
             for value in table:
                 yield from self._dtypes(value, at, default)
             return
-        for binding in self._resolver.resolve(node, self._scope_at(at)):
+        scope = self._scope_at(at)
+        for binding in (*self._resolver.resolve(node, scope), *self._by_default(node, scope)):
             if binding.form is Form.NONE:
                 yield default
             else:
                 yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
+
+    def _by_default(self, node: ast.expr, scope: Scope) -> Iterator[Binding]:
+        """What a field of a parameter holds where nobody sets it: its annotation names a class that says so."""
+        for held in self._resolver.resolve(node.value, scope) if isinstance(node, ast.Attribute) else ():
+            if held.form is not Form.PARAMETER or held.node.annotation is None or held.scope.parent is None:
+                continue
+            for kind in self._resolver.resolve(held.node.annotation, held.scope.parent):
+                if kind.form is Form.CLASS and isinstance(node, ast.Attribute):
+                    yield from self._resolver.attribute_of_class(kind.scope, node.attr)
 
     def _table(self, node: ast.expr, scope: Scope) -> list[ast.expr] | None:
         """The values of the dict literal that a subscript or `get` reads, also through what is assigned once."""

@@ -38,12 +38,21 @@ def deciding(scaler: ScalerBuilt, source: Source) -> str:
 
 
 def deciding_tests(scaler: ScalerBuilt, source: Source) -> list[ast.expr]:
-    """The scaler's switch, and the tests around its construction and around its use."""
+    """The scaler's switch, the tests around its construction and around its use, and those that return before it."""
     enabled = (scaler.arguments or {}).get("enabled")
     tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
+    tests += _returning_before(scaler.node, source)
     for call in scale_calls(scaler, source):
         tests += places.tests_around(call, source)
     return tests
+
+
+def _returning_before(node: ast.AST, source: Source) -> Iterator[ast.expr]:
+    """The tests of `if` statements above a node that leave its function."""
+    function = places.function_of(node, source)
+    for one in walk(function) if function is not None else ():
+        if isinstance(one, ast.If) and isinstance(one.body[-1], ast.Return) and one.lineno < getattr(node, "lineno", 0):
+            yield one.test
 
 
 def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source: Source) -> bool:

@@ -228,7 +228,7 @@ def train(model, loader, optimizer, cfg):
         yield from self._inverted(source)
         regions = switches.training_regions(source)
         dtypes = {dtype for region in regions for dtype in region.dtypes}
-        if "bfloat16" not in dtypes or "unknown" in dtypes:
+        if "bfloat16" not in dtypes:
             return
         if len({frozenset(region.dtypes) for region in regions}) > 1:
             return  # some steps of the file may be float16's, and which ones is not known

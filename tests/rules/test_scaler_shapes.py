@@ -107,3 +107,58 @@ def train(model, loader, optimizer):
 
 def test_a_dtype_that_a_helper_remembers_in_a_global(tmp_path: Path) -> None:
     assert lines("AMP204", tmp_path, main=REMEMBERED) == [12]
+
+
+RETURNS_FIRST = """\
+import torch
+
+class Precision:
+    def __init__(self, use_bf16):
+        self.scaler = None
+        self.dtype = torch.float16
+        if use_bf16:
+            self.dtype = torch.bfloat16{leaves}
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def step(self, model, x, optimizer):
+        with torch.autocast("cuda", dtype=self.dtype):
+            loss = model(x)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(optimizer)
+        self.scaler.update()
+"""
+
+
+@pytest.mark.parametrize(("leaves", "expected"), [("", [9]), ("\n            return", [])])
+def test_a_scaler_that_is_only_built_where_no_return_left_with_bfloat16(
+    leaves: str, expected: list[int], tmp_path: Path
+) -> None:
+    assert lines("AMP204", tmp_path, main=RETURNS_FIRST.format(leaves=leaves)) == expected
+
+
+CONFIGURED = """\
+import torch
+from dataclasses import dataclass
+
+@dataclass
+class Config:
+    use_amp: bool = True
+    dtype: torch.dtype = torch.{dtype}
+
+class Trainer:
+    def __init__(self, config: Config):
+        self.config = config
+        self.scaler = torch.amp.GradScaler("cuda", enabled=config.use_amp)
+
+    def step(self, model, x, optimizer):
+        with torch.autocast("cuda", dtype=self.config.dtype, enabled=self.config.use_amp):
+            loss = model(x)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(optimizer)
+        self.scaler.update()
+"""
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("bfloat16", [12]), ("float16", [])])
+def test_a_dtype_that_a_configuration_sets_by_default(dtype: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP204", tmp_path, main=CONFIGURED.format(dtype=dtype)) == expected
