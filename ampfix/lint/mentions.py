@@ -105,8 +105,11 @@ class Mentions:
 
 
 def _is_whole_step(node: ast.AST) -> bool:
-    """`loss_scaler(loss, optimizer)`: a wrapper that does the whole step, wherever its class lies."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and "scaler" in node.func.id.lower()
+    """`loss_scaler(loss, optimizer)`, `self.loss_scaler(...)`: a wrapper that does the whole step, wherever its class
+    lies."""
+    if not isinstance(node, ast.Call) or "scaler" not in last_name(node.func).lower():
+        return False
+    return isinstance(node.func, ast.Name) or last_name(node.func)[0].islower()
 
 
 def last_name(node: ast.expr) -> str:

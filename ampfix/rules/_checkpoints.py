@@ -9,6 +9,7 @@ from collections.abc import Iterator, Set
 from ampfix.program import Role, Source
 from ampfix.program.tree import children, walk
 from ampfix.records import dataclass
+from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
@@ -19,13 +20,15 @@ class Entry:
     """One `optimizer.state_dict()` that is stored, or one `optimizer.load_state_dict(...)`.
 
     call: that call. owner: the optimizer, as written. key: under which it lies in the checkpoint; empty where it has a
-    file of its own or the key is not a literal. checkpoint: the dictionary it comes from, of a load.
+    file of its own or the key is not a literal. checkpoint: the dictionary it comes from, of a load. stem: what keeps
+    the optimizer.
     """
 
     call: ast.Call
     owner: str
     key: str = ""
     checkpoint: str = ""
+    stem: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Pair:
 
     proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
     restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
-    belongs to an object of another file.
+    belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows.
     """
 
     scaler: str
@@ -44,6 +47,7 @@ class Pair:
     built_in: str = ""
     restored: bool = False
     inside: bool = False
+    stem: str = ""
 
 
 def stepping_pairs(source: Source) -> list[Pair]:
@@ -55,7 +59,8 @@ def stepping_pairs(source: Source) -> list[Pair]:
         held = source.held(call.func.value)
         if arguments and held.role is Role.SCALER:
             owner = places.class_of(call, source)
-            found.append(Pair(places.receiver(call), places.spelled(arguments[0]), owner, held.proven))
+            optimizer, stem = places.spelled(arguments[0]), owners.stem(arguments[0], source)
+            found.append(Pair(places.receiver(call), optimizer, owner, held.proven, stem=stem))
     return list(dict.fromkeys(found))
 
 
@@ -72,13 +77,19 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
             is_near = place_of(entry.call, source) is place_of(call, source)
             if is_near and entry.checkpoint == places.spelled(taken.value):
                 owner = places.class_of(call, source)
-                yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True)
+                yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True, stem=entry.stem)
+
+
+def names_of(pairs: list[Pair]) -> set[str]:
+    """What stepped optimizers, or what keeps them, are called."""
+    return {name for pair in pairs for name in (pair.optimizer.rpartition(".")[2], pair.stem) if name}
 
 
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it is
     the parameter of a function that this file hands that optimizer."""
-    if pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
+    is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
+    if not is_kept_alike and pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
         return pair.optimizer in _handed(entry, source)
     here = places.class_of(entry.call, source)
     if "." not in entry.owner or "." not in pair.optimizer or here is None or pair.owner is None:
@@ -120,19 +131,23 @@ def saved(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
         if _is_optimizer(call, source, stepped) and not call.args:
             key = _key_of(call, source)
             if key is not None:
-                yield Entry(call, places.receiver(call), key)
+                yield Entry(call, places.receiver(call), key, stem=_stem_of(call, source))
 
 
 def _is_optimizer(call: ast.Call, source: Source, stepped: Set[str]) -> bool:
     assert isinstance(call.func, ast.Attribute)
-    return places.receiver(call).rpartition(".")[2] in stepped or source.held(call.func.value).role is Role.OPTIMIZER
+    is_stepped = places.receiver(call).rpartition(".")[2] in stepped or _stem_of(call, source) in stepped
+    return is_stepped or source.held(call.func.value).role is Role.OPTIMIZER
+
+
+def _stem_of(call: ast.Call, source: Source) -> str:
+    return owners.stem(call.func.value, source) if isinstance(call.func, ast.Attribute) else ""
 
 
 def _key_of(call: ast.Call, source: Source) -> str | None:
     """The key under which a value is stored; "" for a file of its own; None where it is not stored."""
-    holder = next(iter(source.ancestors(call)))
-    if isinstance(holder, ast.IfExp):
-        holder = list(source.ancestors(call))[1]
+    wrapped = (ast.IfExp, *places.COMPREHENSIONS)
+    holder = next(one for one in source.ancestors(call) if not isinstance(one, wrapped))
     if isinstance(holder, ast.Dict):
         keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in walk(value)]
         return _text(keys[0]) if keys else ""
@@ -140,11 +155,26 @@ def _key_of(call: ast.Call, source: Source) -> str | None:
         return holder.arg or ""
     if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Subscript):
         return _text(holder.targets[0].slice)
+    if _is_gathered(call, source):
+        return "" if _saves(places.function_of(call, source) or source.tree, source) else None
     if isinstance(holder, ast.Call) and call in holder.args:
         states = [one for one in holder.args if isinstance(one, ast.Call) and _is_state(one)]
         saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
         return "" if saves or len(states) > 1 else None
     return None
+
+
+def _is_gathered(call: ast.Call, source: Source) -> bool:
+    holder = next(iter(source.ancestors(call)))
+    return isinstance(holder, ast.Call) and isinstance(holder.func, ast.Attribute) and holder.func.attr == "append"
+
+
+def _saves(function: ast.AST, source: Source) -> bool:
+    return any(
+        binding.symbol == "torch.save"
+        for call in places.methods_called(function, "save")
+        for binding in source.resolve(call.func)
+    )
 
 
 def _is_state(call: ast.Call) -> bool:
@@ -160,17 +190,41 @@ def restored(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]
     for call in places.all_methods_called(source, "load_state_dict"):
         if not call.args or not _is_optimizer(call, source, stepped):
             continue
-        value, owner = call.args[0], places.receiver(call)
+        value, owner, stem = call.args[0], places.receiver(call), _stem_of(call, source)
         if isinstance(value, ast.Subscript):
-            yield Entry(call, owner, _text(value.slice), places.spelled(value.value))
+            yield Entry(call, owner, _text(value.slice), places.spelled(value.value), stem)
         elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get":
-            yield Entry(call, owner, _text(value.args[0] if value.args else None), places.receiver(value))
+            yield Entry(call, owner, _text(value.args[0] if value.args else None), places.receiver(value), stem)
         elif _is_loaded(value, source):
-            yield Entry(call, owner)
+            yield Entry(call, owner, stem=stem)
 
 
 def _is_loaded(value: ast.expr, source: Source) -> bool:
+    """Whether a state is a file's content, or comes out of a dictionary: set so above, or by the loop around."""
+    if not isinstance(value, ast.Name):
+        return _is_read(value, source)
+    looped = [taken for target, taken in owners.loops(value, source) if places.spelled(target) == value.id]
+    function = places.function_of(value, source)
+    if looped or function is None:
+        return any(isinstance(taken, ast.Subscript) for taken in looped) or _is_read(value, source)
+    set_here = [one.value for one in walk(function) if isinstance(one, ast.Assign) and value.id in _targets(one)]
+    return any(map(_is_taken_out, set_here)) or _is_read(value, source)
+
+
+def _is_read(value: ast.expr, source: Source) -> bool:
     return any(binding.symbol == "torch.load" for binding in source.resolve(value))
+
+
+def _is_taken_out(value: ast.expr) -> bool:
+    """`checkpoint["optimizer"]`, `checkpoint.get("optimizer")` or `.pop`."""
+    if isinstance(value, ast.Subscript):
+        return bool(_text(value.slice))
+    called = value.func if isinstance(value, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr in ("get", "pop")
+
+
+def _targets(node: ast.Assign) -> list[str]:
+    return [places.spelled(target) for target in node.targets]
 
 
 @dataclass(frozen=True)
@@ -182,13 +236,16 @@ class Kept:
     beside_optimizer: bool
 
 
-def kept(source: Source, method: str, entries: list[Entry]) -> list[Kept]:
-    """Every scaler state the file saves (`state_dict`) or loads (`load_state_dict`)."""
+def kept(source: Source, method: str, entries: list[Entry], pairs: list[Pair]) -> list[Kept]:
+    """Every scaler state the file saves (`state_dict`) or loads (`load_state_dict`). pairs: whose scalers those are."""
+    scalers = {pair.scaler.rpartition(".")[2] for pair in pairs}
     places_of_entries = {place_of(entry.call, source) for entry in entries}
     found = []
     for call in places.all_methods_called(source, method):
         assert isinstance(call.func, ast.Attribute)
-        if "scaler" in places.receiver(call).lower() or source.held(call.func.value).role is Role.SCALER:
+        receiver = places.receiver(call)
+        is_named = "scaler" in receiver.lower() or receiver.rpartition(".")[2] in scalers
+        if is_named or source.held(call.func.value).role is Role.SCALER:
             place = place_of(call, source)
             found.append(Kept(_kept_key(call, source), place, place in places_of_entries))
     return found
@@ -201,9 +258,9 @@ def _kept_key(call: ast.Call, source: Source) -> str:
 
 
 def place_of(call: ast.Call, source: Source) -> ast.AST | None:
-    """The dictionary a state is put into, or else the function around."""
+    """The dictionary a state is put into, the loop that gathers it in a list, or else the function around."""
     for ancestor in places.within_function(call, source):
-        if isinstance(ancestor, ast.Dict):
+        if isinstance(ancestor, ast.Dict) or (isinstance(ancestor, ast.For) and _is_gathered(call, source)):
             return ancestor
     return places.function_of(call, source)
 

@@ -6,6 +6,7 @@ import ast
 
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Role, Source
+from ampfix.protocol import EventKind
 from ampfix.rules._arguments import REGION, Given, Kind, Laid, dtype_named, lay_out
 
 _WRONG = {
@@ -69,25 +70,44 @@ def _laid(argument: Given, order: tuple[str, ...], positional: int, source: Sour
 
 
 def loss_scaled_without_region(call: ast.Call, arguments: list[Given], source: Source) -> bool:
-    """Whether `call` opens the only region of the file, is switched off by a literal, and computes a scaled loss."""
+    """Whether `call` opens a region that is switched off by a literal, as all of the file are, and computes a scaled
+    loss."""
     enabled = next((a.value for a in arguments if a.parameter == "enabled"), None)
     region = next((a for a in source.ancestors(call) if isinstance(a, (ast.With, ast.AsyncWith))), None)
     if not isinstance(enabled, ast.Constant) or enabled.value is not False or region is None:
         return False
     if all(item.context_expr is not call for item in region.items) or ".float()" in ast.unparse(region):
         return False
-    if any(opened.node is not call for opened in source.autocasts):
+    others = (opened for opened in source.autocasts if opened.node is not call)
+    if any(not isinstance(one.enabled, ast.Constant) or one.enabled.value is not False for one in others):
         return False
     assigned = {n.id for n in ast.walk(region) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     function = next(
         a for a in source.ancestors(call) if isinstance(a, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
     )
-    return any(_scales(node, assigned, source) for node in ast.walk(function))
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    wrapped = _scaled_inside(source) if not source.scalers else frozenset()
+    return any(_scales(node, assigned, source) for node in calls) or any(
+        isinstance(argument, ast.Name) and argument.id in assigned
+        for node in calls
+        if node in wrapped
+        for argument in node.args
+    )
 
 
-def _scales(node: ast.AST, names: set[str], source: Source) -> bool:
+def _scaled_inside(source: Source) -> frozenset[ast.AST | None]:
+    """The calls in which code of another file scales a loss, with a scaler that nothing may switch off."""
+    return frozenset(
+        source.call_at(do.site.span)
+        for routine in source.routines
+        for do in routine.events
+        if do.event.kind is EventKind.SCALE and do.event.path and do.event.scaler not in routine.unclear
+    )
+
+
+def _scales(node: ast.Call, names: set[str], source: Source) -> bool:
     """`scaler.scale(name)` with a scaler that is not switched off."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "scale":
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "scale":
         return False
     if not node.args or not isinstance(node.args[0], ast.Name) or node.args[0].id not in names:
         return False

@@ -100,6 +100,6 @@ REGION_MISUSED: tuple[tuple[str, ...], ...] = (
     (f"near:autocast:{'|'.join(_WRONG)}",),
     *((where, f"near:autocast:{_not(_GENERAL, _BARE)}") for where in ("torch.amp", "torch import")),
     *((where, f"near:autocast:{_not(_OF_ONE_DEVICE, _BARE)}") for where in ("cuda.amp", "cpu.amp", "import amp")),
-    (".scale(", rf"near:autocast:autocast{_OFF}"),
+    *((where, rf"near:autocast:autocast{_OFF}") for where in (".scale(", "caler(")),
 )
 """Regions that may be given what they do not take, groups of words: what a bare name is depends on its import."""

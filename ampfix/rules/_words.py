@@ -16,7 +16,8 @@ _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
 _6 = (('fused', 'SGD', '.step('),)
 _7 = (('GradScaler',),)
 _8 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
- ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('))
+ ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('),
+ ('state_dict', 're:\\bamp_\\w|mixed_precision|_scaler\\('))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
@@ -236,6 +237,8 @@ _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
   'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
  ('.scale(',
+  'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'),
+ ('caler(',
   'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
 _50 = (('from apex', 'amp'), ('apex.amp',))
 _51 = (('register_backward_hook',), ('register_module_backward_hook',))

@@ -63,6 +63,7 @@ class ScalerStateNotSaved(Rule):
         (".scale(", "load"),
         ("state_dict", "NativeScaler"),
         ("state_dict", "autocast(", "backward("),
+        ("state_dict", r"re:\bamp_\w|mixed_precision|_scaler\("),
     )
 
     VALID = (
@@ -184,10 +185,10 @@ def main(model, loader, optimizer, path, resume):
         pairs += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
         if not pairs:
             return
-        stepped = {pair.optimizer.rpartition(".")[2] for pair in pairs}
+        stepped = checkpoints.names_of(pairs)
         saved, restored = list(checkpoints.saved(source, stepped)), list(checkpoints.restored(source, stepped))
-        stored = checkpoints.kept(source, "state_dict", saved)
-        read = checkpoints.kept(source, "load_state_dict", restored)
+        stored = checkpoints.kept(source, "state_dict", saved, pairs)
+        read = checkpoints.kept(source, "load_state_dict", restored, pairs)
         keys = sorted({state.key for state in (*stored, *read) if state.key})
         for verb, entries, states in (("saved", saved, stored), ("restored", restored, read)):
             open_ = [entry for entry in entries if not checkpoints.is_complete(entry, states, source)]

@@ -162,3 +162,135 @@ class Trainer:
 @pytest.mark.parametrize(("dtype", "expected"), [("bfloat16", [12]), ("float16", [])])
 def test_a_dtype_that_a_configuration_sets_by_default(dtype: str, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP204", tmp_path, main=CONFIGURED.format(dtype=dtype)) == expected
+
+
+SEVERAL = """\
+import torch
+
+def train(parts, loader, path):
+    optimizers = [torch.optim.Adam(part.parameters()) for part in parts]
+    scaler = torch.amp.GradScaler("cuda")
+    checkpoint = torch.load(path)
+    for optimizer, state in zip(optimizers, checkpoint["optimizers"]):
+        optimizer.load_state_dict(state){restored}
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = parts[0](x, y)
+        scaler.scale(loss).backward()
+        for optimizer in optimizers:
+            scaler.step(optimizer)
+        scaler.update()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+    torch.save({{"optimizers": [one.state_dict() for one in optimizers]{saved}}}, path)
+"""
+
+
+def test_states_of_several_optimizers_kept_without_their_scaler(tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=SEVERAL.format(restored="", saved="")) == [8, 18]
+    restored, saved = '\n    scaler.load_state_dict(checkpoint["scaler"])', ', "scaler": scaler.state_dict()'
+    assert lines("AMP203", tmp_path, main=SEVERAL.format(restored=restored, saved=saved)) == []
+
+
+GATHERED = """\
+import torch
+
+def train(models, loader, path):
+    parts = {{}}
+    for name, model in models.items():
+        parts[name] = [model, torch.optim.Adam(model.parameters())]
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = models["first"](x, y)
+        scaler.scale(loss).backward()
+        for name in parts:
+            scaler.step(parts[name][-1])
+        scaler.update()
+    states = {{}}
+    for name in parts:
+        states[name] = []
+        states[name].append(parts[name][{saved}].state_dict())
+    torch.save(states, path)
+"""
+
+
+@pytest.mark.parametrize(("saved", "expected"), [("1", [18]), ("-1", [18]), ("0", [])])
+def test_an_element_counts_as_the_optimizer_by_its_place(saved: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=GATHERED.format(saved=saved)) == expected
+
+
+SPELLED_OTHERWISE = """\
+import torch
+
+class Trainer:
+    def __init__(self, model, parts):
+        self.model, self.optimizer = model, torch.optim.Adam(model.parameters())
+        self.grad_scalar = parts["grad_scalar"]
+
+    def step(self, x, y):
+        with torch.autocast("cuda"):
+            loss = self.model(x, y)
+        self.grad_scalar.scale(loss).backward()
+        self.grad_scalar.step(self.optimizer)
+        self.grad_scalar.update()
+
+    def save(self, path):
+        grad_scalar = self.grad_scalar
+        state = {"optimizer": self.optimizer.state_dict(), "grad_scalar": grad_scalar.state_dict()}
+        torch.save(state, path)
+"""
+
+
+def test_a_scaler_of_another_spelling_is_saved_by_its_own_name(tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=SPELLED_OTHERWISE) == []
+
+
+WRAPPER = """\
+import torch
+
+class Amp:
+    def __init__(self):
+        self._scaler = torch.amp.GradScaler("cuda")
+
+    def __call__(self, loss, optimizer):
+        self._scaler.scale(loss).backward()
+        self._scaler.step(optimizer)
+        self._scaler.update()
+
+    def state_dict(self):
+        return self._scaler.state_dict()
+"""
+USES_WRAPPER = """\
+import torch
+from wrapper import Amp as NativeScaler
+
+class Trainer:
+    def __init__(self, model, optimizer):
+        self.loss_scaler = NativeScaler()
+        self.model, self.optimizer = model, optimizer
+
+    def resume(self, checkpoint):
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+
+    def step(self, x):
+        with torch.autocast("cuda", enabled={enabled}):
+            loss = self.model(x)
+        self.loss_scaler(loss, self.optimizer)
+        self.optimizer.zero_grad()
+"""
+
+
+def test_a_wrapper_in_an_attribute_steps_the_optimizer_that_is_restored(tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=USES_WRAPPER.format(enabled=True), wrapper=WRAPPER) == [10]
+
+
+@pytest.mark.parametrize(("enabled", "expected"), [(True, []), (False, [13])])
+def test_a_region_that_is_off_while_a_wrapper_scales(enabled: bool, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP602", tmp_path, main=USES_WRAPPER.format(enabled=enabled), wrapper=WRAPPER) == expected
+
+
+def test_a_wrapper_whose_scaler_a_flag_may_switch_off_is_left_alone(tmp_path: Path) -> None:
+    switched = WRAPPER.replace("(self)", "(self, amp)", 1).replace('"cuda")', '"cuda", enabled=amp)')
+    text = USES_WRAPPER.format(enabled=False).replace("NativeScaler()", "NativeScaler(False)")
+    assert lines("AMP602", tmp_path, main=text, wrapper=switched) == []
