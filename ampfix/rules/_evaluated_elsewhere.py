@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
-from ampfix.rules._evaluations import regions_around
+from ampfix.rules._evaluations import LIKE_A_REGION, regions_around
 from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named
 from ampfix.rules._places import COMPREHENSIONS
 from ampfix.rules._shapes import LOOPS, calls, is_without_grad, method, own
@@ -17,7 +17,6 @@ from ampfix.rules._shapes import LOOPS, calls, is_without_grad, method, own
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
 _MANY = re.compile(r"(^|[._])models$")
-_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _HOPS = 2  # functions of that file that only pass the model on
 
 
@@ -99,7 +98,7 @@ def _may_open(function: ast.AST, source: Source) -> bool:
     statements = [node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith))]
     openings = [item.context_expr for node in statements for item in node.items]
     entered = [*openings, *getattr(function, "decorator_list", ()), *calls(function, "enter_context")]
-    return any(one not in off and _REGION.search(unparsed(one)) for one in entered)
+    return any(one not in off and LIKE_A_REGION.search(unparsed(one)) for one in entered)
 
 
 def _aliases(function: ast.AST, name: str) -> set[str]:

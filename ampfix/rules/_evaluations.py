@@ -13,6 +13,7 @@ from ampfix.rules._places import COMPREHENSIONS, are_alternatives
 from ampfix.rules._shapes import FUNCTIONS, LOOPS, calls, function_of, inside, is_without_grad, method, own, path
 from ampfix.rules._shapes import regions_around as _regions_around
 
+LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
@@ -38,7 +39,7 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
 def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
     function, around = function_of(call, source), regions_around(call, source)
     plain = is_without_grad(call, source) or _is_off_training(call, source)
-    if around or not (plain or _is_switched(call, name, function)):
+    if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function)):
         return False
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
@@ -59,6 +60,16 @@ def regions_around(call: ast.AST, source: Source) -> list[CoveredRegion]:
     """The regions that may act on a call: none where the innermost is switched off in so many words."""
     found = _regions_around(call, source)
     return [] if found and found[0].enabled is False else found
+
+
+def _may_be_covered(call: ast.AST, source: Source) -> bool:
+    """Whether something around a call is named like a region, and where it comes from is not seen."""
+    known = {region.opening for region in source.regions}
+    return any(
+        item.context_expr not in known and LIKE_A_REGION.search(ast.unparse(item.context_expr))
+        for around in inside(call, source)
+        for item in getattr(around, "items", ())
+    )
 
 
 def opens_its_own(source: Source) -> bool:

@@ -392,6 +392,13 @@ def train(model, loader, scaler, optimizer):
         scaler.step(optimizer)
         scaler.update()
 """,
+    "a region that the caller hands in": function("""
+        @torch.no_grad()
+        def validate(model, loader, autocast):
+            for x, y in loader:
+                with autocast():
+                    print(model(x, y))
+        """),
     "a target that one step computes": """\
 import torch
 
