@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ampfix.lint.frames import Frame as NamingFrame
+from ampfix.lint.handed import Handed, element_of
 from ampfix.lint.numbers import defaults
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -37,7 +38,8 @@ class HalfWalker:
 
     def __init__(self, resolver: Resolver, regions: RegionReader) -> None:
         self._resolver, self._regions = resolver, regions
-        self._evaluator = Evaluator(resolver, self._enter)
+        self._handed = Handed(resolver)
+        self._evaluator = Evaluator(resolver, self._handed, self._enter)
         self._budget = _BUDGET
 
     def operations(
@@ -80,7 +82,7 @@ class HalfWalker:
 
     def _region(self, expression: ast.expr, scope: Scope, entered: ast.AST) -> Context | None:
         """The autocast state an expression opens, or None."""
-        for binding in self._resolver.resolve(expression, scope):
+        for binding in self._handed.region(expression, scope):
             is_bare = binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
             if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
                 return self._context(binding, scope, expression, entered)
@@ -149,6 +151,9 @@ class HalfWalker:
             if (path := dotted(statement.target)) is not None:
                 frame.bind(path, value)
         elif isinstance(statement, ast.If):
+            known = evaluator.truth(statement.test, frame)
+            if known is not None:
+                return self._statements(statement.body if known else statement.orelse, frame)
             return self._branches(statement.test, [statement.body, statement.orelse], frame)
         elif isinstance(statement, (ast.For, ast.AsyncFor, ast.While)):
             self._loop(statement, frame)
@@ -203,11 +208,24 @@ class HalfWalker:
             self._evaluator.value(statement.test, frame)
         else:
             self._evaluator.value(statement.iter, frame)
+            self._note_element(statement.target, statement.iter, frame)
             self._bind(statement.target, self._evaluator.unknown(statement.target, frame), frame)
         before = dict(frame.names)
         self._statements(statement.body, frame)
         frame.restore(_merged([frame.names, before]))
         self._statements(statement.orelse, frame)
+
+    def _note_element(self, target: ast.expr, iterated: ast.expr, frame: Frame) -> None:
+        """`for layer in self.layers`, also with `enumerate`."""
+        if isinstance(iterated, ast.Call) and dotted(iterated.func) == "enumerate" and isinstance(target, ast.Tuple):
+            target, iterated = target.elts[-1], iterated.args[0] if iterated.args else iterated
+        if not isinstance(target, ast.Name) or frame.context.state is not Autocast.ON:
+            return
+        element = element_of(iterated, frame.scope, self._resolver) if dotted(iterated) else None
+        if element is None:
+            frame.elements.pop(target.id, None)
+        else:
+            frame.elements[target.id] = element
 
     def _with(self, statement: ast.With | ast.AsyncWith, frame: Frame) -> bool:
         outside = frame.context

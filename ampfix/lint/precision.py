@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 
 from ampfix.lint.frames import Frame
+from ampfix.lint.handed import Handed
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
@@ -23,6 +24,7 @@ class PrecisionReader:
 
     def __init__(self, resolver: Resolver, regions: RegionReader, scope_at: Callable[[ast.AST], Scope]) -> None:
         self._resolver, self._regions, self._scope_at = resolver, regions, scope_at
+        self._handed = Handed(resolver)
 
     def regions(self, nodes: Iterable[ast.AST]) -> Iterator[CoveredRegion]:
         """The regions that `with` statements and decorators open, switched-off ones included."""
@@ -35,7 +37,7 @@ class PrecisionReader:
 
     def _region(self, node: ast.AST, opening: ast.expr, *, is_decorator: bool) -> CoveredRegion | None:
         scope = self._scope_at(node)
-        bindings = self._resolver.resolve(opening, scope)
+        bindings = self._handed.region(opening, scope)
         for binding in bindings:
             is_bare = is_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
             if is_bare or self._resolver.role(binding) is Role.AUTOCAST:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome
+from ampfix.lint.handed import Handed
 from ampfix.lint.numbers import defaults
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
@@ -48,9 +49,9 @@ Enter = Callable[[ast.AST, Frame], None]
 class CallEvaluator(OperationRecorder):
     """Evaluates calls in frames. `enter` walks the body of a function in a frame and fills `returned`."""
 
-    def __init__(self, resolver: Resolver, enter: Enter) -> None:
+    def __init__(self, resolver: Resolver, handed: Handed, enter: Enter) -> None:
         super().__init__(resolver)
-        self._enter = enter
+        self._handed, self._enter = handed, enter
 
     def _call(self, node: ast.Call, frame: Frame) -> Value:
         operands = [self.value(argument, frame) for argument in node.args]
@@ -78,7 +79,10 @@ class CallEvaluator(OperationRecorder):
         concerned = frame.context.state in (Autocast.ON, Autocast.ISLAND) or any(
             operand.is_half for operand in operands
         )
-        return self._resolver.resolve(callee, frame.scope) if concerned or is_near(callee, frame.scope) else ()
+        if not concerned and not is_near(callee, frame.scope):
+            return ()
+        element = frame.elements.get(callee.id) if isinstance(callee, ast.Name) else None
+        return self._handed.of(self._resolver.resolve(*(element or (callee, frame.scope))))
 
     def _custom_function(self, callee: ast.expr, frame: Frame) -> ast.expr | None:
         """The class of an autograd Function whose `apply` the callee is, by itself or under another name."""

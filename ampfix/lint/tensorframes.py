@@ -22,6 +22,7 @@ class Frame:
     outer: Frame | None = None
     active: tuple[ast.AST, ...] = ()
     returned: list[Value] = field(default_factory=list)
+    elements: dict[str, tuple[ast.expr, Scope]] = field(default_factory=dict)  # what loops take from lists of modules
     call: ast.expr | None = None  # the call of the checked file that led into this one, if this is another file's
     _frozen: MappingProxyType[str, Value] | None = None
 

@@ -43,6 +43,19 @@ class Evaluator(CallEvaluator):
     def unknown(self, node: ast.expr, frame: Frame) -> Value:
         return self._input(node, frame)
 
+    def truth(self, test: ast.expr, frame: Frame) -> bool | None:
+        """What a test gives that asks a constant, as a default is where the call leaves it; None where that is open."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            inner = self.truth(test.operand, frame)
+            return None if inner is None else not inner
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Is, ast.IsNot)):
+            held, compared = _constant(test.left, frame), test.comparators[0]
+            if held is None or not isinstance(compared, ast.Constant):
+                return None
+            return (held.value is compared.value) == isinstance(test.ops[0], ast.Is)
+        held = _constant(test, frame)
+        return None if held is None else bool(held.value)
+
     def part_of(self, whole: Value, target: ast.expr, frame: Frame) -> Value:
         """One of several results of a network."""
         name = dotted(target) or ""
@@ -119,12 +132,26 @@ class Evaluator(CallEvaluator):
 
     def _conditional(self, node: ast.IfExp, frame: Frame) -> Value:
         self.value(node.test, frame)
+        known = self.truth(node.test, frame)
+        if known is not None:
+            return self.value(node.body if known else node.orelse, frame)
         return join([self.value(node.body, frame), self.value(node.orelse, frame)], node)
 
     def _container(self, node: ast.Tuple | ast.List | ast.Set, frame: Frame) -> Value:
         items = tuple(self.value(element, frame) for element in node.elts)
         found = promoted(items)
         return Value("tuple", found.dtype, node, items, sure=found.sure)
+
+
+def _constant(node: ast.expr, frame: Frame) -> ast.Constant | None:
+    """True, False or None, or a parameter that holds it throughout."""
+    given: object = node
+    if isinstance(node, ast.Name):
+        sets = frame.scope.names.get(node.id, ())
+        held = frame.lookup(node.id) if len(sets) == 1 and isinstance(sets[0].node, ast.arg) else None
+        given = held.node if held is not None else None
+    is_constant = isinstance(given, ast.Constant) and (given.value is None or isinstance(given.value, bool))
+    return given if is_constant and isinstance(given, ast.Constant) else None
 
 
 _HANDLERS: dict[type[ast.expr], Callable[[Evaluator, ast.expr, Frame], Value]] = {

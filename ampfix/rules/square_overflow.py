@@ -113,6 +113,8 @@ def train(loader):
         values = source.tensor_operations
         reduced = _reduced(values)
         for value in values:
+            if value.site is not None and not proven_float16(value):
+                continue  # neither its dtype nor its size is known here
             if not value.in_place and value.dtype.may_be_float16 and value in reduced and _is_square(value):
                 yield self.at(
                     source,

@@ -1,0 +1,115 @@
+"""What a parameter holds where all calls of its function in the same file hand in one thing, and what a loop over a
+list of modules takes from it."""
+
+from __future__ import annotations
+
+import ast
+
+from ampfix.lint.files import SourceFile
+from ampfix.lint.resolve import Resolver
+from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.program import Binding, Form
+
+_HELD = frozenset({Form.OBJECT, Form.INSTANCE, Form.FUNCTION, Form.SYMBOL, Form.PARTIAL})
+_LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList"})
+_MAX_HOPS = 3  # functions that only pass a parameter on
+_MAX_CALLS = 8  # of one function: a helper that is called more often is handed anything
+
+
+class Handed:
+    """Answers for the functions that one checked file reaches."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._calls: dict[SourceFile, dict[str, list[ast.Call]]] = {}
+        self._known: dict[ast.arg, tuple[Binding, ...]] = {}
+
+    def region(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
+        """What is entered as `node`: `with region:` and `with autocast():` of a parameter are what callers hand in."""
+        found = self.of(self._resolver.resolve(node, scope))
+        if not isinstance(node, ast.Call) or any(one.form is not Form.UNKNOWN for one in found):
+            return found
+        made = self.of(self._resolver.resolve(node.func, scope))
+        symbols = [one.symbol for one in made if one.form is Form.SYMBOL]
+        return tuple(Binding(Form.INSTANCE, symbol, node, scope) for symbol in symbols) or found
+
+    def of(self, bindings: tuple[Binding, ...]) -> tuple[Binding, ...]:
+        """The bindings, or what the callers agree on where they are a parameter without a telling default."""
+        if not any(one.form is Form.PARAMETER for one in bindings):
+            return bindings
+        if any(one.form not in (Form.PARAMETER, Form.NONE) for one in bindings):
+            return bindings
+        return self._of(bindings, 0) or bindings
+
+    def _of(self, bindings: tuple[Binding, ...], hops: int) -> tuple[Binding, ...]:
+        found = [self._handed(one, hops) if one.form is Form.PARAMETER else (one,) for one in bindings]
+        return _agreed([one for several in found for one in several or (Binding(Form.UNKNOWN),)])
+
+    def _handed(self, parameter: Binding, hops: int) -> tuple[Binding, ...]:
+        node, scope = parameter.node, parameter.scope
+        if hops == _MAX_HOPS or not isinstance(scope.node, FUNCTIONS) or scope.file is None:
+            return ()
+        if node not in self._known:
+            self._known[node] = ()  # where functions call each other in a circle
+            self._known[node] = self._from_callers(node, scope, hops)
+        return self._known[node]
+
+    def _from_callers(self, node: ast.arg, scope: Scope, hops: int) -> tuple[Binding, ...]:
+        owner, file = scope.parent, scope.file
+        assert file is not None
+        is_method = owner is not None and owner.is_class
+        name = owner.label if is_method and owner is not None and scope.label == "__init__" else scope.label
+        assert isinstance(scope.node, FUNCTIONS)
+        names = [one.arg for one in parameters(scope.node)][is_method:]
+        calls = self._calls_of(file, name)
+        held: list[Binding] = []
+        for call in calls if len(calls) <= _MAX_CALLS else ():
+            there = file.scopes.scope_of[file.index.owners[call]]
+            meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}
+            if not any(one.node in meant for one in self._resolver.resolve(call.func, there)):
+                continue  # something else of the same name
+            given = _argument(call, node.arg, names)
+            if given is None:
+                return ()
+            found = self._resolver.resolve(given, there)
+            held += self._of(found, hops + 1) if any(one.form is Form.PARAMETER for one in found) else found
+        return _agreed(held)
+
+    def _calls_of(self, file: SourceFile, name: str) -> list[ast.Call]:
+        if file not in self._calls:
+            known = self._calls[file] = {}
+            for call in file.index.order:
+                if isinstance(call, ast.Call):
+                    called = call.func
+                    last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                    known.setdefault(last, []).append(call)
+        return self._calls[file].get(name, [])
+
+
+def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
+    if any(isinstance(one, ast.Starred) for one in call.args) or any(word.arg is None for word in call.keywords):
+        return None
+    given = dict(zip(names, call.args, strict=False)) | {word.arg: word.value for word in call.keywords if word.arg}
+    return given.get(name)
+
+
+def _agreed(held: list[Binding]) -> tuple[Binding, ...]:
+    """What all say, None left out; nothing where they differ or one is not understood."""
+    told = [one for one in held if one.form is not Form.NONE]
+    if not told or any(one.form not in _HELD for one in told):
+        return ()
+    kinds = {(one.form, one.symbol, id(one.node) if one.form is not Form.INSTANCE else 0) for one in told}
+    return (told[0],) if len(kinds) == 1 else ()
+
+
+def element_of(node: ast.expr, scope: Scope, resolver: Resolver) -> tuple[ast.expr, Scope] | None:
+    """The first module in a list of them that an expression holds, and where it is to be resolved."""
+    for binding in resolver.resolve(node, scope):
+        if binding.form is not Form.INSTANCE or binding.symbol not in _LISTS or not isinstance(binding.node, ast.Call):
+            continue
+        given = binding.node.args[0] if binding.node.args else None
+        if isinstance(given, (ast.ListComp, ast.GeneratorExp)):
+            return given.elt, binding.scope
+        if isinstance(given, (ast.List, ast.Tuple)) and given.elts:
+            return given.elts[0], binding.scope
+    return None

@@ -1,0 +1,183 @@
+"""Half tensors followed through what callers hand in, lists of modules and flags that keep their default."""
+
+from __future__ import annotations
+
+import pytest
+
+from ampfix.lint import Settings, check_source
+
+LOSS = """\
+import torch
+from torch import nn
+
+class Loss(nn.Module):
+    def forward(self, logits, y):
+        return -(y * torch.sigmoid(logits).log()).mean()  # here
+
+class Other(nn.Module):
+    def forward(self, logits, y):
+        return (logits - y).abs().mean()
+
+net = nn.Linear(8, 8).cuda()
+
+"""
+
+
+def found(text: str, *codes: str) -> list[str]:
+    lines = text.splitlines()
+    findings = check_source(text, "loop.py", Settings(select=codes))
+    return sorted({lines[one.span.start.line - 1].strip() for one in findings})
+
+
+def marked(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.endswith("# here")]
+
+
+STEP = """\
+def step(x, y, criterion):
+    with torch.autocast("cuda"):
+        return criterion(net(x), y)
+
+"""
+HANDED = {
+    "by one caller": "def main(x, y):\n    criterion = Loss()\n    step(x, y, criterion)\n",
+    "by keyword": "def main(x, y):\n    step(x, y, criterion=Loss())\n",
+    "by two callers that agree": "def main(x, y):\n    step(x, y, Loss())\n    step(y, x, Loss())\n",
+    "through another function": (
+        "def several(xs, y, criterion):\n    return [step(x, y, criterion) for x in xs]\n\n"
+        "def main(xs, y):\n    several(xs, y, Loss())\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("caller", HANDED.values(), ids=HANDED.keys())
+def test_a_loss_is_followed_where_callers_hand_it_in(caller: str) -> None:
+    text = LOSS + STEP + caller
+    assert found(text, "AMP402") == marked(text)
+
+
+OPEN = {
+    "by two callers that differ": "def main(x, y):\n    step(x, y, Loss())\n    step(x, y, Other())\n",
+    "by a caller that is handed it in turn": "def main(x, y, criterion):\n    step(x, y, criterion)\n",
+    "unpacked": "def main(x, y):\n    step(*[x, y, Loss()])\n",
+    "to a function of the same name elsewhere": "def main(x, y, other):\n    other.step(x, y, Loss())\n",
+    "or something unknown": "def main(x, y, make):\n    step(x, y, Loss())\n    step(x, y, make())\n",
+}
+
+
+@pytest.mark.parametrize("caller", OPEN.values(), ids=OPEN.keys())
+def test_what_callers_do_not_agree_on_is_left_open(caller: str) -> None:
+    assert not found(LOSS + STEP + caller, "AMP402")
+
+
+def test_a_trainer_is_handed_its_loss_by_who_builds_it() -> None:
+    text = (
+        LOSS
+        + """\
+class Trainer:
+    def __init__(self, criterion, dtype=None):
+        self.criterion = criterion
+
+    def step(self, x, y):
+        with torch.autocast("cuda"):
+            return self.criterion(net(x), y)
+
+def main(x, y):
+    Trainer(Loss()).step(x, y)
+"""
+    )
+    assert found(text, "AMP402") == marked(text)
+
+
+@pytest.mark.parametrize(
+    ("entered", "handed"), [("region", 'torch.autocast("cuda")'), ("region()", "torch.cuda.amp.autocast")]
+)
+def test_a_region_is_followed_where_callers_hand_it_in(entered: str, handed: str) -> None:
+    text = (
+        LOSS
+        + f"""\
+def step(x, y, region):
+    criterion = Loss()
+    with {entered}:
+        return criterion(net(x), y)
+
+def main(x, y):
+    step(x, y, {handed})
+    with torch.autocast("cuda"):
+        net(x)
+"""
+    )
+    assert found(text, "AMP402") == marked(text)
+
+
+LAYERS = """\
+import math
+import torch
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(8)
+        return torch.softmax(scores, dim=-1) @ v  # here
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList({held})
+
+    def forward(self, x):
+        for {each}:
+            x = layer(x)
+        return x
+
+def step(x):
+    net = Net()
+    with torch.autocast("cuda"):
+        return net(x)
+"""
+
+
+@pytest.mark.parametrize("held", ["[Attention() for _ in range(4)]", "[Attention(), Attention()]"])
+@pytest.mark.parametrize("each", ["layer in self.layers", "i, layer in enumerate(self.layers)"])
+def test_a_loop_takes_its_layers_from_a_list_of_modules(held: str, each: str) -> None:
+    text = LAYERS.format(held=held, each=each)
+    assert found(text, "AMP412") == marked(text)
+
+
+FLAG = """\
+import torch
+from torch import nn
+
+net = nn.Linear(8, 8).cuda()
+
+def scores(x, full=False, mask=None):
+    {change}
+    if {test}:
+        return torch.sigmoid(net(x)).log()
+    return net(x)
+
+def step(x):
+    with torch.autocast("cuda"):
+        return scores(x{handed})
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "handed", "change", "reaches"),
+    [
+        ("full", "", "pass", False),
+        ("not full", "", "pass", True),
+        ("full", ", full=True", "pass", True),
+        ("full", ", full=x.ndim > 2", "pass", True),
+        ("mask is not None", "", "pass", False),
+        ("mask is None", "", "pass", True),
+        ("mask is not None", "", "mask = mask or x.mean()", True),
+    ],
+)
+def test_a_flag_that_keeps_its_default_closes_a_branch(test: str, handed: str, change: str, reaches: bool) -> None:
+    assert bool(found(FLAG.format(test=test, handed=handed, change=change), "AMP402")) is reaches
