@@ -180,6 +180,9 @@ class Namer:
             if isinstance(right.value, bool):
                 truth = self._condition(test.left, frame, depth)
                 return truth if positive == right.value else negate(truth)
+        if isinstance(right, ast.Constant) and right.value == 1 and isinstance(operator, (ast.Gt, ast.LtE)):
+            single = self.atom(ast.Compare(test.left, [ast.Eq()], test.comparators), frame)  # a count is at least 1
+            return single if isinstance(operator, ast.LtE) else Not(single)
         for negated, plain in _NEGATED.items():
             if isinstance(operator, negated):
                 return Not(self.atom(ast.Compare(test.left, [plain()], test.comparators), frame))

@@ -148,7 +148,11 @@ class _Flow:
         if isinstance(node.op, (ast.Div, ast.Mult)) and mentions_scale(node.value):
             return self._expressions.bound(node.target, None, env)
         taint = merged_taint(self._expressions.taint(node.target, env), self._expressions.value(node.value, env))
-        return env if self._expressions.is_alias(node.target, env) else self._expressions.bound(node.target, taint, env)
+        if self._expressions.is_alias(node.target, env):
+            return env
+        if isinstance(node.target, ast.Subscript):
+            return self._assigned(node.target, node.value, taint, env)
+        return self._expressions.bound(node.target, taint, env)
 
     def _assigned(self, target: ast.expr, value: ast.expr, taint: Taint | None, env: Env) -> Env:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):

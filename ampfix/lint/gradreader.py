@@ -68,7 +68,7 @@ class GradientReader:
             for binding in self._resolver.resolve(call.func, scope):
                 if binding.form is Form.FUNCTION and isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     found = self._of(self._resolver.scope_of(binding.node), depth + 1)
-                    return found is not None and found.returns
+                    return found is not None and found.returns and not _runs_backward(binding.node)
             return False
 
         return returns
@@ -95,6 +95,11 @@ def _reaching(root: ast.AST) -> frozenset[str]:
         for definition in definitions
         if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk(definition))
     )
+
+
+def _runs_backward(function: ast.AST) -> bool:
+    """Whether the gradients a function reads are those of a backward of its own."""
+    return any(isinstance(node, ast.Call) and _called(node) == "backward" for node in walk(function))
 
 
 def _called(call: ast.Call) -> str:

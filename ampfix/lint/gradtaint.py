@@ -34,7 +34,7 @@ _FREE = frozenset(
     }
 )  # fmt: skip
 _LOGS = re.compile(
-    r"^(print|pprint|info|debug|warning|warn|log|log_\w+|add_scalars?|add_histogram|set_postfix\w*|set_description\w*|"
+    r"^_*(print|pprint|info|debug|warning|warn|log|log_\w+|add_scalars?|add_histogram|set_postfix\w*|set_description\w*|"
     r"report_\w+|scalar|histogram|log_dict|tqdm_write|secho|echo)$"
 )
 _KEEPS = re.compile(r"^(update|add|append|put|record|write|track|store|push|set|log|extend)$")

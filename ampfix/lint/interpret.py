@@ -296,10 +296,9 @@ class _Interpreter:
         name = broken.optimizer or ""
         if _INDEXED.search(name) and broken.violation not in _AT_ONCE:
             return True
-        if not name.endswith("]"):
-            return False
-        earlier = self._order[: self._position(do)]
-        return any(e.event.kind is EventKind.UNSCALE and broken.optimizer in e.event.optimizers for e in earlier)
+        earlier = (e.event for e in self._order[: self._position(do)] if e.event.kind is EventKind.UNSCALE)
+        unscaled = (one for event in earlier for one in event.optimizers)
+        return name.endswith("]") and any(_INDEXED.sub("[]", one) == _INDEXED.sub("[]", name) for one in unscaled)
 
 
 def _steps_by_scaler(do: Do, name: str) -> bool:

@@ -28,13 +28,14 @@ class CastModel:
 
 @dataclass(frozen=True)
 class Trained:
-    """An optimizer over the parameters of a named module."""
+    """An optimizer over the parameters of a named module. listed: over a list that may leave some of them out."""
 
     call: ast.Call
     name: str
     owner: ast.AST
     symbol: str
     target: str
+    listed: bool = False
 
 
 def cast_models(source: Source) -> Iterator[CastModel]:
@@ -132,12 +133,14 @@ def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
 
 
 def trained(source: Source) -> Iterator[Trained]:
-    """Optimizers built over `name.parameters()`."""
+    """Optimizers built over `name.parameters()`, or over a list of some of them."""
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
+        given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "params")]
+        listed = [one for value in given if isinstance(value, ast.Name) for one in _listed(value, source)]
         owners = [
             path(method(child)[0])
-            for value in (*call.args[:1], *(k.value for k in call.keywords if k.arg == "params"))
+            for value in (*given, *listed)
             for child in walk(value)
             if method(child)[1] in ("parameters", "named_parameters")
         ]
@@ -148,7 +151,13 @@ def trained(source: Source) -> Iterator[Trained]:
             parent = next(source.ancestors(call), None)
             target = path(parent.targets[0]) if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else ""
             for name in owners:
-                yield Trained(call, name, owner_of(call, name, source), symbols[0], target)
+                yield Trained(call, name, owner_of(call, name, source), symbols[0], target, bool(listed))
+
+
+def _listed(name: ast.Name, source: Source) -> list[ast.expr]:
+    """What a list of parameters is set to, where that happens once."""
+    values = list(assigned(name.id, owner_of(name, name.id, source), source))
+    return values if len(values) == 1 else []
 
 
 def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
@@ -189,3 +198,20 @@ def is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
     takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
     symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
     return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
+
+
+def is_frozen_or_float(model: CastModel, source: Source) -> bool:
+    """Whether a model is frozen, or cast to float32 again, where its name belongs."""
+    for node in source.nodes((ast.Call, ast.For)):
+        if isinstance(node, ast.For):
+            freezes = method(node.iter)[1] == "parameters" and path(method(node.iter)[0]) == model.name
+            if freezes and "requires_grad" in ast.unparse(ast.Module(node.body, [])):
+                return True
+        receiver, name = method(node)
+        if path(placed(receiver)) != model.name or owner_of(node, model.name, source) is not model.owner:
+            continue
+        if name in ("float", "double") or (name == "requires_grad_" and "False" in ast.unparse(node)):
+            return True
+        if name == "to" and "float32" in ast.unparse(node):
+            return True
+    return False

@@ -146,7 +146,7 @@ def train(model, loader, optimizer, criterion, precision):
         """Backwards behind a region whose dtype is one half or the other, in files that name no scaler."""
         if "scaler" in source.text.lower():
             return
-        chosen = {source.span(one.node).start for one in training_regions(source) if one.dtypes == _BOTH}
+        chosen = {source.span(one.node).start for one in training_regions(source) if one.dtypes >= _BOTH}
         seen = set[Span]()
         for routine in source.routines if chosen else ():
             backward = _behind(chosen, routine, source.path)

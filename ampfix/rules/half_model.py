@@ -18,10 +18,11 @@ from ampfix.rules._halfmodels import (
     cast_models,
     data_casts,
     is_foreign,
+    is_frozen_or_float,
     loaded_models,
     trained,
 )
-from ampfix.rules._shapes import calls, function_of, loops, method, path, placed
+from ampfix.rules._shapes import calls, function_of, loops, method, path
 from ampfix.rules._spellings import HALF_MADE
 
 
@@ -303,6 +304,8 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
     function = function_of(model.cast.node, source)
     if function is not function_of(optimizer.call, source):
         return False
+    if optimizer.listed and optimizer.call.lineno > model.cast.node.lineno:
+        return False  # what is trained may have come after the cast, in float32
     backwards = list(calls(function, "backward"))
     is_after = backwards and all(call.lineno < model.cast.node.lineno for call in backwards)
     if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in backwards):
@@ -310,7 +313,7 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
     return not (
         _MASTER.search(source.text) is not None
         or _is_rewrapped(optimizer, source)
-        or _is_frozen_or_float(model, source)
+        or is_frozen_or_float(model, source)
         or any(is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
     )
 
@@ -330,21 +333,5 @@ def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
         targets = parent.targets if isinstance(parent, ast.Assign) else []
         named = {path(child) for target in targets for child in walk(target)}
         if optimizer.target in named or (targets and optimizer.name in handed):
-            return True
-    return False
-
-
-def _is_frozen_or_float(model: CastModel, source: Source) -> bool:
-    for node in source.nodes((ast.Call, ast.For)):
-        if isinstance(node, ast.For):
-            freezes = method(node.iter)[1] == "parameters" and path(method(node.iter)[0]) == model.name
-            if freezes and "requires_grad" in ast.unparse(ast.Module(node.body, [])):
-                return True
-        receiver, name = method(node)
-        if path(placed(receiver)) != model.name:
-            continue
-        if name in ("float", "double") or (name == "requires_grad_" and "False" in ast.unparse(node)):
-            return True
-        if name == "to" and "float32" in ast.unparse(node):
             return True
     return False

@@ -215,11 +215,11 @@ def train(model, loader, optimizer, scaler, task):
 
     def _skips(self, do: Do, source: Source, seen: set[ast.AST]) -> Iterator[Finding]:
         call = windows.node_at(do.site, source)
-        if call is None or _ranks_agree(call, source):
+        if call is None:
             return
         loss = {name for name in places.names_in(call.func) if "." not in name}
         for test in _skipping(call, source):
-            if test not in seen and _judges(test.test, loss):
+            if test not in seen and _judges(test.test, loss) and not _ranks_agree(call, test.test, source):
                 seen.add(test)
                 yield self.finding(
                     source,
@@ -240,20 +240,21 @@ def _is_distributed(source: Source) -> bool:
     )
 
 
-def _ranks_agree(call: ast.Call, source: Source) -> bool:
-    """Whether the ranks exchange anything in the loop around the backward; a metric once an epoch is no verdict."""
+def _ranks_agree(call: ast.Call, test: ast.expr, source: Source) -> bool:
+    """Whether the ranks exchange anything in the loop around the backward before a test is asked; what they average
+    behind it, for the log or once an epoch, is no verdict."""
     loops = places.loops_around(call, source)
     if not loops:
         return any(word in source.text for word in _AGREEING)
-    text = source.segment(loops[0])
-    if any(word in text for word in _AGREEING):
+    before = [node for node in walk(loops[0]) if getattr(node, "lineno", test.lineno) <= (test.end_lineno or 0)]
+    names = {getattr(node, "attr", getattr(node, "id", "")) for node in before}
+    if any(word.rstrip("(") in name for name in names for word in _AGREEING):
         return True
     functions = source.nodes((ast.FunctionDef, ast.AsyncFunctionDef))
     exchanging = {
         getattr(one, "name", "") for one in functions if any(word in source.segment(one) for word in _AGREEING)
     }
-    called = (node.func for node in walk(loops[0]) if isinstance(node, ast.Call))
-    return any(getattr(one, "attr", getattr(one, "id", "")) in exchanging for one in called)
+    return bool(names & exchanging)
 
 
 def _skipping(call: ast.Call, source: Source) -> Iterator[ast.If]:

@@ -294,3 +294,194 @@ def test_a_wrapper_whose_scaler_a_flag_may_switch_off_is_left_alone(tmp_path: Pa
     switched = WRAPPER.replace("(self)", "(self, amp)", 1).replace('"cuda")', '"cuda", enabled=amp)')
     text = USES_WRAPPER.format(enabled=False).replace("NativeScaler()", "NativeScaler(False)")
     assert lines("AMP602", tmp_path, main=text, wrapper=switched) == []
+
+
+SOME_WEIGHTS = """\
+import torch
+
+def train(model, loader):
+    {before}
+    adapters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(adapters, lr=1e-4)
+    {after}
+    for x, y in loader:
+        optimizer.zero_grad()
+        model(x, y).backward()
+        optimizer.step()
+
+def export(model):
+    model = model.float()
+    return model
+"""
+
+
+def test_a_model_cast_to_half_after_some_of_its_weights_went_to_an_optimizer(tmp_path: Path) -> None:
+    cast = "model = model.half()"
+    assert lines("AMP301", tmp_path, main=SOME_WEIGHTS.format(before="pass", after=cast)) == [7]
+    assert lines("AMP301", tmp_path, main=SOME_WEIGHTS.format(before=cast, after="add_adapters(model)")) == []
+
+
+CHOSEN_AMONG_THREE = """\
+import torch
+
+class Trainer:
+    def __init__(self, model, config):
+        self.model, self.optimizer = model, torch.optim.AdamW(model.parameters())
+        self.dtype = {{"fp32": torch.float32, {fp16}"bf16": torch.bfloat16}}.get(config.dtype, torch.bfloat16)
+
+    def step(self, x, y):
+        with torch.autocast("cuda", dtype=self.dtype):
+            loss = self.model(x, y)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(("fp16", "expected"), [('"fp16": torch.float16, ', [11]), ("", [])])
+def test_float16_among_the_dtypes_of_a_table_needs_a_scaler(fp16: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP201", tmp_path, main=CHOSEN_AMONG_THREE.format(fp16=fp16)) == expected
+
+
+AVERAGED = """\
+import torch
+import torch.distributed as dist
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        bad = (~torch.isfinite(loss)).float()
+        {before}
+        if not torch.isfinite(loss) or bad > 0:
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        shown = loss.detach()
+        dist.all_reduce(shown, op=dist.ReduceOp.AVG)
+"""
+
+
+def test_a_loss_averaged_behind_the_skip_decides_nothing(tmp_path: Path) -> None:
+    assert lines("AMP209", tmp_path, main=AVERAGED.format(before="pass")) == [12]
+    assert lines("AMP209", tmp_path, main=AVERAGED.format(before="dist.all_reduce(bad)")) == []
+
+
+NORMS = """\
+import torch
+
+class Trainer:
+    def norms(self):
+        found = {"total": 0.0, "encoder": 0.0}
+        for name, param in self.model.named_parameters():
+            if param.grad is not None:
+                found["total"] += param.grad.norm().item() ** 2
+        return found
+
+    def train(self, loader):
+        self.scaler = torch.amp.GradScaler("cuda")
+        for x, y in loader:
+            with torch.autocast("cuda"):
+                loss = self.model(x, y)
+            self.scaler.scale(loss).backward()
+            FIRST
+            SECOND
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
+            self._log_training_step(norms)
+"""
+
+
+def test_norms_that_one_method_gathers_and_another_logs(tmp_path: Path) -> None:
+    read, unscaled = "norms = self.norms()", "self.scaler.unscale_(self.optimizer)"
+    early = NORMS.replace("FIRST", read).replace("SECOND", unscaled)
+    late = NORMS.replace("FIRST", unscaled).replace("SECOND", read)
+    assert lines("AMP102", tmp_path, main=early) == [17]
+    assert lines("AMP102", tmp_path, main=late) == []
+
+
+WINDOW = """\
+import torch
+
+def train(model, critic, loader, optimizer, critic_optimizer, accumulation):
+    scaler = torch.amp.GradScaler("cuda")
+    for index, x in enumerate(loader):
+        scaler.scale(critic(x)).backward()
+        if accumulation == 1:
+            scaler.unscale_(critic_optimizer)
+            scaler.step(critic_optimizer)
+        if (index + 1) % accumulation == 0:
+            if accumulation > 1:
+                scaler.unscale_(critic_optimizer)
+                scaler.step(critic_optimizer)
+            scaler.update()
+            critic_optimizer.zero_grad()
+"""
+
+
+def test_a_window_of_one_is_none_of_several(tmp_path: Path) -> None:
+    assert lines("AMP104", tmp_path, main=WINDOW) == []
+    assert lines("AMP104", tmp_path, main=WINDOW.replace("if accumulation > 1:", "if True:")) == [12]
+
+
+KEYED = """\
+import torch
+
+class Trainer:
+    def __init__(self, networks, optimizers):
+        self.scaler = torch.amp.GradScaler("cuda")
+        self.networks, self.optimizers = networks, optimizers
+
+    def step(self, loss):
+        self.scaler.scale(loss).backward()
+        UNSCALE
+        for key in self.networks:
+            torch.nn.utils.clip_grad_norm_(self.networks[key].parameters(), 1.0)
+        for name in self.optimizers:
+            self.scaler.step(self.optimizers[name])
+            self.optimizers[name].zero_grad()
+        self.scaler.update()
+"""
+
+
+def test_a_loop_over_the_keys_of_optimizers_unscales_all_of_them(tmp_path: Path) -> None:
+    unscale = "for key in self.optimizers:\n            self.scaler.unscale_(self.optimizers[key])"
+    assert lines("AMP101", tmp_path, main=KEYED.replace("UNSCALE", unscale)) == []
+    assert lines("AMP101", tmp_path, main=KEYED.replace("UNSCALE", "pass")) == [12]
+
+
+FISHER = """\
+import torch
+
+def fisher(model, loader):
+    found = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    for x, y in loader:
+        model.zero_grad()
+        model(x, y).backward()
+        for name, p in model.named_parameters():
+            if p.grad is not None:
+                found[name] += p.grad.detach() ** 2
+    return found
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+
+def main(model, loader, optimizer):
+    train(model, loader, optimizer)
+    found = fisher(model, loader)
+    print(sum(one.norm().item() for one in found.values()))
+    train(model, loader, optimizer)
+"""
+
+
+def test_a_helper_reads_the_gradients_of_its_own_backward(tmp_path: Path) -> None:
+    assert lines("AMP102", tmp_path, main=FISHER) == []
