@@ -12,6 +12,7 @@ from ampfix.program import Binding, Form
 
 _HELD = frozenset({Form.OBJECT, Form.INSTANCE, Form.FUNCTION, Form.SYMBOL, Form.PARTIAL})
 _LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList"})
+_NULL_CONTEXTS = frozenset({"contextlib.nullcontext", "contextlib.suppress"})
 _MAX_HOPS = 3  # functions that only pass a parameter on
 _MAX_CALLS = 8  # of one function: a helper that is called more often is handed anything
 
@@ -27,17 +28,16 @@ class Handed:
     def region(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
         """What is entered as `node`: `with region:` and `with autocast():` of a parameter are what callers hand in."""
         found = self.of(self._resolver.resolve(node, scope))
-        if not isinstance(node, ast.Call) or any(one.form is not Form.UNKNOWN for one in found):
+        if not isinstance(node, ast.Call) or not all(one.form is Form.UNKNOWN or _is_nothing(one) for one in found):
             return found
         made = self.of(self._resolver.resolve(node.func, scope))
-        symbols = [one.symbol for one in made if one.form is Form.SYMBOL]
-        return tuple(Binding(Form.INSTANCE, symbol, node, scope) for symbol in symbols) or found
+        return tuple(_made(one, node, scope) for one in made if one.form in (Form.SYMBOL, Form.PARTIAL)) or found
 
     def of(self, bindings: tuple[Binding, ...]) -> tuple[Binding, ...]:
         """The bindings, or what the callers agree on where they are a parameter without a telling default."""
         if not any(one.form is Form.PARAMETER for one in bindings):
             return bindings
-        if any(one.form not in (Form.PARAMETER, Form.NONE) for one in bindings):
+        if any(one.form is not Form.PARAMETER and not _is_nothing(one) for one in bindings):
             return bindings
         return self._of(bindings, 0) or bindings
 
@@ -94,12 +94,24 @@ def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
 
 
 def _agreed(held: list[Binding]) -> tuple[Binding, ...]:
-    """What all say, None left out; nothing where they differ or one is not understood."""
-    told = [one for one in held if one.form is not Form.NONE]
+    """What all say, and that it may be nothing where some say so; none where they differ or one is not understood."""
+    told = [one for one in held if not _is_nothing(one)]
     if not told or any(one.form not in _HELD for one in told):
         return ()
     kinds = {(one.form, one.symbol, id(one.node) if one.form is not Form.INSTANCE else 0) for one in told}
-    return (told[0],) if len(kinds) == 1 else ()
+    return (told[0], *[one for one in held if _is_nothing(one)][:1]) if len(kinds) == 1 else ()
+
+
+def _is_nothing(binding: Binding) -> bool:
+    """None, or a context that does nothing."""
+    return binding.form is Form.NONE or binding.symbol in _NULL_CONTEXTS
+
+
+def _made(binding: Binding, call: ast.Call, scope: Scope) -> Binding:
+    """What calling a symbol makes."""
+    if binding.form is Form.PARTIAL:
+        return Binding(Form.INSTANCE, binding.symbol, binding.node, binding.scope)
+    return Binding(Form.INSTANCE, binding.symbol, call, scope)
 
 
 def element_of(node: ast.expr, scope: Scope, resolver: Resolver) -> tuple[ast.expr, Scope] | None:

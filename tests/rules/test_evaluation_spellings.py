@@ -226,6 +226,38 @@ def validate(models, loader):
     for x, y in loader:
         print(models["head"](models["body"](x), y))  # here
 """,
+    "a region that callers hand in or leave out": """\
+import torch
+from contextlib import suppress
+from functools import partial
+
+def train(model, loader, scaler, optimizer, region=suppress):
+    for x, y in loader:
+        with region():
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def validate(model, loader, region=suppress):
+    for x, y in loader:
+        with region():
+            print(model(x, y))
+
+@torch.no_grad()
+def measure(model, loader):
+    for x, y in loader:
+        print(model(x, y))  # here
+
+def main(model, loader, scaler, optimizer, use_amp):
+    region = suppress
+    if use_amp:
+        region = partial(torch.autocast, device_type="cuda")
+    train(model, loader, scaler, optimizer, region=region)
+    validate(model, loader, region=region)
+    measure(model, loader)
+""",
     "a function decorated with the region": """\
 import torch
 
