@@ -21,6 +21,9 @@ _NOT_THE_THING = re.compile(
     r"_(idx|index|steps?|level|states?|config|cfg|name|type|cls|class|fn|k?w?args|params|groups?)$"
 )
 _SCHEDULER_WORD = re.compile(r"sched|lr_decay|(^|_)warmup$", re.IGNORECASE)
+_OTHER_SCHEDULE = re.compile(
+    r"(loss|noise|kl|beta|temp\w*|mask|ratio|sampl\w*|curriculum|ema|dropout|task|data|batch\w*)_?sched", re.IGNORECASE
+)  # of something else than a learning rate
 
 
 def dotted(node: ast.expr) -> str | None:
@@ -79,7 +82,7 @@ class Usage:
                 return Guess(Role.SCALER, False)
         if _NOT_THE_THING.search(last):
             return Guess(Role.OTHER, False)
-        if _SCHEDULER_WORD.search(last):
+        if _SCHEDULER_WORD.search(last) and not _OTHER_SCHEDULE.search(last):
             return Guess(Role.SCHEDULER, False)
         if _OPTIMIZER_WORD.search(last):
             return Guess(Role.OPTIMIZER, False)

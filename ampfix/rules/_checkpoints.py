@@ -12,6 +12,7 @@ from ampfix.records import dataclass
 from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 
+_TAKING = ("get", "pop")
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
 
 
@@ -144,9 +145,9 @@ def _stem_of(call: ast.Call, source: Source) -> str:
     return owners.stem(call.func.value, source) if isinstance(call.func, ast.Attribute) else ""
 
 
-def _key_of(call: ast.Call, source: Source) -> str | None:
+def _key_of(call: ast.expr, source: Source) -> str | None:
     """The key under which a value is stored; "" for a file of its own; None where it is not stored."""
-    wrapped = (ast.IfExp, *places.COMPREHENSIONS)
+    wrapped = (ast.IfExp, ast.List, ast.Tuple, *places.COMPREHENSIONS)
     holder = next(one for one in source.ancestors(call) if not isinstance(one, wrapped))
     if isinstance(holder, ast.Dict):
         keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in walk(value)]
@@ -155,16 +156,28 @@ def _key_of(call: ast.Call, source: Source) -> str | None:
         return holder.arg or ""
     if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Subscript):
         return _text(holder.targets[0].slice)
+    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Name) and holder.value is call:
+        return "" if _is_put_away(holder.targets[0].id, call, source) else None
     if _is_gathered(call, source):
         return "" if _saves(places.function_of(call, source) or source.tree, source) else None
-    if isinstance(holder, ast.Call) and call in holder.args:
+    if isinstance(holder, ast.Call) and any(call in walk(one) for one in holder.args):
         states = [one for one in holder.args if isinstance(one, ast.Call) and _is_state(one)]
         saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
         return "" if saves or len(states) > 1 else None
     return None
 
 
-def _is_gathered(call: ast.Call, source: Source) -> bool:
+def _is_put_away(name: str, call: ast.expr, source: Source) -> bool:
+    """Whether a state that a name holds goes into a dictionary, or is saved, further down."""
+    function = places.function_of(call, source) or source.tree
+    reads = (one for one in walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+    return any(
+        one.id == name and one.lineno > call.lineno and _key_of(one, source) is not None and _saves(function, source)
+        for one in reads
+    )
+
+
+def _is_gathered(call: ast.expr, source: Source) -> bool:
     holder = next(iter(source.ancestors(call)))
     return isinstance(holder, ast.Call) and isinstance(holder.func, ast.Attribute) and holder.func.attr == "append"
 
@@ -188,12 +201,13 @@ def _text(node: ast.AST | None) -> str:
 def restored(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
     """Optimizer states that are read back from a checkpoint."""
     for call in places.all_methods_called(source, "load_state_dict"):
-        if not call.args or not _is_optimizer(call, source, stepped):
+        given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "state_dict")]
+        if not given or not _is_optimizer(call, source, stepped):
             continue
-        value, owner, stem = call.args[0], places.receiver(call), _stem_of(call, source)
+        value, owner, stem = given[0], places.receiver(call), _stem_of(call, source)
         if isinstance(value, ast.Subscript):
             yield Entry(call, owner, _text(value.slice), places.spelled(value.value), stem)
-        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get":
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _TAKING:
             yield Entry(call, owner, _text(value.args[0] if value.args else None), places.receiver(value), stem)
         elif _is_loaded(value, source):
             yield Entry(call, owner, stem=stem)
@@ -208,7 +222,7 @@ def _is_loaded(value: ast.expr, source: Source) -> bool:
     if looped or function is None:
         return any(isinstance(taken, ast.Subscript) for taken in looped) or _is_read(value, source)
     set_here = [one.value for one in walk(function) if isinstance(one, ast.Assign) and value.id in _targets(one)]
-    return any(map(_is_taken_out, set_here)) or _is_read(value, source)
+    return any(_is_taken_out(one) or _is_read(one, source) for one in set_here) or _is_read(value, source)
 
 
 def _is_read(value: ast.expr, source: Source) -> bool:
@@ -220,11 +234,11 @@ def _is_taken_out(value: ast.expr) -> bool:
     if isinstance(value, ast.Subscript):
         return bool(_text(value.slice))
     called = value.func if isinstance(value, ast.Call) else None
-    return isinstance(called, ast.Attribute) and called.attr in ("get", "pop")
+    return isinstance(called, ast.Attribute) and called.attr in _TAKING
 
 
 def _targets(node: ast.Assign) -> list[str]:
-    return [places.spelled(target) for target in node.targets]
+    return [places.spelled(one) for target in node.targets for one in getattr(target, "elts", [target])]
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.program import Form, Source
-from ampfix.rules._shapes import function_of, path
+from ampfix.program.tree import walk
+from ampfix.rules._shapes import function_of, inside, loops, path
 
 _CLOCKS = frozenset(
     f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
 ) | {"timeit.default_timer"}
+_WAITING = re.compile(r"elapsed_time|synchronize|\.record\(")
 _CLOCK_NAMES = frozenset(clock.rpartition(".")[2] for clock in _CLOCKS)
 
 
@@ -49,3 +52,24 @@ def clock_reads(source: Source) -> Iterator[ast.Call]:
 def place(node: ast.AST) -> tuple[int, int]:
     """Where a node begins, to be compared with another's."""
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def needs_no_wait(start: ast.Call, end: ast.Call, name: str, source: Source) -> bool:
+    """Whether two reads give the average of a run so far, taken now and then, or stand in a branch beside one that
+    waits: that of the other devices. name: what keeps the start."""
+    return _is_running_average(start, end, name, source) or _is_beside_waiting(start, source)
+
+
+def _is_running_average(start: ast.Call, end: ast.Call, name: str, source: Source) -> bool:
+    around = list(inside(end, source))
+    passes = [one for one in loops(end, source) if one not in loops(start, source)]
+    if not passes or not any(isinstance(one, ast.If) for one in around[: around.index(passes[0])]):
+        return False
+    inner = (node for loop in passes for node in walk(loop) if isinstance(node, ast.Assign))
+    return not any(path(target) == name for node in inner for target in node.targets)
+
+
+def _is_beside_waiting(start: ast.Call, source: Source) -> bool:
+    around = [one for one in inside(start, source) if isinstance(one, ast.If)]
+    branches = (one for one in around if any(start in walk(statement) for statement in one.orelse))
+    return any(_WAITING.search(ast.unparse(statement)) for one in branches for statement in one.body)

@@ -60,19 +60,28 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
     switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
     shared = next(iter(switches)) if len(switches) == 1 else ""
     others = [test for test in tests if places.spelled(test) != shared and source.truth(test) is None]
-    return any(
-        _tells_halves_apart(value) for test in others for value in (*_values(test, source), *_chosen_with(test, source))
+    return any(_tells_halves_apart(value) for test in others for value in _values(test, source)) or any(
+        isinstance(test, ast.Name) and _is_unpacked(test, source) for test in others
     )
 
 
-def _chosen_with(test: ast.expr, source: Source) -> Iterator[ast.expr]:
-    """What else a helper hands back beside a switch: `dtype, scaled = pick()` may choose both by one test."""
-    for node in source.nodes((ast.Assign,)):
-        assert isinstance(node, ast.Assign)
-        for target in node.targets:
-            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Call) and isinstance(test, ast.Name):
-                names = [places.spelled(one) for one in target.elts]
-                yield from (one for one in target.elts if test.id in names)
+def _is_unpacked(switch: ast.Name, source: Source) -> bool:
+    """Whether a helper or a table gives a switch beside others: `dtype, scaled = pick()` may choose both at once."""
+    return any(
+        isinstance(target, ast.Tuple)
+        and not isinstance(node.value, ast.Tuple)
+        and switch.id in map(places.spelled, target.elts)
+        for node in source.nodes((ast.Assign,))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
+
+
+def has_own_switch(scaler: ScalerBuilt, source: Source) -> bool:
+    """Whether a setting of the scaler's own, that this file leaves open, decides on it: `cfg.use_scaler`."""
+    enabled = (scaler.arguments or {}).get("enabled")
+    tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
+    return any("scal" in places.spelled(test).lower() and source.truth(test) is None for test in tests)
 
 
 def _tells_halves_apart(test: ast.expr) -> bool:

@@ -255,4 +255,4 @@ with autocast():
         span = source.span(call)
         repair = lay_out(span, kept, "Switch autocast on", Applicability.SAFE)
         message = "autocast(False) switches the only region of this loop off: it trains in float32, under a scaler"
-        yield self.finding(source, span, message, repair=repair)
+        yield self.finding(source, span, message, proven=bool(source.scalers), repair=repair)

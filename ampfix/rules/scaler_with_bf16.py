@@ -230,6 +230,8 @@ def train(model, loader, optimizer, cfg):
         dtypes = {dtype for region in regions for dtype in region.dtypes}
         if "bfloat16" not in dtypes:
             return
+        if "unknown" in dtypes and not all(isinstance(region.dtype, ast.Attribute) for region in regions):
+            return  # of a setting the default is known, of anything else nothing
         if len({frozenset(region.dtypes) for region in regions}) > 1:
             return  # some steps of the file may be float16's, and which ones is not known
         if dtypes != {"bfloat16"} and any(switches.is_choice_of_device(region, source) for region in regions):
@@ -245,6 +247,8 @@ def train(model, loader, optimizer, cfg):
             if not switches.scale_calls(scaler, source) and not switches.is_handed_back(scaler, regions, source):
                 continue
             if switches.looks_at_dtype(tests, regions if certain else [], source):
+                continue
+            if not certain and switches.has_own_switch(scaler, source):
                 continue
             yield self.finding(
                 source,

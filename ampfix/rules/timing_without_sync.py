@@ -9,7 +9,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._clocks import clock_reads, place, read
+from ampfix.rules._clocks import clock_reads, needs_no_wait, place, read
 from ampfix.rules._shapes import (
     calls,
     function_of,
@@ -233,7 +233,9 @@ class Trainer:
             if not isinstance(node.op, ast.Sub):
                 continue
             start, end = read(node.right, node, source), read(node.left, node, source)
-            if start is not None and end is not None and _queues_work(start, end, source):
+            if start is None or end is None or needs_no_wait(start, end, path(node.right), source):
+                continue
+            if _queues_work(start, end, source):
                 first = source.span(start).start
                 scaled = _scaler_waits(start, end, source)
                 yield self.finding(

@@ -485,3 +485,139 @@ def main(model, loader, optimizer):
 
 def test_a_helper_reads_the_gradients_of_its_own_backward(tmp_path: Path) -> None:
     assert lines("AMP102", tmp_path, main=FISHER) == []
+
+
+TIMED = """\
+import time
+import torch
+
+def train(model, loader, optimizer):
+    start = time.time()
+    for step, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+        if step % 500 == 0:
+            rate = step / (time.time() - start)
+            {restart}
+"""
+
+
+@pytest.mark.parametrize(("restart", "expected"), [("print(rate)", []), ("start = time.time()", [13])])
+def test_an_average_since_the_start_of_a_run_needs_no_wait(restart: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP503", tmp_path, main=TIMED.format(restart=restart)) == expected
+
+
+BRANCHES = """\
+import time
+import torch
+
+def measure(model, x, timer):
+    if timer is not None:
+        timer.start(){waits}
+        with torch.autocast("cuda"):
+            model(x)
+        taken = timer.stop()
+    else:
+        start = time.time()
+        with torch.autocast("cuda"):
+            model(x)
+        taken = time.time() - start
+    return taken
+"""
+
+
+def test_a_branch_beside_one_that_waits_is_for_other_devices(tmp_path: Path) -> None:
+    assert lines("AMP503", tmp_path, main=BRANCHES.format(waits="")) == [14]
+    assert lines("AMP503", tmp_path, main=BRANCHES.format(waits="\n        torch.cuda.synchronize()")) == []
+
+
+OWN_SWITCH = """\
+import torch
+from dataclasses import dataclass
+
+@dataclass
+class Config:
+    dtype: torch.dtype = torch.bfloat16
+    use_scaler: bool = False
+
+def train(model, loader, optimizer, config: Config):
+    {switch}
+    scaler = torch.amp.GradScaler("cuda", enabled={enabled})
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=config.dtype):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("switch", "enabled", "expected"),
+    [
+        ("pass", "config.use_scaler", []),
+        ("name, on = TABLE[config.name]", "on", []),
+        ("on = True", "on", [11]),
+    ],
+)
+def test_a_setting_or_a_table_may_switch_the_scaler_with_the_dtype(
+    switch: str, enabled: str, expected: list[int], tmp_path: Path
+) -> None:
+    assert lines("AMP204", tmp_path, main=OWN_SWITCH.format(switch=switch, enabled=enabled)) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("lr_scheduler", [10]), ("loss_scheduler", []), ("kl_sched", [])])
+def test_a_schedule_of_something_else_is_no_learning_rate(name: str, expected: list[int], tmp_path: Path) -> None:
+    text = f"""\
+import torch
+
+def train(model, loader, optimizer, {name}):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        {name}.step()
+        scaler.update()
+        optimizer.zero_grad()
+"""
+    assert lines("AMP114", tmp_path, main=text) == expected
+
+
+HANDED = """\
+import torch
+
+def train(model, loader, optimizer, epochs, path):
+    scaler = torch.amp.GradScaler("cuda")
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            with torch.autocast("cuda"):
+                loss = model(x, y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        {handed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("handed", "expected"),
+    [
+        ("torch.save((epoch, model.state_dict(), optimizer.state_dict()), path)", [13]),
+        ("torch.save([model.state_dict(), optimizer.state_dict()], path)", [13]),
+        ("torch.save([model.state_dict(), optimizer.state_dict(), scaler.state_dict()], path)", []),
+        ("state = optimizer.state_dict()\n        torch.save({'optimizer': state}, path)", [13]),
+        ("state = optimizer.state_dict()\n        print(state)", []),
+        ("_, state = torch.load(path)\n        optimizer.load_state_dict(state)", [14]),
+        ("optimizer.load_state_dict(torch.load(path).pop('optimizer'))", [13]),
+        ("optimizer.load_state_dict(state_dict=torch.load(path)['optimizer'])", [13]),
+    ],
+)
+def test_states_in_lists_and_names_and_taken_out_of_tuples(handed: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=HANDED.format(handed=handed)) == expected
