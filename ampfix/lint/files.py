@@ -6,6 +6,7 @@ import ast
 from functools import cached_property
 
 from ampfix.lint.mentions import Mentions
+from ampfix.lint.relevance import trains
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
@@ -18,9 +19,7 @@ class SourceFile:
     def __init__(self, text: str, path: str) -> None:
         self.text, self.path = text, path
         self.tree = ast.parse(text, filename=path)
-        # Without an expression that defines anything the statements tell all; the rest of the tree may never matter.
-        is_plain = "lambda" not in text and ":=" not in text
-        self.scopes = ScopeBuilder(self.tree, None if is_plain else self.index, self)
+        self.scopes = ScopeBuilder(self.tree, self.index if has_inner_definitions(text) else None, self)
 
     def release(self) -> None:
         """Take apart what refers to itself in a circle, so that it is freed at once."""
@@ -28,6 +27,15 @@ class SourceFile:
             self.index.clear()
         self.scopes.clear()
         self.__dict__.clear()
+
+    @property
+    def parsed(self) -> int:
+        """How many characters were parsed."""
+        return len(self.text)
+
+    def puts_off(self, name: str) -> bool:  # noqa: ARG002
+        """Whether a function or class of this name, defined here and nowhere else, was not parsed yet."""
+        return False
 
     @cached_property
     def index(self) -> TreeIndex:
@@ -49,9 +57,20 @@ class SourceFile:
         return Mentions(self.scopes, self.index)
 
     @cached_property
+    def trains(self) -> bool:
+        """Whether it may hold a part of a training step."""
+        return trains(self.text.encode("utf-8", "surrogatepass"))
+
+    @cached_property
     def label(self) -> str:
         """Marks this file's globals among the names of another; without the characters that separate paths of names."""
         return label(self.path)
+
+
+def has_inner_definitions(text: str) -> bool:
+    """Whether an expression may define anything. Where none does, the statements tell all, and the rest of the tree may
+    never matter."""
+    return "lambda" in text or ":=" in text
 
 
 def label(path: str) -> str:

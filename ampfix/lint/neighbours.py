@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from ampfix.lint.files import SourceFile, label
-from ampfix.lint.project import NEVER_LOCAL, Project, shown, trains
+from ampfix.lint.project import NEVER_LOCAL, Project, shown
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import is_known
 
@@ -74,6 +74,7 @@ class Neighbours:
         """A function of a file that was looked at, both as sites name them."""
         for file in self._paths:
             if file.path == path:
+                file.scopes.root.names.get(qualname.partition(".")[0])  # so that it is parsed
                 scopes = file.scopes.scope_of.items()
                 return next(((node, scope) for node, scope in scopes if scope.qualname == qualname), None)
         return None
@@ -90,8 +91,10 @@ class Neighbours:
             if found is None:
                 continue
             file, names = found
-            if trains(file.text):
+            if file.trains:
                 yield file, names[0] if names else ""
+            if names and file.puts_off(names[0]):
+                continue
             root = file.scopes.root.names
             passed_on = [d.symbol for d in root.get(names[0], ()) if d.symbol] if names else []
             if names and not root.get(names[0]):

@@ -14,25 +14,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ampfix.lint.files import SourceFile
+from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
+from ampfix.lint.relevance import is_relevant, trains
 from ampfix.records import dataclass
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_BYTES = 200_000  # of source text kept parsed; a tree and its index take about 60 times its text
-# A neighbour without any of these can neither build nor use what a training step is made of, nor pick its dtype, nor
-# compute what half precision makes wrong.
-_RELEVANT = re.compile(
-    rb"backward\(|unscale_|clip_grad|GradScaler|autocast|[oO]ptim|[sS]caler|\.step\("
-    rb"|no_grad|inference_mode|\.eval\(\)|\.grad is |bfloat16"
-    rb"|BCELoss|binary_cross_entropy\(|masked_fill|exp_\(|autograd\.Function|torch\.log\(|\.log\(|rsqrt\("
-    rb"|\de-0?[89]|\de-1\d|1(?:\.0*)? ?- ?\d[\d.]*e-|-1e\d|\.exp\(\)|torch\.exp\("
-    rb"|\*\* ?2\b|pow\( ?2|square\(|(\b\w[\w.]*) \* \1\b|softmax|Softmax"
-)
-_TRAINS_TEXT = re.compile(r"backward\(|unscale_|clip_grad|\.scale\(|zero_grad\(|\.step\(|\.grad is (?:not )?None")
-_TRAINS = re.compile(_TRAINS_TEXT.pattern.encode())
+_KEPT_CHARACTERS = 200_000  # of parsed text that is kept; a tree and its index take about 60 times its text
 _WORD = re.compile(rb"[\w\x80-\xff]+|\*")
 _EVERYTHING = b"*"
 _PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
@@ -62,7 +53,6 @@ class Project:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
         self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
-        self._kept = 0
         self._dropped: list[SourceFile] = []
         self._trains: dict[str, bool] = {}
         self._passing: dict[
@@ -168,20 +158,22 @@ class Project:
         """The file to be checked, parsed, and kept for those that import it. Raises SyntaxError."""
         absolute = os.path.abspath(path)
         known = self._files.get(absolute)
-        if known is not None and known.text == text and known.path == path:
+        is_whole = not isinstance(known, PiecewiseFile)
+        if known is not None and is_whole and known.text == text and known.path == path:
             self._files.move_to_end(absolute)
             return known
         self._drop(absolute)
         self.settle(len(text))
         file = SourceFile(text, path)
-        self._keep(absolute, file)
+        self._files[absolute] = file
         return file
 
     def settle(self, coming: int = 0) -> None:
         """Free what is no longer kept, and make room for a text of this size. Nothing that was made from what is freed
         may be in use."""
-        while self._kept + coming > _KEPT_BYTES and len(self._files) > 1:
-            self._drop(next(iter(self._files)))
+        kept = sum(file.parsed for file in self._files.values() if file is not None)
+        while kept + coming > _KEPT_CHARACTERS and len(self._files) > 1:
+            kept -= self._drop(next(iter(self._files)))
         while self._dropped:
             self._dropped.pop().release()
 
@@ -190,13 +182,8 @@ class Project:
         if path in self._files:
             self._files.move_to_end(path)
             return self._files[path]
-        file = self._parse(path)
-        self._keep(path, file)
+        file = self._files[path] = self._parse(path)
         return file
-
-    def _keep(self, path: str, file: SourceFile | None) -> None:
-        self._files[path] = file
-        self._kept += len(file.text) if file is not None else 0
 
     def trains(self, path: str, names: tuple[str, ...]) -> bool:
         """Whether a file is worth parsing for training code that it holds, or passes on by the first of the names."""
@@ -212,22 +199,24 @@ class Project:
         """Whether a file worth parsing defines a name by itself, at its top level."""
         if path not in self._defined:
             data = _read(path)
-            found = _DEFINED.findall(data) if _RELEVANT.search(data) or _passes_on(path, data) else ()
+            found = _DEFINED.findall(data) if is_relevant(data) or _passes_on(path, data) else ()
             self._defined[path] = frozenset(found)
         return name.encode() in self._defined[path]
 
-    def _drop(self, path: str) -> None:
+    def _drop(self, path: str) -> int:
+        """Keep a file no longer. How many characters of it were parsed."""
         file = self._files.pop(path, None)
-        if file is not None:
-            self._kept -= len(file.text)
-            self._dropped.append(file)
+        if file is None:
+            return 0
+        self._dropped.append(file)
+        return file.parsed
 
     def _parse(self, path: str) -> SourceFile | None:
         data = _read(path)
-        if not (_RELEVANT.search(data) or _passes_on(path, data)):
+        if not (is_relevant(data) or _passes_on(path, data)):
             return None
         try:
-            return SourceFile(decode(data), shown(path))
+            return neighbour(decode(data), shown(path))
         except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
@@ -244,12 +233,6 @@ def _read(path: str) -> bytes:
 
 def _passes_on(path: str, data: bytes) -> bool:
     return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
-
-
-def trains(text: str | bytes) -> bool:
-    """Whether a text may hold a part of a training step."""
-    pattern = _TRAINS_TEXT if isinstance(text, str) else _TRAINS
-    return pattern.search(text) is not None  # type: ignore[arg-type]
 
 
 def shown(path: str) -> str:

@@ -41,19 +41,16 @@ class Resolver:
 
     def release(self) -> None:
         """Let go of everything that was found out."""
-        for held in (
-            self._scope_of,
-            self._memo,
-            self._draft,
-            self._views,
-            self._returns,
-            self._known,
-            self._ancestries,
-        ):
+        for held in (self._scope_of, self._memo, self._draft, self._views, self._returns, self._known):
             held.clear()
+        self._ancestries.clear()
 
     def scope_of(self, node: ast.AST) -> Scope:
-        return self._scope_of[node]
+        found = self._scope_of.get(node)
+        if found is None:  # of a file that may have been parsed further since it was last asked
+            holder = next((file for file in self._known if node in file.scopes.scope_of), self._neighbours.own)
+            found = self._scope_of[node] = holder.scopes.scope_of[node]
+        return found
 
     def is_own(self, scope: Scope) -> bool:
         """Whether a scope lies in the checked file itself."""
@@ -270,15 +267,15 @@ class Resolver:
             yield outside
             return
         file, names = found
-        if file not in self._known:
-            self._known.add(file)
-            self._scope_of.update(file.scopes.scope_of)
+        self._known.add(file)
         yield from self._member(file.scopes.root, names, outside) if names else (outside,)
 
     def home(self, name: str, scope: Scope, depth: int = 0) -> str:
         """The canonical name of a module's name: as written in the checked file, marked by the file that sets it
         elsewhere, through re-exports."""
         root = scope.root()
+        if root.file is not None and root.file.puts_off(name):
+            return f"{root.file.label}.{name}"
         definitions = root.names.get(name, ())
         if len(definitions) == 1 and definitions[0].symbol and root.file is not None and depth < _MAX_DEPTH:
             plain = self._neighbours.plain_name(definitions[0].symbol, root.file)

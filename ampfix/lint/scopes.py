@@ -136,12 +136,28 @@ def parameters(node: FunctionNode) -> list[ast.arg]:
 class ScopeBuilder:
     """Goes over a module once. `scope_of` maps each function, class and the module to its scope.
 
-    index: the tree's; None for a module without lambdas and assignments in expressions, which needs none.
+    index: the tree's; None for a module without lambdas and assignments in expressions, which needs none. names: where
+    the module's own are put.
     """
 
-    def __init__(self, module: ast.Module, index: TreeIndex | None, file: SourceFile | None = None) -> None:
-        self.root = Scope(module, file=file)
+    def __init__(
+        self,
+        module: ast.Module,
+        index: TreeIndex | None,
+        file: SourceFile | None = None,
+        names: dict[str, list[Definition]] | None = None,
+    ) -> None:
+        self.root = Scope(module, names={} if names is None else names, file=file)
         self.scope_of: dict[ast.AST, Scope] = {module: self.root}
+        self._read(module, index)
+
+    def add(self, part: ast.Module, index: TreeIndex | None) -> None:
+        """Read further statements of the module."""
+        self.scope_of[part] = self.root
+        self._read(part, index)
+        del self.scope_of[part]
+
+    def _read(self, module: ast.Module, index: TreeIndex | None) -> None:
         readers: dict[type[ast.AST], Callable[[Any, Scope, Tests], None]] = {
             ast.Assign: self._read_assign,
             ast.AnnAssign: self._read_annotated,
