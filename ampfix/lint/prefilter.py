@@ -114,7 +114,11 @@ def _is_near(word: str, text: str, cleaned: Callable[[str], str]) -> bool:
     (plain,), expression = plain_part(word), _expression(word)
     at = text.find(plain)
     while at >= 0:
-        if expression.search(cleaned(text[text.rfind("\n", 0, at) + 1 : at + _REACH])):
+        line = text.rfind("\n", 0, at) + 1
+        before = text[line:at]
+        found = expression.search(cleaned(text[line : at + _REACH]))
+        # What begins behind the word belongs to its next occurrence, and may be cut off here.
+        if found is not None and (found.start() <= len(before) or "#" in before):
             return True
         at = text.find(plain, at + len(plain))
     return False

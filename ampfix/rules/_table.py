@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pprint
+from collections import Counter
 from pathlib import Path
 
 from ampfix.rules import Listed, ProtocolRule, Rule, all_rules
@@ -25,17 +26,29 @@ def row(rule: Rule) -> Listed:
     return Listed(rule.code, rule.name, module, rule.mentions, rule.needs, violations)
 
 
+def rows() -> list[Listed]:
+    """Every rule's row. In each group those words come first that most groups share: a text without them is not
+    searched for the others."""
+    found = [row(rule) for rule in all_rules()]
+    shared = Counter(word for groups in {each.mentions for each in found} for group in groups for word in group)
+
+    def ordered(group: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(group, key=lambda word: -shared[word]))
+
+    return [each._replace(mentions=tuple(map(ordered, each.mentions))) for each in found]
+
+
 def table() -> str:
     """The file's text. Groups of words that rules share are written once."""
-    rows = [row(rule) for rule in all_rules()]
-    groups = list(dict.fromkeys(groups for each in rows for groups in (each.mentions, each.needs)))
+    listed = rows()
+    groups = list(dict.fromkeys(groups for each in listed for groups in (each.mentions, each.needs)))
     names = {groups_: f"_{number}" for number, groups_ in enumerate(groups)}
     lines = [_HEAD]
     lines += [f"{name} = {pprint.pformat(groups_, width=110, compact=True)}\n" for groups_, name in names.items()]
     lines += ["ROWS = (\n"]
     lines += [
         f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, {r.violations}),\n'
-        for r in rows
+        for r in listed
     ]
     return "".join([*lines, ")\n"])
 

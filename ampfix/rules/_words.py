@@ -13,15 +13,15 @@ _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(
 _3 = ()
 _4 = (('.scale(', 'create_graph'),)
 _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
-_6 = (('fused', 'SGD', '.step('),)
+_6 = (('.step(', 'fused', 'SGD'),)
 _7 = (('GradScaler',),)
-_8 = (('state_dict', '.scale('), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
+_8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
  ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('),
- ('state_dict', 're:\\bamp_\\w|mixed_precision|_scaler\\('))
+ ('state_dict', 'near:amp_:\\bamp_\\w'), ('state_dict', 'mixed_precision'), ('state_dict', '_scaler('))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
- ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', '.backward('))
+ ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.backward(', '.half('))
 _11 = (('.backward(',),)
 _12 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'),
  ('.scale(', '._get_growth_tracker'), ('.scale(', '._found_inf_per_device'),
@@ -37,54 +37,54 @@ _12 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growt
  ('GradScaler', '._growth_interval'))
 _13 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', 'backoff_factor'),
  ('GradScaler', 'GradScaler('))
-_14 = (('GradScaler', 'enabled', 'autocast'), ('GradScaler(', 'autocast('))
-_15 = (('DistributedDataParallel', '.backward(', 'autocast'),
- ('DistributedDataParallel', '.backward(', 'GradScaler'),
- ('FullyShardedDataParallel', '.backward(', 'autocast'),
- ('FullyShardedDataParallel', '.backward(', 'GradScaler'), ('fully_shard', '.backward(', 'autocast'),
- ('fully_shard', '.backward(', 'GradScaler'), ('init_process_group', '.backward(', 'autocast'),
- ('init_process_group', '.backward(', 'GradScaler'))
+_14 = (('GradScaler', 'autocast', 'enabled'), ('GradScaler(', 'autocast('))
+_15 = (('autocast', '.backward(', 'DistributedDataParallel'),
+ ('GradScaler', '.backward(', 'DistributedDataParallel'),
+ ('autocast', '.backward(', 'FullyShardedDataParallel'),
+ ('GradScaler', '.backward(', 'FullyShardedDataParallel'), ('autocast', '.backward(', 'fully_shard'),
+ ('GradScaler', '.backward(', 'fully_shard'), ('autocast', '.backward(', 'init_process_group'),
+ ('GradScaler', '.backward(', 'init_process_group'))
 _16 = (('GradScaler', '.scale('),)
-_17 = (('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
- ('optim', '.backward(',
+_17 = (('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
+ ('.backward(', 'optim',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('optim', '.backward(',
+ ('.backward(', 'optim',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
-_18 = (('is_bf16_supported',), ('bfloat16', '.backward(', 'autocast'), ('.bfloat16()', '.backward('),
- ('(torch.bfloat16)', '.backward('))
-_19 = (('autocast', 'bfloat16', 'backward'),)
+_18 = (('is_bf16_supported',), ('autocast', '.backward(', 'bfloat16'), ('.backward(', '.bfloat16()'),
+ ('.backward(', '(torch.bfloat16)'))
+_19 = (('autocast', 'backward', 'bfloat16'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
  ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('caler.scale(', 'no_grad'),
  ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'))
-_21 = (('near:autocast:autocast(?<!def '
+_21 = (('.half()',
+  'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  '.half()'),
- ('near:autocast:autocast(?<!def '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('.bfloat16()',
+  'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  '.bfloat16()'),
- ('near:autocast:autocast(?<!def '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'near:autocast:autocast(?<!def '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
+  'as '
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+ ('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
+ ('.backward(', 'optim',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('optim', '.backward(', '.half()'), ('optim', '.backward(', '.bfloat16()'),
- ('optim', '.backward(',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('optim', '.backward(',
+ ('.backward(', 'optim',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
@@ -93,13 +93,15 @@ _21 = (('near:autocast:autocast(?<!def '
 _22 = (('.half()', '.bfloat16()',
   'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
   'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
-_23 = (('save(', 'state_dict', '.half()'), ('save(', 'state_dict', '.bfloat16()'),
- ('save(', 'state_dict',
+_23 = (('state_dict', '.half()', 'save('), ('state_dict', '.bfloat16()', 'save('),
+ ('state_dict',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('save(', 'state_dict',
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'save('),
+ ('state_dict',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'save('))
 _24 = (('.half()', '.bfloat16()',
   'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
   'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
@@ -125,27 +127,27 @@ _27 = (('near:autocast:autocast(?<!def '
   'near:torch.half:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
-_28 = (('.add_(', '.half()'), ('lerp_', '.half()'), ('.backward(', '.half()'), ('autocast', '.half()'),
- ('.add_(', '.bfloat16()'), ('lerp_', '.bfloat16()'), ('.backward(', '.bfloat16()'),
+_28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), ('autocast', '.half()'),
+ ('.bfloat16()', '.add_('), ('.bfloat16()', 'lerp_'), ('.backward(', '.bfloat16()'),
  ('autocast', '.bfloat16()'),
- ('.add_(',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('lerp_',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  '.add_('),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'lerp_'),
  ('.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('autocast',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.add_(',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('lerp_',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  '.add_('),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'lerp_'),
  ('.backward(',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
@@ -187,7 +189,7 @@ _35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.float16\\b|torch\\.float16 if )',
   'exp('))
-_36 = (('autograd.Function', '.apply'), ('torch.autograd', 'Function', '.apply'))
+_36 = (('.apply', 'autograd.Function'), ('.apply', 'torch.autograd', 'Function'))
 _37 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
@@ -206,7 +208,7 @@ _43 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from 
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',))
-_44 = (('autocast', 'Linear(', 'backward'), ('half()', 'Linear(', 'backward'), ('GradScaler', 'Linear('))
+_44 = (('autocast', 'backward', 'Linear('), ('backward', 'Linear(', 'half()'), ('GradScaler', 'Linear('))
 _45 = (('autocast', 'time'), ('autocast', 'speedup'))
 _46 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
@@ -224,9 +226,9 @@ _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
  ('torch.amp',
   'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
- ('torch import',
-  'near:autocast:autocast(?<!\\wautocast)(?<!def '
-  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\('),
+ ('near:autocast:autocast(?<!\\wautocast)(?<!def '
+  'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(',
+  'torch import'),
  ('cuda.amp',
   'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
@@ -238,13 +240,13 @@ _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
  ('.scale(',
   'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'),
- ('caler(',
-  'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
+ ('near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)',
+  'caler('))
 _50 = (('from apex', 'amp'), ('apex.amp',))
 _51 = (('register_backward_hook',), ('register_module_backward_hook',))
 _52 = (('backward(', 'clip_grad', 'accelerat'),)
-_53 = (('LightningModule', 'GradScaler'), ('LightningModule', 'autocast'), ('Fabric', 'GradScaler'))
-_54 = (('FullyShardedDataParallel', 'GradScaler'),)
+_53 = (('GradScaler', 'LightningModule'), ('autocast', 'LightningModule'), ('GradScaler', 'Fabric'))
+_54 = (('GradScaler', 'FullyShardedDataParallel'),)
 ROWS = (
     ("AMP101", "clip-before-unscale", "clip_before_unscale", _0, _1, ('clip_while_scaled',)),
     ("AMP102", "inspect-before-unscale", "inspect_before_unscale", _0, _1, ('read_while_scaled',)),

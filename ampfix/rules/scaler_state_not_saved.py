@@ -63,7 +63,9 @@ class ScalerStateNotSaved(Rule):
         (".scale(", "load"),
         ("state_dict", "NativeScaler"),
         ("state_dict", "autocast(", "backward("),
-        ("state_dict", r"re:\bamp_\w|mixed_precision|_scaler\("),
+        ("state_dict", r"near:amp_:\bamp_\w"),
+        ("state_dict", "mixed_precision"),
+        ("state_dict", "_scaler("),
     )
 
     VALID = (

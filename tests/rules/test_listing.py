@@ -6,12 +6,18 @@ import subprocess
 import sys
 
 from ampfix.rules import all_rules, listed
-from ampfix.rules._table import FILE, row, table
+from ampfix.rules._table import FILE, rows, table
 
 
 def test_the_table_is_that_of_the_rules() -> None:
     assert FILE.read_text(encoding="utf-8") == table(), "run python -m ampfix.rules._table"
-    assert listed() == tuple(row(rule) for rule in all_rules())
+    assert listed() == tuple(rows())
+
+
+def test_a_row_asks_for_the_words_of_its_rule() -> None:
+    for each, rule in zip(listed(), all_rules(), strict=True):
+        assert [sorted(group) for group in each.mentions] == [sorted(group) for group in rule.mentions]
+        assert each.needs == rule.needs
 
 
 def test_each_row_loads_its_rule() -> None:
