@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from ampfix.lint.scopes import ScopeBuilder
@@ -25,13 +25,9 @@ class Mentions:
         found: dict[ast.AST, set[str]] = {}
         for scope in self._scopes.scope_of:
             decorators: list[ast.expr] = getattr(scope, "decorator_list", [])
-            nodes = [*self._index.owned[scope], *(node for decorator in decorators for node in walk(decorator))]
-            used = found[scope] = set()
-            for node in nodes:
-                if node.__class__ is ast.Name:
-                    used.add(node.id)
-                elif node.__class__ is ast.Attribute:
-                    used.add(node.attr)
+            used = found[scope] = _words(self._index.owned[scope])
+            for decorator in decorators:
+                used |= _words(walk(decorator))
         return found
 
     @cached_property
@@ -102,6 +98,12 @@ class Mentions:
                 for function in self.named[word]:
                     found.setdefault(function, []).append(node)
         return found
+
+
+def _words(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names and attributes among nodes."""
+    kinds = (ast.Name, ast.Attribute)
+    return {node.id if node.__class__ is ast.Name else node.attr for node in nodes if node.__class__ in kinds}  # type: ignore[union-attr]
 
 
 def _is_whole_step(node: ast.AST) -> bool:

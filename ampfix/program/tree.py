@@ -83,7 +83,8 @@ class TreeIndex:
     """One pass over a module: every node in order, its parent, its scope.
 
     owners: node -> the module, class or function whose code it is evaluated in; decorators, defaults and bases belong
-    to the scope around. owned: the other way round. Marks the nodes, so that `walk` finds its way from any of them.
+    to the scope around. owned: the other way round. Marks the nodes that may hold others, so that `walk` finds its way
+    from any of them.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -112,13 +113,14 @@ class TreeIndex:
                 self._scope(node.scope, node.code)
                 at = len(order)
                 continue
-            node.ampfix_tree = self  # type: ignore[attr-defined]
-            node.ampfix_at = at  # type: ignore[attr-defined]
-            at += 1
             order.append(node)
             own.append(node)
             if kind in leaves:
+                at += 1
                 continue
+            node.ampfix_tree = self  # type: ignore[attr-defined]
+            node.ampfix_at = at  # type: ignore[attr-defined]
+            at += 1
             if kind is ast.Attribute:
                 inner: ast.AST = node.value  # type: ignore[attr-defined]
                 parents[inner] = node
@@ -168,7 +170,7 @@ class TreeIndex:
         self.__dict__.pop("owners", None)
 
     def inside(self, node: ast.AST) -> list[ast.AST]:
-        """The node and all below it."""
+        """A node that may hold others, and all below it."""
         at: int = node.ampfix_at  # type: ignore[attr-defined]
         return self.order[at : (self._ends or self._close())[at]]
 

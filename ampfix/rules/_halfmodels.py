@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
@@ -134,10 +134,14 @@ def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
 
 def trained(source: Source) -> Iterator[Trained]:
     """Optimizers built over `name.parameters()`, or over a list of some of them."""
+    values = dict[str, list[tuple[ast.AST, ast.expr]]]()
+    for name, node, value in _assignments(source):
+        values.setdefault(name, []).append((node, value))
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "params")]
-        listed = [one for value in given if isinstance(value, ast.Name) for one in _listed(value, source)]
+        names = (value for value in given if isinstance(value, ast.Name))
+        listed = [one for name in names for one in _listed(name, values.get(name.id, ()), source)]
         owners = [
             path(method(child)[0])
             for value in (*given, *listed)
@@ -150,24 +154,32 @@ def trained(source: Source) -> Iterator[Trained]:
         if len(symbols) == 1 and source.held(call).role is Role.OPTIMIZER:
             parent = next(source.ancestors(call), None)
             target = path(parent.targets[0]) if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else ""
-            for name in owners:
-                yield Trained(call, name, owner_of(call, name, source), symbols[0], target, bool(listed))
+            for owner in owners:
+                yield Trained(call, owner, owner_of(call, owner, source), symbols[0], target, bool(listed))
 
 
-def _listed(name: ast.Name, source: Source) -> list[ast.expr]:
-    """What a list of parameters is set to, where that happens once."""
-    values = list(assigned(name.id, owner_of(name, name.id, source), source))
-    return values if len(values) == 1 else []
+def _listed(name: ast.Name, values: Iterable[tuple[ast.AST, ast.expr]], source: Source) -> list[ast.expr]:
+    """What a list of parameters is set to, where that happens once. values: what anything of its name is set to."""
+    owner = owner_of(name, name.id, source)
+    own = [value for node, value in values if owner_of(node, name.id, source) is owner]
+    return own if len(own) == 1 else []
 
 
 def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
     """What a name is set to where it belongs."""
+    for target, node, value in _assignments(source):
+        if target == name and owner_of(node, name, source) is owner:
+            yield value
+
+
+def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
+    """Target, statement and value of every assignment."""
     for node in source.nodes((ast.Assign, ast.AnnAssign)):
         assert isinstance(node, (ast.Assign, ast.AnnAssign))
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            if path(target) == name and node.value is not None and owner_of(node, name, source) is owner:
-                yield node.value
+            if node.value is not None:
+                yield path(target), node, node.value
 
 
 def data_casts(source: Source) -> Iterator[HalfCast]:

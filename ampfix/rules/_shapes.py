@@ -31,7 +31,9 @@ def path(node: ast.AST | None) -> str:
 def own(root: ast.AST) -> Sequence[ast.AST]:
     """The nodes inside `root` that run with it, in source order: the bodies of functions and classes defined there are
     left out."""
-    tree: TreeIndex = root.ampfix_tree  # type: ignore[attr-defined]
+    tree: TreeIndex | None = getattr(root, "ampfix_tree", None)
+    if tree is None:  # a name, or a statement that holds nothing
+        return ()
     if root in tree.owned:
         return tree.owned[root]
     owner = tree.owners[root]
