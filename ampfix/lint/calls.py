@@ -14,6 +14,7 @@ from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
+from ampfix.lint.schedules import is_schedule
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
@@ -215,8 +216,10 @@ class CallReader:
             event = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,))
             # A closure computes new gradients inside the step.
             return (Opaque((path,)), event, Opaque((path,))) if takes_closure(node, 0) else (event,)
-        if guess.role is Role.SCHEDULER:
-            return (self._scheduler_step(node, receiver, frame, proven=guess.proven),)
+        held = self._resolver.resolve(receiver, frame.scope) if not node.args else ()
+        by_hand = any(binding.form is Form.OBJECT and is_schedule(binding.node) for binding in held)
+        if guess.role is Role.SCHEDULER or by_hand:
+            return (self._scheduler_step(node, receiver, frame, proven=guess.proven and not by_hand),)
         return None
 
     def _scaler_step(self, node: ast.Call, receiver: ast.expr, scaler: str, frame: Frame, *, proven: bool) -> Block:

@@ -621,3 +621,52 @@ def train(model, loader, optimizer, epochs, path):
 )
 def test_states_in_lists_and_names_and_taken_out_of_tuples(handed: str, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP203", tmp_path, main=HANDED.format(handed=handed)) == expected
+
+
+BY_HAND = """\
+import math
+
+class Cosine:
+    def __init__(self, optimizer, steps):
+        self.optimizer, self.steps, self.now = optimizer, steps, 0
+
+    def step(self):
+        self.now += 1
+        {does}
+
+    def _set(self, rate):
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+"""
+USES_BY_HAND = """\
+import torch
+from cosine import Cosine
+
+class Trainer:
+    def __init__(self, model, optimizer):
+        self.model, self.optimizer = model, optimizer
+        self.scaler = torch.amp.GradScaler("cuda")
+        self.schedule = Cosine(optimizer, 100)
+
+    def train(self, loader):
+        for x, y in loader:
+            with torch.autocast("cuda"):
+                loss = self.model(x, y)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
+            self.schedule.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "expected"),
+    [
+        ("self._set(math.cos(self.now))", [18]),
+        ("self._set(1.0); self.optimizer.step()", []),
+        ("self.weight = 1 / self.now", []),
+    ],
+)
+def test_a_schedule_written_by_hand_steps_on_a_skip_too(does: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP114", tmp_path, main=USES_BY_HAND, cosine=BY_HAND.format(does=does)) == expected
