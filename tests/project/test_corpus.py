@@ -15,6 +15,7 @@ from .modules import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import corpus
+import corpus_fixes
 
 pytestmark = pytest.mark.corpus
 
@@ -94,3 +95,9 @@ def test_every_file_of_a_package_is_checked_without_an_exception(name: str, tmp_
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stderr.strip(), "a file could not be checked"
+
+
+def test_every_repair_of_the_package_holds(package: Path) -> None:
+    result = corpus_fixes.measure(package / "recbole")
+    assert result["broken"] == []
+    assert result["files_changed"] and result["findings_left"] < result["findings"]
