@@ -13,6 +13,7 @@ from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 
 _TAKING = ("get", "pop")
+_KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
 
 
@@ -89,13 +90,29 @@ def names_of(pairs: list[Pair]) -> set[str]:
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it is
     the parameter of a function that this file hands that optimizer."""
+    if pair.inside and _keeps_holder(pair, entry, source):
+        return False
     is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
     if not is_kept_alike and pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
         return pair.optimizer in _handed(entry, source)
     here = places.class_of(entry.call, source)
-    if "." not in entry.owner or "." not in pair.optimizer or here is None or pair.owner is None:
+    if "." not in pair.optimizer or here is None or pair.owner is None or _is_handed_in(entry, source):
         return True
     return bool(_family(here, source) & _family(pair.owner, source))
+
+
+def _is_handed_in(entry: Entry, source: Source) -> bool:
+    """Whether an optimizer is a parameter here, and so may be anybody's."""
+    function = places.function_of(entry.call, source)
+    return "." not in entry.owner and function is not None and entry.owner in _parameters(function)
+
+
+def _keeps_holder(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether the function around keeps the object that holds the scaler by other means: `restore(self.amp, state)`."""
+    function, holder = places.function_of(entry.call, source), pair.scaler.rpartition(".")[0]
+    calls = (node for node in walk(function) if isinstance(node, ast.Call)) if function is not None else ()
+    named = (call for call in calls if _KEEPING.search(places.spelled(call.func).rpartition(".")[2]))
+    return any(holder in places.names_in(call) for call in named)
 
 
 def _handed(entry: Entry, source: Source) -> set[str]:

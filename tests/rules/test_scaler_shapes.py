@@ -285,6 +285,12 @@ def test_a_wrapper_in_an_attribute_steps_the_optimizer_that_is_restored(tmp_path
     assert lines("AMP203", tmp_path, main=USES_WRAPPER.format(enabled=True), wrapper=WRAPPER) == [10]
 
 
+def test_a_function_that_speaks_of_the_wrapper_may_keep_its_state(tmp_path: Path) -> None:
+    restored = 'self.optimizer.load_state_dict(checkpoint["optimizer"])'
+    text = USES_WRAPPER.format(enabled=True).replace(restored, f"{restored}; restore(self.loss_scaler, checkpoint)")
+    assert lines("AMP203", tmp_path, main=text, wrapper=WRAPPER) == []
+
+
 @pytest.mark.parametrize(("enabled", "expected"), [(True, []), (False, [13])])
 def test_a_region_that_is_off_while_a_wrapper_scales(enabled: bool, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP602", tmp_path, main=USES_WRAPPER.format(enabled=enabled), wrapper=WRAPPER) == expected
@@ -670,3 +676,30 @@ class Trainer:
 )
 def test_a_schedule_written_by_hand_steps_on_a_skip_too(does: str, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP114", tmp_path, main=USES_BY_HAND, cosine=BY_HAND.format(does=does)) == expected
+
+
+TWO_KEEPERS = """\
+import torch
+
+class Stepper:
+    def __init__(self, optimizer):
+        self.optimizer, self.scaler = optimizer, torch.amp.GradScaler("cuda")
+
+    def step(self, loss):
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def state_dict(self):
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+class Trainer:
+    def load_state_dict(self, state):
+        optimizer = self.find_optimizer()
+        kept = state.get("optimizer")
+        optimizer.load_state_dict(kept)
+"""
+
+
+def test_an_optimizer_that_another_class_finds_by_itself_is_not_the_one_that_is_stepped(tmp_path: Path) -> None:
+    assert lines("AMP203", tmp_path, main=TWO_KEEPERS) == []
