@@ -98,8 +98,9 @@ def _reached_from_regions(source: Source) -> set[str]:
 
 
 def _is_schedule(step: ast.Call, source: Source) -> bool:
+    """Whether a step is a schedule's, be it one of noise, or that of a progress bar."""
     receiver = method(step)[0]
-    return receiver is not None and (source.held(receiver).role is Role.SCHEDULER or path(receiver).endswith("bar"))
+    return source.held(receiver).role is Role.SCHEDULER or _NO_TRAINING.search(path(receiver)) is not None
 
 
 def _is_on_occasion(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
@@ -194,6 +195,7 @@ def _is_blank(value: ast.expr, *, fixed: bool = False) -> bool:
 
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
 _DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
+_NO_TRAINING = re.compile(r"sched|bar$", re.IGNORECASE)
 _NEXT = re.compile(r"next|batch|sample_data|generate|encode|tokeni")
 
 

@@ -117,6 +117,13 @@ EVALUATIONS = {
                 token = model(tokens)  # here
                 tokens = torch.cat([tokens, token])
         """),
+    "noise taken away step by step": function("""
+        @torch.no_grad()
+        def show(model, noise_scheduler, noisy):
+            for t in noise_scheduler.timesteps:
+                pred = model(noisy, t)  # here
+                noisy = noise_scheduler.step(pred, t, noisy)
+        """),
     "an average of the weights": function("""
         def main(model, loader, scaler, optimizer):
             averaged = torch.optim.swa_utils.AveragedModel(model)
