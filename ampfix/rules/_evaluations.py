@@ -43,6 +43,8 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
+    if _trains_without_region(call, function, source):
+        return False  # as it evaluates
     training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
     if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function):
         return False
@@ -95,6 +97,18 @@ def _reached_from_regions(source: Source) -> set[str]:
         reached |= new
         pending += [function for one in new for function in known[one]]
     return reached
+
+
+def _trains_without_region(call: ast.Call, function: ast.AST, source: Source) -> bool:
+    """Whether the function around a call trains the same model, and neither it nor what it calls opens a region."""
+    same = (node for node in own(function) if isinstance(node, ast.Call) and path(node.func) == path(call.func))
+    if not any(True for _ in calls(function, "backward")) or all(is_without_grad(node, source) for node in same):
+        return False
+    nodes = [region.node for region in source.regions if region.enabled is not False]
+    opening = {node if isinstance(node, FUNCTIONS) else function_of(node, source) for node in nodes}
+    names = {getattr(one, "name", "") for one in opening}
+    called = {path(node.func).rpartition(".")[2] for node in own(function) if isinstance(node, ast.Call)}
+    return function not in opening and not names & called
 
 
 def _is_schedule(step: ast.Call, source: Source) -> bool:

@@ -438,6 +438,20 @@ def train(model, loader, scaler, optimizer):
                 with autocast():
                     print(model(x, y))
         """),
+    "beside a loop that trains in float32": function("""
+        def tune(model, loader, optimizer):
+            model.eval()
+            with torch.no_grad():
+                print(model(loader.hard))
+            model.train()
+            for x, y in loader:
+                model(x, y).backward()
+                optimizer.step()
+
+        def main(model, loader, scaler, optimizer):
+            train_epoch(model, loader, scaler, optimizer)
+            tune(model, loader, optimizer)
+        """),
     "a target that one step computes": """\
 import torch
 
