@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ampfix.lint.constants import number
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
@@ -168,6 +169,8 @@ class Namer:
 
     def _compare(self, test: ast.Compare, frame: Frame, depth: int) -> Condition:
         operator, right = test.ops[0], test.comparators[0]
+        if isinstance(right, ast.Constant) and right.value == 0 and self._is_every_turn(test.left, frame):
+            return Always(isinstance(operator, (ast.Eq, ast.GtE, ast.LtE)))
         if isinstance(right, ast.Constant) and isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             positive = isinstance(operator, (ast.Is, ast.Eq))
             constant = self._constant(test.left, frame)
@@ -187,6 +190,13 @@ class Namer:
             if isinstance(operator, negated):
                 return Not(self.atom(ast.Compare(test.left, [plain()], test.comparators), frame))
         return self.atom(test, frame)
+
+    def _is_every_turn(self, node: ast.expr, frame: Frame) -> bool:
+        """`i % 1`, which is always zero: a window of one batch, as a constant of the file has it."""
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mod):
+            return False
+        given = self._constant(node.right, frame)
+        return number(given if given is not None else node.right, frame.scope) == 1
 
     def _constant(self, node: ast.expr, frame: Frame) -> ast.Constant | None:
         """The constant that a call gave a parameter which nothing changes."""

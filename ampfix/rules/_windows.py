@@ -35,7 +35,7 @@ def windows(source: Source) -> Iterator[Window]:
         for step in steps:
             found = _window(routine, step, backwards, source)
             key = None if found is None else (found.backward.site.span, step.event.optimizers)
-            if found is not None and key not in seen:
+            if found is not None and key not in seen and not _is_one_batch(found, source):
                 seen.add(key)
                 yield found
 
@@ -50,6 +50,13 @@ def _window(routine: Routine, step: Do, backwards: list[Do], source: Source) -> 
         if rare and not any(set(conditions(do.site, source)) & set(only) for do in near):
             return Window(routine, backward, step, *rare[0])
     return None
+
+
+def _is_one_batch(window: Window, source: Source) -> bool:
+    """Whether a constant of the file makes the window one batch long."""
+    named = (node for node in walk(_function(window.step, source)) if isinstance(node, (ast.Name, ast.Attribute)))
+    count = next((node for node in named if places.spelled(node) == window.count), None)
+    return window.count == "1" or (count is not None and source.number(count) == 1)
 
 
 def conditions(site: Site, source: Source) -> Iterator[str]:

@@ -68,6 +68,22 @@ class AccumNotDivided(Rule):
         """\
 import torch
 
+ACCUM = 1
+
+def train(model, loader, optimizer):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        scaler.scale(torch.nn.functional.cross_entropy(model(x), y)).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if (i + 1) % ACCUM == 0:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+""",
+        """\
+import torch
+
 def train(model, loader, optimizer, accum):
     scaler = torch.amp.GradScaler("cuda")
     for i, (x, y) in enumerate(loader):
@@ -154,7 +170,7 @@ def train(model, loader, optimizer, accum):
         for window in reversed(of_backward.values()):
             call = windows.node_at(window.backward.site, source)
             loss = loss_of(call) if call is not None else None
-            if call is None or loss is None or window.count == "1" or _divided(window.count, loss, source):
+            if call is None or loss is None or _divided(window.count, loss, source):
                 continue
             kind = _reduction(loss, source)
             yield self.finding(

@@ -63,6 +63,20 @@ class AccumZeroed(Rule):
         """\
 import torch
 
+ACCUM = 1
+
+def train(model, loader, optimizer, criterion):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        scaler.scale(criterion(model(x), y)).backward()
+        if (i + 1) % ACCUM == 0:
+            scaler.step(optimizer)
+            scaler.update()
+""",
+        """\
+import torch
+
 def train(model, loader, optimizer, criterion, accum):
     scaler = torch.amp.GradScaler("cuda")
     for i, (x, y) in enumerate(loader):
