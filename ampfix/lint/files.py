@@ -10,7 +10,7 @@ from ampfix.lint.relevance import trains
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
-from ampfix.program.tree import TreeIndex
+from ampfix.program.tree import TreeIndex, walk
 
 
 class SourceFile:
@@ -55,6 +55,17 @@ class SourceFile:
     def mentions(self) -> Mentions:
         """Which names its functions mention."""
         return Mentions(self.scopes, self.index)
+
+    @cached_property
+    def reaching_for_gradients(self) -> frozenset[str]:
+        """The functions that read or write a `grad`."""
+        nodes = self.index.order if ".grad" in self.text else []
+        functions = (node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        return frozenset(
+            function.name
+            for function in functions
+            if any(node.__class__ is ast.Attribute and node.attr == "grad" for node in walk(function))
+        )
 
     @cached_property
     def trains(self) -> bool:

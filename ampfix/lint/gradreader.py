@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Protocol
 
 from ampfix.lint.clips import owner_of
@@ -79,21 +78,11 @@ def _concerned(function: ast.AST, scope: Scope, returns: Callable[[ast.Call], bo
     nodes = walk(function)
     if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in nodes):
         return True
-    local = _reaching(list(scope.chain())[-1].node)
+    file = scope.root().file
+    local = file.reaching_for_gradients if file is not None else frozenset()
     return any(
         isinstance(node, ast.Call) and ((name := _called(node)) in local or _SPEAKS.search(name)) and returns(node)
         for node in nodes
-    )
-
-
-@lru_cache(maxsize=8)
-def _reaching(root: ast.AST) -> frozenset[str]:
-    """The functions of a file that reach for gradients."""
-    definitions = (node for node in walk(root) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    return frozenset(
-        definition.name
-        for definition in definitions
-        if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk(definition))
     )
 
 

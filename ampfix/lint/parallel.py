@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections import deque
@@ -178,6 +179,7 @@ _jobs: list[Job] = []
 
 def _hand_out(jobs: Sequence[Job]) -> None:
     _jobs[:] = jobs
+    gc.freeze()  # what a worker inherits lives as long as it does, and need not be looked at
 
 
 def _check_range(part: range) -> list[Outcome | None]:
