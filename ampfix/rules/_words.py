@@ -16,8 +16,16 @@ _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
 _6 = (('.step(', 'fused', 'SGD'),)
 _7 = (('GradScaler',),)
 _8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'),
- ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'autocast(', 'backward('),
- ('state_dict', 'near:amp_:\\bamp_\\w'), ('state_dict', 'mixed_precision'), ('state_dict', '_scaler('))
+ ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'backward(', 'autocast('),
+ ('state_dict', '_scaler('), ('state_dict', 'near:amp_:\\bamp_\\w', 'backward('),
+ ('state_dict', 'near:amp_:\\bamp_\\w', 'unscale_'), ('state_dict', 'near:amp_:\\bamp_\\w', 'clip_grad'),
+ ('.scale(', 'state_dict', 'near:amp_:\\bamp_\\w'), ('state_dict', 'near:amp_:\\bamp_\\w', 'zero_grad('),
+ ('state_dict', 'near:amp_:\\bamp_\\w', '.step('), ('state_dict', 'near:amp_:\\bamp_\\w', 'caler.'),
+ ('state_dict', 'near:amp_:\\bamp_\\w', 'caler('), ('state_dict', 'mixed_precision', 'backward('),
+ ('state_dict', 'mixed_precision', 'unscale_'), ('state_dict', 'mixed_precision', 'clip_grad'),
+ ('.scale(', 'state_dict', 'mixed_precision'), ('state_dict', 'mixed_precision', 'zero_grad('),
+ ('state_dict', 'mixed_precision', '.step('), ('state_dict', 'mixed_precision', 'caler.'),
+ ('state_dict', 'mixed_precision', 'caler('))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
@@ -44,7 +52,7 @@ _15 = (('autocast', '.backward(', 'DistributedDataParallel'),
  ('GradScaler', '.backward(', 'FullyShardedDataParallel'), ('autocast', '.backward(', 'fully_shard'),
  ('GradScaler', '.backward(', 'fully_shard'), ('autocast', '.backward(', 'init_process_group'),
  ('GradScaler', '.backward(', 'init_process_group'))
-_16 = (('GradScaler', '.scale('),)
+_16 = (('.scale(', 'GradScaler'),)
 _17 = (('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
  ('.backward(', 'optim',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
@@ -240,8 +248,8 @@ _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
  ('.scale(',
   'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'),
- ('near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)',
-  'caler('))
+ ('caler(',
+  'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
 _50 = (('from apex', 'amp'), ('apex.amp',))
 _51 = (('register_backward_hook',), ('register_module_backward_hook',))
 _52 = (('backward(', 'clip_grad', 'accelerat'),)

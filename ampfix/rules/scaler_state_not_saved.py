@@ -10,7 +10,12 @@ from ampfix.program import Source
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 from ampfix.rules import _savers as savers
-from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
+
+# A scaler inside an object of another file shows by the setting that it is built by, and steps beside other events.
+_WRAPPED = tuple(
+    ("state_dict", setting, word) for setting in (r"near:amp_:\bamp_\w", "mixed_precision") for word in TRAIN_WORDS
+)
 
 
 class ScalerStateNotSaved(Rule):
@@ -63,9 +68,8 @@ class ScalerStateNotSaved(Rule):
         (".scale(", "load"),
         ("state_dict", "NativeScaler"),
         ("state_dict", "autocast(", "backward("),
-        ("state_dict", r"near:amp_:\bamp_\w"),
-        ("state_dict", "mixed_precision"),
         ("state_dict", "_scaler("),
+        *_WRAPPED,
     )
 
     VALID = (
