@@ -19,7 +19,7 @@ def repaired(call: ast.Call, match: TrainedModel, source: Source) -> Repair | st
         return "the region around it is switched off; switch it on as training does"
     if not isinstance(opening, ast.Call):
         return "the training's region is made elsewhere; open the same one here"
-    for root in {path(node).partition(".")[0] for node in walk(opening) if path(node)}:
+    for root in dict.fromkeys(path(node).partition(".")[0] for node in walk(opening) if path(node)):
         if not _is_known(root, function, match, source):
             return f"{root}, on which the training's region depends, is not known here; hand it in"
     first = statement_of(call, source)

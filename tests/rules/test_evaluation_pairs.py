@@ -137,3 +137,15 @@ def test_a_call_that_switches_the_region_off_evaluates_without_it(handed: str, s
 def test_a_region_switched_by_something_else_stays_on_in_evaluation() -> None:
     assert found_in(BOTH.format(handed="", switch="use_amp")) == []
     assert found_in(BOTH.format(handed=", None, scaler", switch="on")) == []
+
+
+def test_the_reason_names_the_first_of_several_names_that_are_unknown() -> None:
+    names = ("third", "first", "second", "fourth", "fifth", "sixth")
+    switch = f"enabled=({' or '.join(names)})"
+    text = TRAINING.format(**PLAIN).replace(
+        "        with torch.autocast", f"        {' = '.join(names)} = use()\n        with torch.autocast"
+    )
+    findings = check_source(
+        text.replace('autocast("cuda")', f'autocast("cuda", {switch})'), "loop.py", Settings(select=("AMP304",))
+    )
+    assert [one.no_fix_reason.partition(",")[0] for one in findings] == ["third"]
