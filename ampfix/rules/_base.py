@@ -112,6 +112,8 @@ class ProtocolRule(Rule):
     def check(self, source: Source) -> Iterator[Finding]:
         for occurrence in self.among(source.occurrences):
             site = self.place(occurrence).site
+            if self.is_harmless(occurrence, source):
+                continue
             yield self.finding(
                 source,
                 site.span,
@@ -127,6 +129,10 @@ class ProtocolRule(Rule):
         for occurrence in occurrences:
             if occurrence.broken.violation in self.violations and self.applies(occurrence):
                 yield occurrence
+
+    def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:  # noqa: ARG002
+        """Whether the rest of the file keeps it from ever happening."""
+        return False
 
     def place(self, occurrence: Occurrence) -> Do:
         """The event to point at: the one to repair, which may be older than the one that shows the harm."""

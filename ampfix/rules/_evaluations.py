@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ampfix.program import CoveredRegion, Role, Source
 from ampfix.program.tree import walk
+from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._models import named
 from ampfix.rules._places import COMPREHENSIONS, are_alternatives
 from ampfix.rules._shapes import FUNCTIONS, LOOPS, calls, function_of, inside, is_without_grad, method, own, path
@@ -46,7 +47,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     if _trains_without_region(call, function, source):
         return False  # as it evaluates
     training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
-    if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function):
+    if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function) or is_on_cpu(call, source):
         return False
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):

@@ -7,6 +7,7 @@ import ast
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import method, own, path
 
 
 def loss_of(call: ast.Call) -> ast.expr | None:
@@ -44,3 +45,30 @@ def _assigned(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
             whole = ast.BinOp(node.target, node.op, node.value)
             found.setdefault(places.spelled(node.target), []).append(whole)
     return found
+
+
+def trained_names(loop: ast.AST) -> set[str]:
+    """The names whose backward runs in the loop."""
+    trained: set[str] = set()
+    for call in own(loop):
+        receiver, name = method(call)
+        if name == "backward":
+            scaled = receiver.args if isinstance(receiver, ast.Call) and method(receiver)[1] == "scale" else [receiver]
+            trained |= {path(one) for one in scaled} - {""}
+    return trained
+
+
+def weighs_a_loss(read: ast.Assign, loop: ast.AST) -> bool:
+    """Whether a loss whose backward runs in the loop is computed, behind `read`, from what it assigns."""
+    derived, reached = _targets(read), set[str]()
+    for node in own(loop):
+        if not isinstance(node, ast.Assign) or node.lineno <= read.lineno:
+            continue
+        if any(path(child) in derived for child in walk(node.value)):
+            derived |= _targets(node)
+            reached |= _targets(node)
+    return bool(reached & trained_names(loop))
+
+
+def _targets(node: ast.Assign) -> set[str]:
+    return {path(one) for target in node.targets for one in getattr(target, "elts", [target])} - {""}

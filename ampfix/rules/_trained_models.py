@@ -47,12 +47,18 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
     switched = switched_names(source)
     running = _running_models(source, switched)
     for region in source.regions:
-        if region.enabled is False:
+        if region.enabled is False or _is_switched_off(region, source):
             continue
         function = region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
         trains = function in trainers or getattr(function, "name", "") in helpers
         if trains:
             yield from _run_under(region, switched, running, source)
+
+
+def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
+    """Whether a constant of the file switches the region off."""
+    opened = (one.enabled for one in source.autocasts if one.node is region.call)
+    return any(enabled is not None and source.truth(enabled) is False for enabled in opened)
 
 
 def _run_under(

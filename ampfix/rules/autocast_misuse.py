@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Severity
-from ampfix.program import Source
+from ampfix.program import Form, Source
+from ampfix.program.tree import walk
 from ampfix.rules._arguments import REGION, REGION_PARAMETERS, Given, Kind, Laid, given, lay_out, orders_of
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._region_arguments import loss_scaled_without_region, repaired, why_wrong
@@ -245,7 +246,8 @@ with autocast():
         yield self.finding(source, source.span(call), message, proven=proven, repair=repair)
 
     def _switched_off(self, call: ast.Call, arguments: list[Given], source: Source) -> Iterator[Finding]:
-        if not loss_scaled_without_region(call, arguments, source):
+        run = list(_calls_under(call, source))
+        if not loss_scaled_without_region(call, arguments, source) or any(_casts_itself(one, source) for one in run):
             return
         kept = [
             Laid(a.place, a.parameter if a.place >= len(call.args) else "")
@@ -255,4 +257,31 @@ with autocast():
         span = source.span(call)
         repair = lay_out(span, kept, "Switch autocast on", Applicability.SAFE)
         message = "autocast(False) switches the only region of this loop off: it trains in float32, under a scaler"
-        yield self.finding(source, span, message, proven=bool(source.scalers), repair=repair)
+        proven = bool(source.scalers) and not any(_is_imported(one, source) for one in run)
+        yield self.finding(source, span, message, proven=proven, repair=repair)
+
+
+def _calls_under(opening: ast.Call, source: Source) -> Iterator[ast.Call]:
+    """The calls in the `with` statement that opens a region."""
+    around = next((a for a in source.ancestors(opening) if isinstance(a, (ast.With, ast.AsyncWith))), None)
+    for statement in around.body if around is not None else ():
+        yield from (node for node in walk(statement) if isinstance(node, ast.Call))
+
+
+def _casts_itself(call: ast.Call, source: Source) -> bool:
+    """Whether a call runs code of another file that opens regions: a forward that casts its last layers, say."""
+    for to in source.called_elsewhere(call):
+        file = (to.definition, *source.ancestors(to.definition))[-1]
+        if any("autocast" in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in walk(file)):
+            return True
+    return False
+
+
+def _is_imported(call: ast.Call, source: Source) -> bool:
+    """Whether a call runs something of another library, or of a file that is not seen: it may open a region."""
+    if any(True for _ in source.called_elsewhere(call)):
+        return False
+    return any(
+        binding.form is Form.UNKNOWN or (binding.form is Form.INSTANCE and not binding.symbol.startswith("torch."))
+        for binding in source.resolve(call.func)
+    )

@@ -72,6 +72,22 @@ class DeprecatedApi(NodeRule):
         """\
 import torch
 
+def scaler(enabled):
+    if hasattr(torch.amp, "GradScaler"):
+        return torch.amp.GradScaler("cuda", enabled=enabled)
+    return torch.cuda.amp.GradScaler(enabled=enabled)
+
+def region(device):
+    if hasattr(torch.amp, "autocast"):
+        try:
+            return torch.amp.autocast(device)
+        except TypeError:
+            return torch.cuda.amp.autocast()
+    return torch.cuda.amp.autocast()
+""",
+        """\
+import torch
+
 scaler = torch.amp.GradScaler("cuda")
 with torch.autocast("cuda"):
     pass
@@ -169,6 +185,27 @@ _SUCCESSOR = re.compile(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 
+def _in_front(node: ast.AST, parent: ast.AST) -> Iterator[ast.If]:
+    """The `if` statements of a function that stand in front of a node."""
+    body = parent.body if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+    for statement in body:
+        if isinstance(statement, ast.If) and (statement.end_lineno or 0) < getattr(node, "lineno", 0):
+            yield statement
+
+
+def _leaves_new_torch(statement: ast.If) -> bool:
+    """`if hasattr(torch.amp, "GradScaler"): return ...`: what follows runs where it is missing."""
+    test = ast.unparse(statement.test)
+    return test.startswith("hasattr(torch") and _leaves(statement.body)
+
+
+def _leaves(block: list[ast.stmt]) -> bool:
+    last = block[-1]
+    if isinstance(last, ast.Try):
+        return _leaves(last.body) and all(_leaves(handler.body) for handler in last.handlers)
+    return isinstance(last, (ast.Return, ast.Raise))
+
+
 def _is_alias(node: ast.Name, source: Source) -> bool:
     """A variable that holds a deprecated name; the name itself is reported where the variable is set."""
     return node.id not in source.import_aliases
@@ -181,6 +218,8 @@ def _is_for_old_torch(node: ast.AST, source: Source) -> bool:
             test = ast.unparse(parent.test)
             if "hasattr" in test or "version" in test.lower() or "torch_ge" in test.lower() or "torch_" in test.lower():
                 return True
+        if any(_leaves_new_torch(one) for one in _in_front(node, parent)):
+            return True
         if isinstance(parent, ast.ExceptHandler):
             caught = "Exception" if parent.type is None else ast.unparse(parent.type)
             if any(name in caught for name in ("ImportError", "AttributeError", "ModuleNotFoundError", "TypeError")):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Occurrence
-from ampfix.protocol import Violation
+from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import certain
+from ampfix.rules._path import certain, events_of
 from ampfix.rules._unscale import scaled_by, unscale_first
 
 
@@ -56,6 +56,40 @@ class InspectBeforeUnscale(ProtocolRule):
     scenarios = ("trust-ratio-while-scaled",)
 
     VALID = (
+        """\
+import torch
+
+class Trainer:
+    def __init__(self, model, optimizer, clip, log_norm):
+        self.model, self.optimizer = model, optimizer
+        self.scaler = torch.amp.GradScaler("cuda")
+        self.clip, self.log_norm = clip, log_norm
+
+    def step(self, x, y):
+        self.optimizer.zero_grad()
+        self.scaler.scale(self.model(x, y)).backward()
+        norm = self.prepare()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return norm
+
+    def prepare(self):
+        norm = None
+        if self.clip is not None or self.log_norm:
+            self.scaler.unscale_(self.optimizer)
+            if self.log_norm:
+                norm = self.norm()
+        return norm
+
+    def norm(self):
+        norms = []
+        for p in self.model.parameters():
+            if p.grad is None:
+                continue
+            grad = p.grad.detach()
+            norms.append(torch.linalg.vector_norm(grad.float()))
+        return float(torch.stack(norms).norm())
+""",
         """\
 import torch
 
@@ -166,7 +200,7 @@ def train(model, loader, optimizer, writer):
     )
 
     def applies(self, occurrence: Occurrence) -> bool:
-        return certain(occurrence)
+        return certain(occurrence) and not _unscales(occurrence)
 
     def headline(self, occurrence: Occurrence) -> str:
         scaler = local_name(occurrence.do, scaled_by(occurrence))
@@ -174,3 +208,9 @@ def train(model, loader, optimizer, writer):
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
         return unscale_first(occurrence, occurrence.do, "the read")
+
+
+def _unscales(occurrence: Occurrence) -> bool:
+    """Whether the read is a call of code that unscales too: there the read stands behind it."""
+    unscales = events_of(occurrence, EventKind.UNSCALE)
+    return any(frame.span == occurrence.do.site.span for do in unscales for frame in do.site.way())

@@ -6,10 +6,11 @@ import ast
 import re
 
 from ampfix.findings import Applicability, Repair, Severity
-from ampfix.program import Do, Occurrence
+from ampfix.program import Do, Occurrence, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
+from ampfix.rules._handed_none import is_never_handed
 
 _ACCUMULATION = re.compile(r"accum", re.IGNORECASE)
 
@@ -56,6 +57,25 @@ class SchedulerStepsOnSkip(ProtocolRule):
     scenarios = ("scheduler-on-skip",)
 
     VALID = (
+        """\
+import torch
+
+def epoch(model, loader, optimizer, scheduler, scaler):
+    for x, y in loader:
+        optimizer.zero_grad()
+        scaler.scale(model(x, y)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        if scheduler is not None:
+            scheduler.step()
+
+def run(model, loader, optimizer, scheduler):
+    scaler = torch.amp.GradScaler("cuda")
+    epoch(model, loader, optimizer, scheduler, scaler)
+
+def main(model, loader, optimizer):
+    run(model, loader, optimizer, None)
+""",
         """\
 import torch
 
@@ -239,6 +259,10 @@ def train(model, loader, optimizer, total, accum_steps):
             (12,),
         ),
     )
+
+    def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:
+        call = source.call_at(occurrence.do.site.span)
+        return call is not None and is_never_handed(call, source)
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only schedulers that step with the optimizer: in the same loop, under no count but that of micro-batches."""

@@ -10,6 +10,7 @@ from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._losses import trained_names, weighs_a_loss
 from ampfix.rules._shapes import LOOPS, calls, inside, is_on_gpu, method, own, path, statement_of
 
 
@@ -54,6 +55,39 @@ class SyncInHotLoop(Rule):
     mentions = (("autocast", "backward"), ("GradScaler", "backward"))
 
     VALID = (
+        """\
+import time
+import torch
+
+def train(model, loader, scaler, optimizer):
+    sync = torch.cuda.synchronize
+    total = forward = 0.0
+    for x, y in loader:
+        start = time.perf_counter()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        sync()
+        forward += time.perf_counter() - start
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        total += loss.item() * len(x)
+        seen = loss.item()
+    return total, forward
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer):
+    for x, y in loader:
+        normal = int(torch.count_nonzero(y == 0).item())
+        weight = normal / len(x)
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x, y) * weight
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+""",
         """\
 import math
 import torch
@@ -235,13 +269,15 @@ def _is_every_turn(node: ast.AST, loop: ast.AST, source: Source) -> bool:
 
 
 def _decides(node: ast.Call, loop: ast.AST, source: Source) -> bool:
-    """Whether the value, or the name it is given, is compared or checked for being finite."""
+    """Whether the value, or the name it is given, is compared, checked for being finite, or weighs the loss."""
     names: set[str] = set()
     for around in (node, *inside(node, source)):
         if isinstance(around, (ast.Compare, ast.If, ast.While)) or _is_check(around):
             return True
         if isinstance(around, ast.Assign):
             names = {path(target) for target in around.targets} - {""}
+            if weighs_a_loss(around, loop):
+                return True
         if isinstance(around, ast.stmt):
             break
     if not names:
@@ -260,13 +296,17 @@ def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
     names = {path(child) for child in walk(node)} - {""}
     if any(method(child)[1] for child in walk(node)):
         return False
-    trained: set[str] = set()
-    for call in own(loop):
-        receiver, name = method(call)
-        if name == "backward":
-            scaled = receiver.args if isinstance(receiver, ast.Call) and method(receiver)[1] == "scale" else [receiver]
-            trained |= {path(one) for one in scaled} - {""}
-    return bool(names & trained)
+    return bool(names & trained_names(loop))
+
+
+def _waits(loop: ast.AST, source: Source) -> Iterator[ast.Call]:
+    """Calls of `torch.cuda.synchronize`, also under a name of the file's own."""
+    yield from calls(loop, "synchronize")
+    for node in own(loop):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or "sync" not in node.func.id:
+            continue
+        if any(binding.symbol.endswith(".synchronize") for binding in source.resolve(node.func)):
+            yield node
 
 
 _CLOCKS = frozenset({"time", "perf_counter", "monotonic"})
@@ -274,7 +314,7 @@ _CLOCKS = frozenset({"time", "perf_counter", "monotonic"})
 
 def _is_timed(loop: ast.AST, source: Source) -> bool:
     """Whether every turn waits on purpose, to take its time."""
-    if not any(_is_every_turn(call, loop, source) for call in calls(loop, "synchronize")):
+    if not any(_is_every_turn(call, loop, source) for call in _waits(loop, source)):
         return False
     return any(isinstance(node, ast.Call) and path(node.func).rpartition(".")[2] in _CLOCKS for node in own(loop))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ampfix.findings import Severity
 from ampfix.lint import Settings
 from ampfix.lint.engine import check_text
 from ampfix.lint.project import Project
@@ -294,6 +295,50 @@ def test_a_function_that_speaks_of_the_wrapper_may_keep_its_state(tmp_path: Path
 @pytest.mark.parametrize(("enabled", "expected"), [(True, []), (False, [13])])
 def test_a_region_that_is_off_while_a_wrapper_scales(enabled: bool, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP602", tmp_path, main=USES_WRAPPER.format(enabled=enabled), wrapper=WRAPPER) == expected
+
+
+NET = """\
+import torch
+from torch.cuda.amp import autocast
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = torch.nn.Linear(8, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.body(x)
+        with autocast({enabled}):
+            return self.head(x)
+"""
+USES_NET = """\
+import torch
+from torch.cuda.amp import GradScaler, autocast
+from {module} import Net
+
+model, scaler = Net(), GradScaler()
+
+def train(loader, optimizer):
+    for x, y in loader:
+        with autocast(enabled=False):
+            loss = model(x).sum()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+def test_a_region_that_is_off_around_a_model_that_opens_its_own_is_left_alone(tmp_path: Path) -> None:
+    assert lines("AMP602", tmp_path, main=USES_NET.format(module="net"), net=NET.format(enabled="")) == []
+    plain = NET.format(enabled="").replace("with autocast()", "if True").replace("import autocast", "import GradScaler")
+    assert lines("AMP602", tmp_path, main=USES_NET.format(module="net"), net=plain) == [9]
+
+
+def test_a_region_that_is_off_around_a_model_that_is_not_seen_is_a_guess(tmp_path: Path) -> None:
+    text = USES_NET.format(module="elsewhere")
+    (found,) = check_text(text, str(tmp_path / "main.py"), Settings(select=("AMP602",)), Project()).findings
+    assert found.severity is Severity.NOTE
 
 
 def test_a_wrapper_whose_scaler_a_flag_may_switch_off_is_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""Objects that no caller hands to the function that would use them."""
+
+from __future__ import annotations
+
+import ast
+
+from ampfix.program import Source
+from ampfix.rules._places import calls_of, function_of, is_constant
+
+_MAX_CALLS = 3  # on the way from who hands None
+
+
+def is_never_handed(step: ast.Call, source: Source) -> bool:
+    """Whether what steps is a parameter for which every caller, and there is one, hands None."""
+    scheduler, function = getattr(step.func, "value", None), function_of(step, source)
+    if not isinstance(scheduler, ast.Name) or not isinstance(function, ast.FunctionDef):
+        return False
+    return _only_none(scheduler.id, function, source)
+
+
+def _only_none(name: str, function: ast.FunctionDef, source: Source, depth: int = 0) -> bool:
+    order = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
+    callers = list(calls_of(function, source))
+    if name not in order or order[:1] == ["self"] or not callers or depth > _MAX_CALLS:
+        return False
+    for call in callers:
+        given = [keyword.value for keyword in call.keywords if keyword.arg == name]
+        given += call.args[order.index(name) :][:1]
+        if len(given) != 1 or not _is_none(given[0], function_of(call, source), source, depth):
+            return False
+    return True
+
+
+def _is_none(value: ast.expr, around: ast.AST | None, source: Source, depth: int) -> bool:
+    if isinstance(value, ast.Name) and isinstance(around, ast.FunctionDef):
+        return _only_none(value.id, around, source, depth + 1)
+    return is_constant(value, None)
