@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from ampfix.program import Source
+from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import method, own, path
+
+_LOSSES = ("torch.nn.functional.", "torch.nn.")
+_NOT_LOSSES = ("softmax", "normalize", "relu", "dropout", "pad", "interpolate", "one_hot", "Sequential", "Module")
 
 
 def loss_of(call: ast.Call) -> ast.expr | None:
@@ -72,3 +75,32 @@ def weighs_a_loss(read: ast.Assign, loop: ast.AST) -> bool:
 
 def _targets(node: ast.Assign) -> set[str]:
     return {path(one) for target in node.targets for one in getattr(target, "elts", [target])} - {""}
+
+
+def reduction(loss: ast.expr, source: Source) -> str:
+    """ "mean" or "sum" where every part of the loss that is understood is one; "" where nothing is."""
+    found: set[str] = set()
+    for value in derivation(loss, source):
+        for node in walk(value):
+            if isinstance(node, ast.Call):
+                found.add(_kind(node, source))
+    found.discard("")
+    return "sum" if "sum" in found else "mean" if "mean" in found else ""
+
+
+def _kind(call: ast.Call, source: Source) -> str:
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("mean", "sum"):
+        return call.func.attr
+    for binding in source.resolve(call.func):
+        symbol = binding.symbol
+        if not symbol.startswith(_LOSSES) or any(word in symbol for word in _NOT_LOSSES):
+            continue
+        is_function = binding.form is Form.SYMBOL and symbol.startswith("torch.nn.functional.")
+        is_module = binding.form is Form.INSTANCE and symbol.endswith("Loss")
+        built = call if is_function else binding.node
+        if (is_function or is_module) and isinstance(built, ast.Call):
+            named = next((keyword.value for keyword in built.keywords if keyword.arg == "reduction"), None)
+            if named is None:
+                return "mean"
+            return str(named.value) if isinstance(named, ast.Constant) and named.value in ("mean", "sum") else ""
+    return ""

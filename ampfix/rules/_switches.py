@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ampfix.program import AutocastOpened, ScalerBuilt, Source
+from ampfix.program import AutocastOpened, Form, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
@@ -19,12 +19,40 @@ _ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
 
 
 def scale_calls(scaler: ScalerBuilt, source: Source) -> list[ast.Call]:
-    """Where this scaler scales a loss, as far as the name it is built under tells."""
+    """Where this scaler scales a loss, as far as the name it is built under tells, or the parameters it is given to."""
     if not scaler.target:
         return []
     last = scaler.target.rpartition(".")[2]
-    calls = places.all_methods_called(source, "scale")
-    return [call for call in calls if places.receiver(call).rpartition(".")[2] == last]
+    calls = list(places.all_methods_called(source, "scale"))
+    named = [call for call in calls if places.receiver(call).rpartition(".")[2] == last]
+    if named or not calls:
+        return named
+    handed = set(_handed_to(scaler.target, source))
+    return [call for call in calls if (places.function_of(call, source), places.receiver(call)) in handed]
+
+
+def _handed_to(target: str, source: Source) -> Iterator[tuple[ast.AST, str]]:
+    """The functions of this file, with their parameters, that get what is called so, directly or through others."""
+    pending, seen = [target], set[tuple[ast.AST, str]]()
+    calls = [node for node in source.nodes((ast.Call,)) if isinstance(node, ast.Call)]
+    while pending:
+        name = pending.pop()
+        for call in calls:
+            for found in _parameters_given(name, call, source):
+                if found not in seen:
+                    seen.add(found)
+                    pending.append(found[1])
+                    yield found
+
+
+def _parameters_given(name: str, call: ast.Call, source: Source) -> Iterator[tuple[ast.AST, str]]:
+    at = [index for index, one in enumerate(call.args) if places.spelled(one) == name]
+    words = [word.arg for word in call.keywords if word.arg and places.spelled(word.value) == name]
+    for binding in source.resolve(call.func) if at or words else ():
+        if binding.form is Form.FUNCTION and isinstance(binding.node, ast.FunctionDef):
+            arguments = [one.arg for one in (*binding.node.args.posonlyargs, *binding.node.args.args)]
+            yield from ((binding.node, parameter) for parameter in words)
+            yield from ((binding.node, arguments[index]) for index in at if index < len(arguments))
 
 
 def is_on(enabled: ast.expr | None) -> bool:
@@ -111,8 +139,23 @@ def _values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
     read = places.names_in(test)
     for node in source.nodes((ast.Assign,)):
         assert isinstance(node, ast.Assign)
-        if any(places.spelled(target) in read for target in node.targets):
-            yield node.value
+        for target in node.targets:
+            if places.spelled(target) in read:
+                yield from _read_of(node.value, places.spelled(target), test, source)
+
+
+def _read_of(value: ast.expr, name: str, test: ast.expr, source: Source) -> Iterator[ast.expr]:
+    """What a test reads of a value: of a table in braces the entries whose keys it names, if it names all."""
+    uses = [node for node in walk(test) if isinstance(node, ast.expr) and places.spelled(node) == name]
+    reads = [(node, parent) for node in uses if isinstance(parent := next(source.ancestors(node), None), ast.Subscript)]
+    keys = [parent.slice for node, parent in reads if parent.value is node]
+    all_named = len(keys) == len(uses) > 0 and all(isinstance(key, ast.Constant) for key in keys)
+    if not isinstance(value, ast.Dict) or not all_named:
+        yield value
+    else:
+        wanted = {places.spelled(key) for key in keys}
+        pairs = zip(value.keys, value.values, strict=True)
+        yield from (one for key, one in pairs if key is None or places.spelled(key) in wanted)
 
 
 def speaks_of_dtype(text: str) -> bool:

@@ -41,7 +41,7 @@ def windows(source: Source) -> Iterator[Window]:
 
 
 def _window(routine: Routine, step: Do, backwards: list[Do], source: Source) -> Window | None:
-    near = [do for do in backwards if do.site.loops == step.site.loops and do.site.loops]
+    near = [do for do in backwards if do.site.loops == step.site.loops and (do.site.loops or _is_turn(do, source))]
     own = list(conditions(step.site, source))
     for backward in near:
         around = set(conditions(backward.site, source))
@@ -57,6 +57,20 @@ def _is_one_batch(window: Window, source: Source) -> bool:
     named = (node for node in walk(_function(window.step, source)) if isinstance(node, (ast.Name, ast.Attribute)))
     count = next((node for node in named if places.spelled(node) == window.count), None)
     return window.count == "1" or (count is not None and source.number(count) == 1)
+
+
+def _is_turn(do: Do, source: Source) -> bool:
+    """Whether a method is one turn of a loop that another file holds: it counts turns in an attribute of its object."""
+    call = node_at(do.site, source)
+    function = None if call is None or not places.class_of(call, source) else places.function_of(call, source)
+    tests = [node.test for node in walk(function) if isinstance(node, ast.If)] if function is not None else []
+    return any(_counts_in_self(test) for test in tests)
+
+
+def _counts_in_self(test: ast.expr) -> bool:
+    """`(self.batch_idx + 1) % k == 0`."""
+    remainders = (node for node in walk(test) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod))
+    return any(name.startswith("self.") for one in remainders for name in places.names_in(one.left))
 
 
 def conditions(site: Site, source: Source) -> Iterator[str]:
@@ -121,7 +135,10 @@ def _compared(test: ast.Compare, step: Do, source: Source, *, wanted: bool) -> s
         rare = equal if wanted else isinstance(test.ops[0], (ast.NotEq, ast.Gt))
         return places.spelled(test.left.right) if rare else ""
     counts = isinstance(test.ops[0], (ast.Eq, ast.GtE)) if wanted else isinstance(test.ops[0], (ast.Lt, ast.NotEq))
-    if counts and isinstance(test.left, (ast.Name, ast.Attribute)) and _is_counter(test.left, step, source):
+    counter = test.left
+    if isinstance(counter, ast.BinOp) and isinstance(counter.op, ast.Add) and places.is_constant(counter.right, 1):
+        counter = counter.left
+    if counts and isinstance(counter, (ast.Name, ast.Attribute)) and _is_counter(counter, step, source):
         return places.spelled(test.comparators[0])
     return ""
 
@@ -138,11 +155,12 @@ def _values(name: str, step: Do, source: Source) -> Iterator[ast.expr]:
 
 
 def _is_counter(node: ast.expr, step: Do, source: Source) -> bool:
-    """Whether turns are counted in it, from zero after each step."""
+    """Whether turns are counted in it, from zero after each step: a name is set to zero before the loop as well, an
+    attribute where its object is made."""
     name, function = places.spelled(node), _function(step, source)
     counted = any(
         isinstance(child, ast.AugAssign) and isinstance(child.op, ast.Add) and places.spelled(child.target) == name
         for child in walk(function)
     )
     resets = (value for value in _values(name, step, source) if places.is_constant(value, 0))
-    return counted and len(list(resets)) > 1
+    return counted and len(list(resets)) > (0 if isinstance(node, ast.Attribute) else 1)

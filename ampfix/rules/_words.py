@@ -25,7 +25,7 @@ _8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.sc
  ('state_dict', 'mixed_precision', 'unscale_'), ('state_dict', 'mixed_precision', 'clip_grad'),
  ('.scale(', 'state_dict', 'mixed_precision'), ('state_dict', 'mixed_precision', 'zero_grad('),
  ('state_dict', 'mixed_precision', '.step('), ('state_dict', 'mixed_precision', 'caler.'),
- ('state_dict', 'mixed_precision', 'caler('))
+ ('state_dict', 'mixed_precision', 'caler('), ('state_dict', 'use_amp='))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
 _10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
@@ -53,13 +53,15 @@ _15 = (('autocast', '.backward(', 'DistributedDataParallel'),
  ('GradScaler', '.backward(', 'fully_shard'), ('autocast', '.backward(', 'init_process_group'),
  ('GradScaler', '.backward(', 'init_process_group'))
 _16 = (('.scale(', 'GradScaler'),)
-_17 = (('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
- ('.backward(', 'optim',
+_17 = (('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
+ ('.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.backward(', 'optim',
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'optim'),
+ ('.backward(',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'optim'))
 _18 = (('is_bf16_supported',), ('autocast', '.backward(', 'bfloat16'), ('.backward(', '.bfloat16()'),
  ('.backward(', '(torch.bfloat16)'))
 _19 = (('autocast', 'backward', 'bfloat16'),)
@@ -88,13 +90,15 @@ _21 = (('.half()',
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
- ('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
- ('.backward(', 'optim',
+ ('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
+ ('.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
- ('.backward(', 'optim',
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'optim'),
+ ('.backward(',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  'optim'),
  ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'),
  ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'),
  ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
@@ -136,8 +140,8 @@ _27 = (('near:autocast:autocast(?<!def '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
 _28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), ('autocast', '.half()'),
- ('.bfloat16()', '.add_('), ('.bfloat16()', 'lerp_'), ('.backward(', '.bfloat16()'),
- ('autocast', '.bfloat16()'),
+ ('.half()', ' += '), ('.bfloat16()', '.add_('), ('.bfloat16()', 'lerp_'), ('.backward(', '.bfloat16()'),
+ ('autocast', '.bfloat16()'), ('.bfloat16()', ' += '),
  ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   '.add_('),
@@ -150,6 +154,9 @@ _28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), (
  ('autocast',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  ' += '),
  ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   '.add_('),
@@ -161,7 +168,10 @@ _28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), (
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('autocast',
   'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
-  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '))
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
+  ' += '))
 _29 = (('deepcopy', 'AveragedModel',
   'near:dtype:\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
   'near:.half(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',

@@ -13,10 +13,8 @@ from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import in_reach
-from ampfix.rules._losses import derivation, loss_of
+from ampfix.rules._losses import derivation, loss_of, reduction
 
-_LOSSES = ("torch.nn.functional.", "torch.nn.")
-_NOT_LOSSES = ("softmax", "normalize", "relu", "dropout", "pad", "interpolate", "one_hot", "Sequential", "Module")
 # Calls that only count, show or store the length of the window.
 _HARMLESS = frozenset(
     {"print", "range", "int", "float", "str", "len", "max", "min", "ceil", "floor", "round", "info", "debug", "log"}
@@ -130,8 +128,94 @@ def train(model, loader, optimizer):
             optimizer.zero_grad()
             seen = 0
 """,
+        """\
+import torch
+from trainers import Trainer
+
+class MyTrainer(Trainer):
+    def backward(self, loss):
+        self.scaler.scale(loss).backward()
+        if (self.turn + 1) % self.accumulate == 0:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
+""",
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+from trainers import Trainer
+
+class MyTrainer(Trainer):
+    def setup(self, model, optimizer):
+        self.model, self.optimizer = model, optimizer
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def train_step(self, x, y):
+        with torch.autocast("cuda"):
+            loss = self.criterion(self.model(x), y)
+        self.scaler.scale(loss).backward()
+        if (self.turn + 1) % self.accumulate == 0:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
+""",
+            """\
+import torch
+from trainers import Trainer
+
+class MyTrainer(Trainer):
+    def setup(self, model, optimizer):
+        self.model, self.optimizer = model, optimizer
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def train_step(self, x, y):
+        with torch.autocast("cuda"):
+            loss = self.criterion(self.model(x), y)
+        self.scaler.scale(loss / self.accumulate).backward()
+        if (self.turn + 1) % self.accumulate == 0:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
+""",
+            (12,),
+        ),
+        Invalid(
+            """\
+import torch
+
+def train(model, loader, optimizer, window):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        if window.seen + 1 >= window.length:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            window.seen = 0
+        else:
+            window.seen += 1
+""",
+            """\
+import torch
+
+def train(model, loader, optimizer, window):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        scaler.scale(loss / window.length).backward()
+        if window.seen + 1 >= window.length:
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            window.seen = 0
+        else:
+            window.seen += 1
+""",
+            (7,),
+        ),
         Invalid(
             """\
 import torch
@@ -172,7 +256,9 @@ def train(model, loader, optimizer, accum):
             loss = loss_of(call) if call is not None else None
             if call is None or loss is None or _divided(window.count, loss, source):
                 continue
-            kind = _reduction(loss, source)
+            if not window.backward.site.loops and _is_handed_in(loss, source):
+                continue
+            kind = reduction(loss, source)
             yield self.finding(
                 source,
                 window.backward.site.span,
@@ -222,6 +308,19 @@ def _calculates(node: ast.AST, word: str, source: Source) -> bool:
     return name not in _HARMLESS and not known
 
 
+def _is_handed_in(loss: ast.expr, source: Source) -> bool:
+    """Whether the loss is a parameter, or the attribute of an object, that callers may have divided."""
+    function = places.function_of(loss, source)
+    arguments = function.args if function is not None else None
+    parameters = (
+        {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)} if arguments else set()
+    )
+    values = derivation(loss, source)
+    if all(isinstance(one, (ast.Name, ast.Attribute, ast.Subscript)) for one in values):
+        return True
+    return any(isinstance(one, ast.Name) and one.id in parameters for one in values)
+
+
 def _divides_gradients(node: ast.AST) -> bool:
     """Whether gradients are multiplied or divided in place: what is accumulated may be normalised by all it counts."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
@@ -239,32 +338,3 @@ def _mentions(node: ast.expr, word: str) -> bool:
     if word.isdigit():
         return isinstance(node, ast.Constant) and node.value == int(word)
     return any(word in (getattr(child, "id", ""), getattr(child, "attr", "")) for child in walk(node))
-
-
-def _reduction(loss: ast.expr, source: Source) -> str:
-    """ "mean" or "sum" where every part of the loss that is understood is one; "" where nothing is."""
-    found: set[str] = set()
-    for value in derivation(loss, source):
-        for node in walk(value):
-            if isinstance(node, ast.Call):
-                found.add(_kind(node, source))
-    found.discard("")
-    return "sum" if "sum" in found else "mean" if "mean" in found else ""
-
-
-def _kind(call: ast.Call, source: Source) -> str:
-    if isinstance(call.func, ast.Attribute) and call.func.attr in ("mean", "sum"):
-        return call.func.attr
-    for binding in source.resolve(call.func):
-        symbol = binding.symbol
-        if not symbol.startswith(_LOSSES) or any(word in symbol for word in _NOT_LOSSES):
-            continue
-        is_function = binding.form is Form.SYMBOL and symbol.startswith("torch.nn.functional.")
-        is_module = binding.form is Form.INSTANCE and symbol.endswith("Loss")
-        built = call if is_function else binding.node
-        if (is_function or is_module) and isinstance(built, ast.Call):
-            named = next((keyword.value for keyword in built.keywords if keyword.arg == "reduction"), None)
-            if named is None:
-                return "mean"
-            return str(named.value) if isinstance(named, ast.Constant) and named.value in ("mean", "sum") else ""
-    return ""

@@ -50,7 +50,9 @@ class LowPrecisionAccumulator(Rule):
     code, name, severity = "AMP309", "low-precision-accumulator", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("average-in-half", "reward-statistics-in-half")
-    mentions = tuple((word, half) for half in HALF_MADE for word in (".add_(", "lerp_", ".backward(", "autocast"))
+    mentions = tuple(
+        (word, half) for half in HALF_MADE for word in (".add_(", "lerp_", ".backward(", "autocast", " += ")
+    )
     needs = (MAKES_HALF,)
 
     VALID = (
@@ -84,6 +86,25 @@ def save(ema, model):
 """,
     )
     INVALID = (
+        Invalid(
+            """\
+import torch
+
+total = torch.tensor(0, dtype=torch.float16)
+for _ in range(1000):
+    total += torch.tensor(0.01, dtype=torch.float16)
+print(total)
+""",
+            """\
+import torch
+
+total = torch.tensor(0, dtype=torch.float32)
+for _ in range(1000):
+    total += torch.tensor(0.01, dtype=torch.float16)
+print(total)
+""",
+            (3,),
+        ),
         Invalid(
             """\
 import torch

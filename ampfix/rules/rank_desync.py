@@ -115,6 +115,24 @@ def train(model, loader, optimizer, scaler):
         scaler.step(optimizer)
         scaler.update()
 """,
+        """\
+import torch
+
+def is_close(value, other):
+    return bool(value < other)
+
+def train(model, loader, optimizer, scaler):
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if is_close(loss, 1.0):
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
     )
     INVALID = (
         Invalid(
@@ -202,6 +220,29 @@ def train(model, loader, optimizer, scaler, task):
             None,
             (13,),
         ),
+        Invalid(
+            """\
+import torch
+from torch.nn.parallel import DistributedDataParallel as DDP
+
+def is_bad(value, label="loss"):
+    return bool(torch.isnan(value) or torch.isinf(value))
+
+def train(model, loader, optimizer, scaler):
+    model = DDP(model)
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if is_bad(loss):
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            None,
+            (13,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -219,7 +260,7 @@ def train(model, loader, optimizer, scaler, task):
             return
         loss = {name for name in places.names_in(call.func) if "." not in name}
         for test in _skipping(call, source):
-            if test not in seen and _judges(test.test, loss) and not _ranks_agree(call, test.test, source):
+            if test not in seen and _judges(test.test, loss, source) and not _ranks_agree(call, test.test, source):
                 seen.add(test)
                 yield self.finding(
                     source,
@@ -285,11 +326,23 @@ def _leaving(statement: ast.stmt) -> Iterator[ast.If]:
             yield from _leaving(inner)
 
 
-def _judges(test: ast.expr, loss: set[str]) -> bool:
-    """Whether a test asks if the loss is finite."""
-    checks = [
-        node
-        for node in walk(test)
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CHECKS
-    ]
-    return any(places.names_in(check) & loss for check in checks)
+def _judges(test: ast.expr, loss: set[str], source: Source) -> bool:
+    """Whether a test asks if the loss is finite, by itself or by a helper that is handed the loss."""
+    calls = [node for node in walk(test) if isinstance(node, ast.Call)]
+    by_itself = any(places.names_in(call) & loss for call in calls if _is_check(call))
+    return by_itself or any(_hands_to_check(call, loss, source) for call in calls)
+
+
+def _is_check(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CHECKS
+
+
+def _hands_to_check(call: ast.Call, loss: set[str], source: Source) -> bool:
+    """Whether a function of this file is handed the loss itself and checks it."""
+    positions = [at for at, one in enumerate(call.args) if places.spelled(one) in loss]
+    for binding in source.resolve(call.func) if positions else ():
+        arguments = getattr(getattr(binding.node, "args", None), "args", []) if binding.form is Form.FUNCTION else []
+        judged = {one.arg for at, one in enumerate(arguments) if at in positions}
+        if judged and any(_is_check(node) and places.names_in(node) & judged for node in walk(binding.node)):
+            return True
+    return False

@@ -70,6 +70,7 @@ class ScalerStateNotSaved(Rule):
         ("state_dict", "autocast(", "backward("),
         ("state_dict", "_scaler("),
         *_WRAPPED,
+        ("state_dict", "use_amp="),
     )
 
     VALID = (
