@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -68,6 +69,16 @@ class EpsUnderflow(TensorRule):
     mentions = (*AMP_WORDS, (".half(", _SMALL), (FLOAT16_TENSORS, "e-", _VANISHING))
 
     VALID = (
+        """\
+import torch
+
+def train(model, loader):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            out = model(x)
+            usage = out["alphas"].mean(dim=0)
+            entropy = (usage * torch.log(usage + 1e-8)).sum()
+""",
         """\
 import torch
 
@@ -151,6 +162,8 @@ def forward(x):
     def check(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             for guarded, message in (*_vanished(value), *_flushed(value)):
+                if not proven_float16(guarded) and _may_be_probability(guarded):
+                    continue
                 yield self.at(
                     source,
                     guarded,
@@ -162,6 +175,22 @@ def forward(x):
 
 _CONSEQUENCES = dict.fromkeys(_NEEDS_MORE_THAN_ZERO, "the result is infinite where the tensor is 0")
 _CONSEQUENCES["sqrt"] = "its gradient is infinite where the tensor is 0"
+
+
+_NORMALISED = re.compile(r"alpha|prob|softmax|attn|attention")
+
+
+def _may_be_probability(value: Value) -> bool:
+    """Whether it is made of what a model hands out under a name of weights that sum to 1: autocast computes a softmax
+    in float32."""
+    leaves = [value]
+    while leaves:
+        one = leaves.pop()
+        is_item = isinstance(one.node, ast.Subscript) and isinstance(one.node.slice, ast.Constant)
+        if is_item and _NORMALISED.search(str(one.node.slice.value)):
+            return True
+        leaves += one.operands
+    return False
 
 
 def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
