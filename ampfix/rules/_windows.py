@@ -59,6 +59,18 @@ def _is_one_batch(window: Window, source: Source) -> bool:
     return window.count == "1" or (count is not None and source.number(count) == 1)
 
 
+def is_zeroed_each_turn(window: Window, source: Source) -> bool:
+    """Whether gradients are zeroed wherever the window's backward runs: then nothing is added up."""
+    at = window.backward.site
+    around = set(conditions(at, source))
+    return any(
+        do.event.kind is EventKind.ZERO_GRAD
+        and do.site.loops == at.loops
+        and around >= set(conditions(do.site, source))
+        for do in window.routine.events
+    )
+
+
 def _is_turn(do: Do, source: Source) -> bool:
     """Whether a method is one turn of a loop that another file holds: it counts turns in an attribute of its object."""
     call = node_at(do.site, source)

@@ -85,6 +85,18 @@ import torch
 def train(model, loader, optimizer, accum):
     scaler = torch.amp.GradScaler("cuda")
     for i, (x, y) in enumerate(loader):
+        optimizer.zero_grad()
+        scaler.scale(torch.nn.functional.cross_entropy(model(x), y)).backward()
+        if (i + 1) % accum == 0:
+            scaler.step(optimizer)
+            scaler.update()
+""",
+        """\
+import torch
+
+def train(model, loader, optimizer, accum):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
         loss = torch.nn.functional.cross_entropy(model(x), y)
         loss = loss / accum
         scaler.scale(loss).backward()
@@ -257,6 +269,8 @@ def train(model, loader, optimizer, accum):
             if call is None or loss is None or _divided(window.count, loss, source):
                 continue
             if not window.backward.site.loops and _is_handed_in(loss, source):
+                continue
+            if windows.is_zeroed_each_turn(window, source):
                 continue
             kind = reduction(loss, source)
             yield self.finding(

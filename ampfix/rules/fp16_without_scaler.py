@@ -9,6 +9,7 @@ from ampfix.program import Do, Occurrence, Routine, Source
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handmade import is_scaled, scales_by_hand
+from ampfix.rules._shapes import is_without_grad
 from ampfix.rules._switches import training_regions
 
 _BOTH = frozenset({"float16", "bfloat16"})
@@ -87,6 +88,19 @@ def train(model, loader, optimizer, criterion, use_amp):
             loss.backward()
             optimizer.step()
 """,
+        """\
+import torch
+
+def train(model, loader, held_out, optimizer, criterion):
+    for x, y in loader:
+        with torch.no_grad(), torch.autocast("cuda", dtype=torch.float16):
+            model(held_out)
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+""",
     )
     INVALID = (
         Invalid(
@@ -136,7 +150,7 @@ def train(model, loader, optimizer, criterion, precision):
 
     def check(self, source: Source) -> Iterator[Finding]:
         """Losses scaled by hand are another rule's business."""
-        if not scales_by_hand(source):
+        if not scales_by_hand(source) and not _evaluates_alone_in_half(source):
             for finding in (*super().check(source), *self._where_chosen(source)):
                 backward = source.call_at(finding.span)
                 if backward is None or not is_scaled(backward, source):
@@ -189,6 +203,12 @@ def train(model, loader, optimizer, criterion, precision):
             arguments["loop_line"] = str(loops[0])
         message = "Scale the loss, and step and update through a GradScaler"
         return Repair("add_scaler", Applicability.UNSAFE, message, do.site.statement, arguments)
+
+
+def _evaluates_alone_in_half(source: Source) -> bool:
+    """Whether the file's float16 regions all run without gradients: the loss comes from elsewhere."""
+    in_half = [one.node for one in source.autocasts if "float16" in one.dtypes]
+    return bool(in_half) and all(is_without_grad(node, source) for node in in_half)
 
 
 def _behind(chosen: set[Position], routine: Routine, path: str) -> Do | None:

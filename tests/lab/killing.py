@@ -30,6 +30,12 @@ def jobs(server: Server) -> set[int]:
     }
 
 
+def waiting(server: Server) -> set[int]:
+    """The fork that waits for the next job. There is none before the server has been idle for a moment."""
+    served = _pipes(server_pid(server))
+    return {pid for pid in descendants(server_pid(server)) if _pipes(pid) & served}
+
+
 def _pipes(pid: int) -> set[str]:
     """The pipes that a process holds beside its standard streams."""
     try:

@@ -25,7 +25,7 @@ from ampfix.lab.submission import from_text
 from ampfix.lab.verdict import Verdict
 
 from .conftest import SCENARIOS
-from .killing import server_pid, submission_server
+from .killing import server_pid, submission_server, wait_for, waiting
 from .test_execution import LOOP
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,8 +86,10 @@ def test_gradings_in_a_row_leave_no_descriptor_thread_process_or_file(
     one_seed = toy.model_copy(update={"seeds": (0,)})
 
     def held() -> tuple[object, ...]:
-        servers = [server_pid(submission_server(runner)), server_pid(runner._judge)]
-        descriptors = [len(os.listdir(f"/proc/{pid}/fd")) for pid in (os.getpid(), *servers)]
+        servers = submission_server(runner), runner._judge
+        wait_for(lambda: all(waiting(server) for server in servers))
+        pids = os.getpid(), *map(server_pid, servers)
+        descriptors = [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
         return descriptors, threading.active_count(), len(runner._judge._waiting), list(tmp_path.iterdir())
 
     grade(from_text(LOOP), one_seed, runner=runner)
