@@ -66,22 +66,6 @@ class AccumNotDivided(Rule):
         """\
 import torch
 
-ACCUM = 1
-
-def train(model, loader, optimizer):
-    scaler = torch.amp.GradScaler("cuda")
-    for i, (x, y) in enumerate(loader):
-        scaler.scale(torch.nn.functional.cross_entropy(model(x), y)).backward()
-        scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if (i + 1) % ACCUM == 0:
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
-""",
-        """\
-import torch
-
 def train(model, loader, optimizer, accum):
     scaler = torch.amp.GradScaler("cuda")
     for i, (x, y) in enumerate(loader):

@@ -117,8 +117,10 @@ def test_the_work_of_two_optimizers_is_counted_together(order: str) -> None:
 
 
 def test_an_optimizer_that_takes_over_is_counted_on() -> None:
-    one = _for_two(1, "a" * 96)
-    assert _for_two(1, "a" * 64 + "b" * 32) == pytest.approx(one, rel=0.25)
+    alone, taken_over = (
+        sum(_for_two(1, order) for _ in range(8)) / 8 for order in ("a" * 96, "a" * 64 + "b" * 32)
+    )  # one scatters by 0.08
+    assert taken_over == pytest.approx(alone, rel=0.25)
 
 
 def test_counting_leaves_the_loops_own_dispatch_modes_alone() -> None:
