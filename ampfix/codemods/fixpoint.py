@@ -118,6 +118,13 @@ def _repair(finding: Finding) -> Repair:
     return finding.repair
 
 
+def _interruption(error: BaseException | None) -> BaseException | None:
+    """The KeyboardInterrupt, or its like, behind an error: where one ends libcst's rendering, its cleaning up fails."""
+    while isinstance(error, Exception):
+        error = error.__context__
+    return error
+
+
 def try_repair(
     text: str,
     findings: Sequence[Finding],
@@ -135,6 +142,9 @@ def try_repair(
     except (SyntaxError, ValueError) as error:
         return f"the repaired file would not parse ({error})"
     except Exception as error:
+        interruption = _interruption(error)
+        if interruption is not None:
+            raise interruption from None
         if os.environ.get(DEBUG_VARIABLE):
             raise
         return f"the repair failed ({type(error).__name__}: {error}; set {DEBUG_VARIABLE}=1 to see where)"

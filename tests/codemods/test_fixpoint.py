@@ -153,3 +153,18 @@ def test_a_codemod_that_fails_leaves_its_finding_and_the_others_are_repaired(mon
     monkeypatch.setenv("AMPFIX_DEBUG", "1")
     with pytest.raises(KeyError):
         fix_text(LOOP, check_source)
+
+
+def test_an_interruption_ends_the_program_also_where_cleaning_up_after_it_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> str:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            positions: dict[str, int] = {}
+            positions["a node that was never reached"]
+
+    monkeypatch.setattr("ampfix.codemods.fixpoint.carry_out", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fix_text(LOOP, check_source, (SAFE,))

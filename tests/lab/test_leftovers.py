@@ -43,7 +43,7 @@ def test_a_suite_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.
     suite.send_signal(number)
     output, errors = suite.communicate(timeout=300)
     until(lambda: not processes_with(marker))
-    assert output == ""
+    assert output == "", errors
     if number == signal.SIGINT:
         assert (suite.returncode, errors) == (130, "ampfix: error: interrupted\n")
         assert list(tmp_path.iterdir()) == []
