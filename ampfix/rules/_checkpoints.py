@@ -120,15 +120,10 @@ def _handed(entry: Entry, source: Source) -> set[str]:
     function = places.function_of(entry.call, source)
     if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or places.class_of(function, source):
         return set()
-    positions = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
-    if entry.owner not in positions:
+    if entry.owner not in [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]:
         return set()
-    at = positions.index(entry.owner)
-    given = set()
-    for call in places.calls_of(function, source):
-        values = [*call.args[at : at + 1], *(word.value for word in call.keywords if word.arg == entry.owner)]
-        given |= {places.spelled(value) for value in values}
-    return given
+    given = (places.given_for(entry.owner, function, call) for call in places.calls_of(function, source))
+    return {places.spelled(value) for value in given if value is not None}
 
 
 def _family(definition: ast.ClassDef, source: Source) -> set[str]:

@@ -11,7 +11,18 @@ from ampfix.program.tree import walk
 from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._models import named
 from ampfix.rules._places import COMPREHENSIONS, are_alternatives
-from ampfix.rules._shapes import FUNCTIONS, LOOPS, calls, function_of, inside, is_without_grad, method, own, path
+from ampfix.rules._shapes import (
+    FUNCTIONS,
+    LOOPS,
+    calls,
+    function_of,
+    inside,
+    is_without_grad,
+    method,
+    opener_of,
+    own,
+    path,
+)
 from ampfix.rules._shapes import regions_around as _regions_around
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
@@ -105,8 +116,7 @@ def _trains_without_region(call: ast.Call, function: ast.AST, source: Source) ->
     same = (node for node in own(function) if isinstance(node, ast.Call) and path(node.func) == path(call.func))
     if not any(True for _ in calls(function, "backward")) or all(is_without_grad(node, source) for node in same):
         return False
-    nodes = [region.node for region in source.regions if region.enabled is not False]
-    opening = {node if isinstance(node, FUNCTIONS) else function_of(node, source) for node in nodes}
+    opening = {opener_of(region, source) for region in source.regions if region.enabled is not False}
     names = {getattr(one, "name", "") for one in opening}
     called = {path(node.func).rpartition(".")[2] for node in own(function) if isinstance(node, ast.Call)}
     return function not in opening and not names & called

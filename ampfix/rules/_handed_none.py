@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ampfix.program import Source
-from ampfix.rules._places import calls_of, function_of, is_constant
+from ampfix.rules._places import calls_of, function_of, given_for, is_constant
 
 _MAX_CALLS = 3  # on the way from who hands None
 
@@ -24,9 +24,8 @@ def _only_none(name: str, function: ast.FunctionDef, source: Source, depth: int 
     if name not in order or order[:1] == ["self"] or not callers or depth > _MAX_CALLS:
         return False
     for call in callers:
-        given = [keyword.value for keyword in call.keywords if keyword.arg == name]
-        given += call.args[order.index(name) :][:1]
-        if len(given) != 1 or not _is_none(given[0], function_of(call, source), source, depth):
+        given = given_for(name, function, call)
+        if given is None or not _is_none(given, function_of(call, source), source, depth):
             return False
     return True
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ampfix.program import Source
 from ampfix.program.tree import walk
+from ampfix.rules._places import given_for
 from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
 
 SELF = "self"
@@ -111,15 +112,9 @@ def parameters(function: ast.AST) -> set[str]:
 
 def handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
     """The variables that calls in this file pass for a parameter, each with where it belongs."""
-    arguments = getattr(function, "args", None)
-    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
     for call in source.nodes((ast.Call,)):
         if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
             continue
-        place = positions.index(name) - (positions[:1] == ["self"]) if name in positions else len(call.args)
-        values = [keyword.value for keyword in call.keywords if keyword.arg == name]
-        values += call.args[place : place + 1]
-        for value in values:
-            variable = bare_name(named(value))
-            if variable:
-                yield variable, holder_of(call, variable, source)
+        variable = bare_name(named(given_for(name, function, call)))
+        if variable:
+            yield variable, holder_of(call, variable, source)

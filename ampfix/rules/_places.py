@@ -150,3 +150,16 @@ def calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -
             continue
         if any(b.form is Form.FUNCTION and b.node is function for b in source.resolve(node.func)):
             yield node
+
+
+def given_for(name: str, function: ast.AST, call: ast.Call) -> ast.expr | None:
+    """What a call of a function hands in for a parameter, by keyword or by place; None where it leaves that out."""
+    for word in call.keywords:
+        if word.arg == name:
+            return word.value
+    arguments = getattr(function, "args", None)
+    order = [one.arg for one in (*arguments.posonlyargs, *arguments.args)] if arguments is not None else []
+    if name not in order:
+        return None
+    place = order.index(name) - (order[:1] == ["self"])
+    return call.args[place] if place < len(call.args) else None

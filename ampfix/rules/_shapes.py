@@ -66,6 +66,11 @@ def function_of(node: ast.AST, source: Source) -> ast.AST:
     return next((around for around in source.ancestors(node) if isinstance(around, FUNCTIONS)), source.tree)
 
 
+def opener_of(region: CoveredRegion, source: Source) -> ast.AST:
+    """The function that a region decorates, or the one around it."""
+    return region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
+
+
 def owner_of(node: ast.AST, name: str, source: Source) -> ast.AST:
     """Where a name written at `node` belongs: the class for attributes of self, else the function that binds it."""
     if name.startswith("self."):

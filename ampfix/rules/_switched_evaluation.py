@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
+from ampfix.rules._places import given_for
 from ampfix.rules._shapes import FUNCTIONS, calls, function_of, looks_like_a_model, path
 
 
@@ -78,14 +79,11 @@ def _calls_of(function: ast.AST, source: Source) -> Iterator[ast.Call]:
 
 def _given(call: ast.Call, name: str, function: ast.AST) -> ast.expr | None:
     """What a call hands in for a parameter, its default included."""
-    for word in call.keywords:
-        if word.arg == name:
-            return word.value
+    handed = given_for(name, function, call)
+    if handed is not None:
+        return handed
     arguments = getattr(function, "args", None)
     positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
-    is_method = positions[:1] == ["self"]
-    if name in positions and positions.index(name) - is_method < len(call.args):
-        return call.args[positions.index(name) - is_method]
     defaults = dict(zip(positions[::-1], arguments.defaults[::-1], strict=False)) if arguments else {}
     given: ast.expr | None = defaults.get(name)
     return given

@@ -22,7 +22,7 @@ from ampfix.rules._models import (
     parted,
     switched_names,
 )
-from ampfix.rules._shapes import FUNCTIONS, function_of, is_without_grad, method, own, path, placed
+from ampfix.rules._shapes import FUNCTIONS, function_of, is_without_grad, method, opener_of, own, path, placed
 
 _Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _MAX_ALIASES = 3
@@ -49,7 +49,7 @@ def trained_models(source: Source) -> Iterator[TrainedModel]:
     for region in source.regions:
         if region.enabled is False or _is_switched_off(region, source):
             continue
-        function = region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
+        function = opener_of(region, source)
         trains = function in trainers or getattr(function, "name", "") in helpers
         if trains:
             yield from _run_under(region, switched, running, source)
@@ -171,8 +171,7 @@ def _variables(model: TrainedModel, source: Source) -> set[_Variable]:
 def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:
     """Whether every function of the file that runs a backward calls a model of this name under autocast, or a function
     that does."""
-    regions = [one.region.node for one in trained if one.name == name]
-    opening = {node if isinstance(node, FUNCTIONS) else function_of(node, source) for node in regions}
+    opening = {opener_of(one.region, source) for one in trained if one.name == name}
     names = {getattr(function, "name", "") for function in opening}
     return all(
         function in opening or any(path(node.func).rpartition(".")[2] in names for node in _calls_in(function))
