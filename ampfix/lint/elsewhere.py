@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import partial
 
 from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
@@ -22,11 +23,14 @@ def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: C
         inside = resolver.scope_of(callee.function)
         if resolver.is_own(inside) or inside.file is None or not isinstance(callee.function, _DEFINITIONS):
             continue
-        handed = callees.frame(callee, call, frame).arguments
+        within = callees.frame(callee, call, frame)
+        handed = within.arguments
         own = {name: value for name, (value, caller) in handed.items() if caller is frame}
         if callee.function not in inside.file.index.parents:  # indexed, so that rules find their way in it
             continue
-        yield CalledElsewhere(callee.function, inside.file.path, inside.file.spans.span(callee.function), own)
+        named = partial(reader.namer.canonical, frame=within)
+        span = inside.file.spans.span(callee.function)
+        yield CalledElsewhere(callee.function, inside.file.path, span, own, named)
 
 
 def built_elsewhere(node: ast.expr, scope: Scope, resolver: Resolver) -> Iterator[BuiltElsewhere]:

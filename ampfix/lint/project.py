@@ -137,7 +137,8 @@ class Project:
             above.append(root)
         else:  # an unpacked archive, say
             yield from above[:_UNMARKED]
-            yield from (os.path.join(one, "src") for one in above[:_UNMARKED] if "src" in self._listing(one).folders)
+            around = (top, *above[:_UNMARKED])
+            yield from (os.path.join(one, "src") for one in around if "src" in self._listing(one).folders)
         yield from own
 
     def _listing(self, folder: str) -> _Listing:

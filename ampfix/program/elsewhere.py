@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ampfix.findings import Span
@@ -14,13 +15,15 @@ class CalledElsewhere:
     """A function of another file that a call runs. Nothing in it can be pointed at or edited.
 
     definition: its `ast.FunctionDef`. path and span: where it stands. arguments: by its parameters, what the call
-    hands it, as expressions of the calling file.
+    hands it, as expressions of the calling file. named: how the calling file writes what a name or an attribute in the
+    function stands for; None where it has no name.
     """
 
     definition: Any
     path: str
     span: Span
     arguments: Mapping[str, Any]
+    named: Callable[[ast.expr], str | None]
 
 
 @dataclass(frozen=True)

@@ -7,63 +7,41 @@ import re
 from collections.abc import Iterator, Set
 
 from ampfix.program import Role, Source
-from ampfix.program.tree import children, walk
+from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _owners as owners
+from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
+from ampfix.rules._elements import elements
+from ampfix.rules._pairs import Pair
 
 _TAKING = ("get", "pop")
 _KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
+_STORES = re.compile(r"save|dump|checkpoint", re.IGNORECASE)
+_FRAMEWORK = re.compile(r"fabric|accelerator|engine|strategy|deepspeed", re.IGNORECASE)
+_SCALER = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
 _OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
+_DICTIONARIES = frozenset({"dict", "OrderedDict"})
+_COPIES = re.compile(r"copy|cpu|clone|detach|state|dict|convert|gather|serial", re.IGNORECASE)
+_TRANSPARENT = (ast.IfExp, ast.BoolOp, ast.List, ast.Tuple, ast.comprehension, *places.COMPREHENSIONS)
 
 
 @dataclass(frozen=True)
 class Entry:
     """One `optimizer.state_dict()` that is stored, or one `optimizer.load_state_dict(...)`.
 
-    call: that call. owner: the optimizer, as written. key: under which it lies in the checkpoint; empty where it has a
-    file of its own or the key is not a literal. checkpoint: the dictionary it comes from, of a load. stem: what keeps
-    the optimizer.
+    node: that call, or the optimizer itself where it is stored as it is. owner: the optimizer, as written. key: under
+    which it lies in the checkpoint; empty where it has a file of its own or the key is not a literal. checkpoint: the
+    dictionary it comes from, of a load. stem: what keeps the optimizer. unlike: why a scaler's state cannot be put
+    beside it in the same way; empty where it can.
     """
 
-    call: ast.Call
+    node: ast.expr
     owner: str
     key: str = ""
     checkpoint: str = ""
     stem: str = ""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A scaler that steps an optimizer, as written, and the class it happens in.
-
-    proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
-    restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
-    belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows.
-    """
-
-    scaler: str
-    optimizer: str
-    owner: ast.ClassDef | None
-    proven: bool
-    built_in: str = ""
-    restored: bool = False
-    inside: bool = False
-    stem: str = ""
-
-
-def stepping_pairs(source: Source) -> list[Pair]:
-    """Who steps whom in this file."""
-    found = []
-    for call in places.all_methods_called(source, "step", "unscale_"):
-        assert isinstance(call.func, ast.Attribute)
-        arguments = [*call.args, *(k.value for k in call.keywords if k.arg == "optimizer")]
-        held = source.held(call.func.value)
-        if arguments and held.role is Role.SCALER:
-            owner = places.class_of(call, source)
-            optimizer, stem = places.spelled(arguments[0]), owners.stem(arguments[0], source)
-            found.append(Pair(places.receiver(call), optimizer, owner, held.proven, stem=stem))
-    return list(dict.fromkeys(found))
+    unlike: str = ""
 
 
 def restored_pairs(source: Source) -> Iterator[Pair]:
@@ -76,15 +54,10 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
         if held.role is not Role.SCALER or not isinstance(taken, ast.Subscript):
             continue
         for entry in entries:
-            is_near = place_of(entry.call, source) is place_of(call, source)
+            is_near = place_of(entry.node, source) is place_of(call, source)
             if is_near and entry.checkpoint == places.spelled(taken.value):
                 owner = places.class_of(call, source)
                 yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True, stem=entry.stem)
-
-
-def names_of(pairs: list[Pair]) -> set[str]:
-    """What stepped optimizers, or what keeps them, are called."""
-    return {name for pair in pairs for name in (pair.optimizer.rpartition(".")[2], pair.stem) if name}
 
 
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
@@ -94,36 +67,36 @@ def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
         return False
     is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
     if not is_kept_alike and pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
-        return pair.optimizer in _handed(entry, source)
-    here = places.class_of(entry.call, source)
+        return pair.optimizer in _handed(entry.owner, entry.node, source)
+    here = places.class_of(entry.node, source)
     if "." not in pair.optimizer or here is None or pair.owner is None or _is_handed_in(entry, source):
         return True
     return bool(_family(here, source) & _family(pair.owner, source))
 
 
 def _is_handed_in(entry: Entry, source: Source) -> bool:
-    """Whether an optimizer is a parameter here, and so may be anybody's."""
-    function = places.function_of(entry.call, source)
-    return "." not in entry.owner and function is not None and entry.owner in _parameters(function)
+    """Whether an optimizer is a parameter here, or belongs to one beside `self`, and so may be anybody's."""
+    function, owner = places.function_of(entry.node, source), places.class_of(entry.node, source)
+    root, dot, _ = entry.owner.partition(".")
+    own = places.first_parameters(owner) if dot and owner is not None else ()
+    return function is not None and root in places.parameters(function) and root not in own
 
 
 def _keeps_holder(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether the function around keeps the object that holds the scaler by other means: `restore(self.amp, state)`."""
-    function, holder = places.function_of(entry.call, source), pair.scaler.rpartition(".")[0]
+    function, holder = places.function_of(entry.node, source), pair.scaler.rpartition(".")[0]
     calls = (node for node in walk(function) if isinstance(node, ast.Call)) if function is not None else ()
     named = (call for call in calls if _KEEPING.search(places.spelled(call.func).rpartition(".")[2]))
     return any(holder in places.names_in(call) for call in named)
 
 
-def _handed(entry: Entry, source: Source) -> set[str]:
-    """What the calls of this file hand in for the parameter that an entry's optimizer is; empty where it is none."""
-    function = places.function_of(entry.call, source)
-    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or places.class_of(function, source):
+def _handed(owner: str, at: ast.AST, source: Source) -> set[str]:
+    """What the calls of this file hand in for the parameter that an optimizer is; empty where it is none."""
+    function = places.function_of(at, source)
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or owner not in places.parameters(function):
         return set()
-    if entry.owner not in [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]:
-        return set()
-    given = (places.given_for(entry.owner, function, call) for call in places.calls_of(function, source))
-    return {places.spelled(value) for value in given if value is not None}
+    given = (places.given_for(owner, function, call) for call in places.calls_of(function, source))
+    return {places.spelled(one) for one in given if one is not None}
 
 
 def _family(definition: ast.ClassDef, source: Source) -> set[str]:
@@ -141,50 +114,106 @@ def _family(definition: ast.ClassDef, source: Source) -> set[str]:
 def saved(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
     """Optimizer states that are put into a checkpoint. stepped: what scalers step, by the last part of its name."""
     for call in places.all_methods_called(source, "state_dict"):
-        if _is_optimizer(call, source, stepped) and not call.args:
+        for entry in _entries(call, source, stepped) if not call.args else ():
             key = _key_of(call, source)
             if key is not None:
-                yield Entry(call, places.receiver(call), key, stem=_stem_of(call, source))
+                yield Entry(call, entry.owner, key, stem=entry.stem, unlike=entry.unlike)
+    yield from _stored_whole(source, stepped) if stepped else ()
 
 
-def _is_optimizer(call: ast.Call, source: Source, stepped: Set[str]) -> bool:
+def _entries(call: ast.Call, source: Source, stepped: Set[str]) -> Iterator[Entry]:
+    """The optimizers whose state a method saves or restores: its receiver, or all that a loop lets that stand for."""
     assert isinstance(call.func, ast.Attribute)
-    is_stepped = places.receiver(call).rpartition(".")[2] in stepped or _stem_of(call, source) in stepped
-    return is_stepped or source.held(call.func.value).role is Role.OPTIMIZER
+    receiver, stem = places.receiver(call), owners.stem(call.func.value, source)
+    if (
+        receiver.rpartition(".")[2] in stepped
+        or stem in stepped
+        or source.held(call.func.value).role is Role.OPTIMIZER
+        or (stepped and any(one.rpartition(".")[2] in stepped for one in _handed(receiver, call, source)))
+    ):
+        yield Entry(call, receiver, stem=stem)
+        return
+    for one in elements(call.func.value, source) if stepped else ():
+        if one.rpartition(".")[2] in stepped:
+            yield Entry(call, one, unlike=f"{receiver} stands for several things in turn here; let {{}} be one of them")
 
 
-def _stem_of(call: ast.Call, source: Source) -> str:
-    return owners.stem(call.func.value, source) if isinstance(call.func, ast.Attribute) else ""
+def _stored_whole(source: Source, stepped: Set[str]) -> Iterator[Entry]:
+    """Optimizers that are put into a checkpoint as they are: `torch.save({"optimizer": optimizer}, path)`."""
+    for holder in source.nodes((ast.Dict,)):
+        assert isinstance(holder, ast.Dict)
+        for key, value in zip(holder.keys, holder.values, strict=True):
+            named = isinstance(value, (ast.Name, ast.Attribute)) and places.spelled(value).rpartition(".")[2] in stepped
+            if named and _OPTIMIZER_IN_KEY.search(_text(key)) and _is_stored(holder, source):
+                unlike = "the optimizer itself is kept here; keep the state of {} beside it"
+                yield Entry(value, places.spelled(value), _text(key), stem=owners.stem(value, source), unlike=unlike)
 
 
-def _key_of(call: ast.expr, source: Source) -> str | None:
+def _is_stored(holder: ast.Dict, source: Source) -> bool:
+    """Whether a dictionary without a scaler is handed to what stores it, on the spot or by its name."""
+    around, function = next(source.ancestors(holder)), places.function_of(holder, source) or source.tree
+    if isinstance(around, ast.Call):
+        return holder in around.args and _stores(around) and not _SCALER.search(ast.unparse(around))
+    name = places.spelled(around.targets[0]) if isinstance(around, ast.Assign) else ""
+    if not name or _SCALER.search(ast.unparse(holder)):
+        return False
+    added = (one for one in walk(function) if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store))
+    if any(places.spelled(one.value) == name and _SCALER.search(ast.unparse(one.slice)) for one in added):
+        return False
+    calls = (one for one in walk(function) if isinstance(one, ast.Call) and _stores(one))
+    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in pairs.given(call))
+
+
+def _stores(call: ast.Call) -> bool:
+    """Whether a call stores what it gets; a framework's also keeps the scaler that it made."""
+    return _STORES.search(pairs.called(call)) is not None and not _FRAMEWORK.search(places.receiver(call))
+
+
+def _key_of(value: ast.expr, source: Source) -> str | None:
     """The key under which a value is stored; "" for a file of its own; None where it is not stored."""
-    wrapped = (ast.IfExp, ast.List, ast.Tuple, *places.COMPREHENSIONS)
-    holder = next(one for one in source.ancestors(call) if not isinstance(one, wrapped))
-    if isinstance(holder, ast.Dict):
-        keys = [key for key, value in zip(holder.keys, holder.values, strict=True) if call in walk(value)]
-        return _text(keys[0]) if keys else ""
-    if isinstance(holder, ast.keyword):
-        return holder.arg or ""
-    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Subscript):
-        return _text(holder.targets[0].slice)
-    if isinstance(holder, ast.Assign) and isinstance(holder.targets[0], ast.Name) and holder.value is call:
-        return "" if _is_put_away(holder.targets[0].id, call, source) else None
-    if _is_gathered(call, source):
-        return "" if _saves(places.function_of(call, source) or source.tree, source) else None
-    if isinstance(holder, ast.Call) and any(call in walk(one) for one in holder.args):
-        states = [one for one in holder.args if isinstance(one, ast.Call) and _is_state(one)]
-        saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
-        return "" if saves or len(states) > 1 else None
+    key, inner = "", value
+    for holder in source.ancestors(value):
+        if isinstance(holder, ast.Dict):
+            return next((_text(k) for k, v in zip(holder.keys, holder.values, strict=True) if v is inner), "")
+        if isinstance(holder, ast.keyword):
+            return holder.arg or ""
+        if isinstance(holder, ast.Tuple) and len(holder.elts) == 2 and holder.elts[1] is inner:
+            key = _text(holder.elts[0])
+        if isinstance(holder, ast.Call) and inner is not holder.func and not _hands_back(holder, inner):
+            is_dictionary = bool(key) and pairs.called(holder) in _DICTIONARIES
+            return key if is_dictionary else _key_in_call(holder, value, inner, source)
+        if isinstance(holder, ast.Assign):
+            target = holder.targets[0]
+            if isinstance(target, ast.Subscript):
+                return _text(target.slice)
+            return "" if isinstance(target, ast.Name) and _is_put_away(target.id, value, source) else None
+        is_view = isinstance(holder, ast.Attribute) and holder.attr == "items"
+        if not isinstance(holder, (*_TRANSPARENT, ast.Call)) and not is_view:
+            return None
+        inner = holder  # type: ignore[assignment]
     return None
 
 
-def _is_put_away(name: str, call: ast.expr, source: Source) -> bool:
+def _hands_back(call: ast.Call, inner: ast.AST) -> bool:
+    """Whether a call gives a state back, copied or converted: `copy.deepcopy(state)`."""
+    name = pairs.called(call)
+    return call.args == [inner] and name not in _DICTIONARIES and _COPIES.search(name) is not None
+
+
+def _key_in_call(holder: ast.Call, value: ast.expr, inner: ast.AST, source: Source) -> str | None:
+    if isinstance(holder.func, ast.Attribute) and holder.func.attr == "append" and inner is value:
+        return "" if _saves(places.function_of(value, source) or source.tree, source) else None
+    states = [one for one in holder.args if isinstance(one, ast.Call) and _is_state(one)]
+    saves = any(binding.symbol == "torch.save" for binding in source.resolve(holder.func))
+    return "" if saves or len(states) > 1 else None
+
+
+def _is_put_away(name: str, value: ast.expr, source: Source) -> bool:
     """Whether a state that a name holds goes into a dictionary, or is saved, further down."""
-    function = places.function_of(call, source) or source.tree
+    function = places.function_of(value, source) or source.tree
     reads = (one for one in walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
     return any(
-        one.id == name and one.lineno > call.lineno and _key_of(one, source) is not None and _saves(function, source)
+        one.id == name and one.lineno > value.lineno and _key_of(one, source) is not None and _saves(function, source)
         for one in reads
     )
 
@@ -214,15 +243,20 @@ def restored(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]
     """Optimizer states that are read back from a checkpoint."""
     for call in places.all_methods_called(source, "load_state_dict"):
         given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "state_dict")]
-        if not given or not _is_optimizer(call, source, stepped):
-            continue
-        value, owner, stem = given[0], places.receiver(call), _stem_of(call, source)
-        if isinstance(value, ast.Subscript):
-            yield Entry(call, owner, _text(value.slice), places.spelled(value.value), stem)
-        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _TAKING:
-            yield Entry(call, owner, _text(value.args[0] if value.args else None), places.receiver(value), stem)
-        elif _is_loaded(value, source):
-            yield Entry(call, owner, stem=stem)
+        for entry in _entries(call, source, stepped) if given else ():
+            yield from _taken_from(given[0], entry, source)
+
+
+def _taken_from(value: ast.expr, entry: Entry, source: Source) -> Iterator[Entry]:
+    """Where a state that an optimizer gets comes from; nothing where it is no checkpoint."""
+    call, owner, stem, unlike = entry.node, entry.owner, entry.stem, entry.unlike
+    if isinstance(value, ast.Subscript):
+        yield Entry(call, owner, _text(value.slice), places.spelled(value.value), stem, unlike)
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _TAKING:
+        key = _text(value.args[0] if value.args else None)
+        yield Entry(call, owner, key, places.receiver(value), stem, unlike)
+    elif _is_loaded(value, source):
+        yield Entry(call, owner, stem=stem, unlike=unlike)
 
 
 def _is_loaded(value: ast.expr, source: Source) -> bool:
@@ -253,48 +287,21 @@ def _targets(node: ast.Assign) -> list[str]:
     return [places.spelled(one) for target in node.targets for one in getattr(target, "elts", [target])]
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One state of a scaler that the file stores or restores. place: the dictionary or function that shows where."""
-
-    key: str
-    place: ast.AST | None
-    beside_optimizer: bool
-
-
-def kept(source: Source, method: str, entries: list[Entry], pairs: list[Pair]) -> list[Kept]:
-    """Every scaler state the file saves (`state_dict`) or loads (`load_state_dict`). pairs: whose scalers those are."""
-    scalers = {pair.scaler.rpartition(".")[2] for pair in pairs}
-    places_of_entries = {place_of(entry.call, source) for entry in entries}
-    found = []
-    for call in places.all_methods_called(source, method):
-        assert isinstance(call.func, ast.Attribute)
-        receiver = places.receiver(call)
-        is_named = "scaler" in receiver.lower() or receiver.rpartition(".")[2] in scalers
-        if is_named or source.held(call.func.value).role is Role.SCALER:
-            place = place_of(call, source)
-            found.append(Kept(_kept_key(call, source), place, place in places_of_entries))
-    return found
+def place_of(node: ast.AST, source: Source) -> ast.AST | None:
+    """The dictionary a state is put into, the loop that gathers it in a list, or else the function around."""
+    for ancestor in places.within_function(node, source):
+        if isinstance(ancestor, ast.Dict):
+            return ancestor
+        if isinstance(ancestor, ast.For) and isinstance(node, ast.expr) and _is_gathered(node, source):
+            return ancestor
+    return places.function_of(node, source)
 
 
-def _kept_key(call: ast.Call, source: Source) -> str:
-    if call.args:  # of a load
+def key_of_state(call: ast.Call, source: Source) -> str:
+    """The key of a scaler's state: that it is saved under, or taken from by `load_state_dict(checkpoint[key])`."""
+    if call.args:
         return _text(call.args[0].slice) if isinstance(call.args[0], ast.Subscript) else ""
     return _key_of(call, source) or ""
-
-
-def place_of(call: ast.Call, source: Source) -> ast.AST | None:
-    """The dictionary a state is put into, the loop that gathers it in a list, or else the function around."""
-    for ancestor in places.within_function(call, source):
-        if isinstance(ancestor, ast.Dict) or (isinstance(ancestor, ast.For) and _is_gathered(call, source)):
-            return ancestor
-    return places.function_of(call, source)
-
-
-def is_complete(entry: Entry, states: list[Kept], source: Source) -> bool:
-    """Whether a scaler's state joins this optimizer's, here or at a place from which it may come here."""
-    around = {place_of(entry.call, source), places.function_of(entry.call, source)}
-    return any(state.place in around or not state.beside_optimizer for state in states)
 
 
 def scaler_key(optimizer_key: str) -> str:
@@ -302,37 +309,3 @@ def scaler_key(optimizer_key: str) -> str:
     return (
         _OPTIMIZER_IN_KEY.sub("scaler", optimizer_key, count=1) if _OPTIMIZER_IN_KEY.search(optimizer_key) else "scaler"
     )
-
-
-def in_reach(target: str, node: ast.AST, source: Source) -> bool:
-    """Whether a name or `self.` attribute of this file is set where the node stands, as far as order tells."""
-    root = target.partition(".")[0]
-    holders = [one for one in source.ancestors(node) if isinstance(one, (*places.FUNCTIONS, ast.Module))]
-    if (
-        root != target
-        and (owner := places.class_of(node, source)) is not None
-        and root in places.first_parameters(owner)
-    ):
-        return target in places.assigned_in(owner)
-    for holder in holders:
-        if not isinstance(holder, ast.Module) and root in _parameters(holder):
-            return True
-        lines = [line for name, line in _own_assignments(holder) if name == root]
-        if lines:
-            return holder is not holders[0] or min(lines) < getattr(node, "lineno", 0)
-    return False
-
-
-def _parameters(function: ast.AST) -> set[str]:
-    return {node.arg for node in walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
-
-
-def _own_assignments(holder: ast.AST) -> Iterator[tuple[str, int]]:
-    pending = list(children(holder))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (*places.FUNCTIONS, ast.ClassDef)):
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id, node.lineno
-        pending.extend(children(node))

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.program import Form, Source
-from ampfix.program.tree import walk
+from ampfix.program.tree import children, walk
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -163,3 +163,34 @@ def given_for(name: str, function: ast.AST, call: ast.Call) -> ast.expr | None:
         return None
     place = order.index(name) - (order[:1] == ["self"])
     return call.args[place] if place < len(call.args) else None
+
+
+def in_reach(target: str, node: ast.AST, source: Source) -> bool:
+    """Whether a name or `self.` attribute of this file is set where the node stands, as far as order tells."""
+    root = target.partition(".")[0]
+    holders = [one for one in source.ancestors(node) if isinstance(one, (*FUNCTIONS, ast.Module))]
+    if root != target and (owner := class_of(node, source)) is not None and root in first_parameters(owner):
+        return target in assigned_in(owner)
+    for holder in holders:
+        if not isinstance(holder, ast.Module) and root in parameters(holder):
+            return True
+        lines = [line for name, line in _own_assignments(holder) if name == root]
+        if lines:
+            return holder is not holders[0] or min(lines) < getattr(node, "lineno", 0)
+    return False
+
+
+def parameters(function: ast.AST) -> set[str]:
+    """The names of a function's parameters."""
+    return {node.arg for node in walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
+
+
+def _own_assignments(holder: ast.AST) -> Iterator[tuple[str, int]]:
+    pending = list(children(holder))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        pending.extend(children(node))

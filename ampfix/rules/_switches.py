@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from ampfix.program import AutocastOpened, Form, ScalerBuilt, Source
 from ampfix.program.tree import walk
-from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import is_without_grad
 
@@ -204,4 +203,4 @@ def _known(root: ast.Name, expression: ast.expr, at: ast.AST, source: Source) ->
     if root.id in source.import_aliases:
         return True
     paths = [name for name in places.names_in(expression) if name.partition(".")[0] == root.id]
-    return checkpoints.in_reach(min(paths, key=lambda path: (path.count(".") != 1, len(path))), at, source)
+    return places.in_reach(min(paths, key=lambda path: (path.count(".") != 1, len(path))), at, source)

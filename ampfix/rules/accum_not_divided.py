@@ -12,7 +12,6 @@ from ampfix.protocol import Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
-from ampfix.rules._checkpoints import in_reach
 from ampfix.rules._losses import derivation, loss_of, reduction
 
 # Calls that only count, show or store the length of the window.
@@ -269,7 +268,7 @@ def train(model, loader, optimizer, accum):
 
     def _repair(self, source: Source, count: str, loss: ast.expr, call: ast.Call, kind: str) -> Repair | str:
         root = count.partition(".")[0].partition("[")[0]
-        if not count.isdigit() and not (root.isidentifier() and in_reach(root, call, source)):
+        if not count.isdigit() and not (root.isidentifier() and places.in_reach(root, call, source)):
             return f"{count} is not known where the loss runs backward"
         applicability = Applicability.DISPLAY if kind == "sum" else Applicability.UNSAFE
         return Repair("divide_loss", applicability, f"Divide the loss by {count}", source.span(loss), {"count": count})

@@ -146,7 +146,7 @@ def save(model, optimizer, path):
     def check(self, source: Source) -> Iterator[Finding]:
         if not source.half_casts:
             return
-        resuming = [_holder(entry.call, source) for entry in saved(source)]
+        resuming = [_holder(entry.node, source) for entry in saved(source)]
         updated = {(one.name, one.owner) for one in trained(source)}
         for cast in source.half_casts:
             holder = _holder(cast.node, source) or _stored(cast.node, source)

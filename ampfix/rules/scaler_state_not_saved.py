@@ -8,9 +8,14 @@ from collections.abc import Iterator, Set
 from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules import _checkpoints as checkpoints
+from ampfix.rules import _kept as states
+from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
 from ampfix.rules import _savers as savers
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
+from ampfix.rules._checkpoints import Entry
+from ampfix.rules._kept import Kept
+from ampfix.rules._pairs import Pair
 
 # A scaler inside an object of another file shows by the setting that it is built by, and steps beside other events.
 _WRAPPED = tuple(
@@ -184,35 +189,28 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        pairs = list(dict.fromkeys([*checkpoints.stepping_pairs(source), *savers.stepping_elsewhere(source)]))
-        known = {(pair.scaler, pair.optimizer) for pair in pairs}
-        inside = dict.fromkeys(savers.stepping_inside(source))
-        pairs += [pair for pair in inside if (pair.scaler, pair.optimizer) not in known]
-        stepping = {pair.optimizer for pair in pairs}
-        pairs += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
-        if not pairs:
+        found = pairs.stepping(source)
+        stepping = {pair.optimizer for pair in found}
+        found += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
+        if not found:
             return
-        stepped = checkpoints.names_of(pairs)
+        stepped = pairs.names_of(found)
         saved, restored = list(checkpoints.saved(source, stepped)), list(checkpoints.restored(source, stepped))
-        stored = checkpoints.kept(source, "state_dict", saved, pairs)
-        read = checkpoints.kept(source, "load_state_dict", restored, pairs)
+        stored = states.kept(source, "state_dict", saved, found)
+        read = states.kept(source, "load_state_dict", restored, found)
         keys = sorted({state.key for state in (*stored, *read) if state.key})
-        for verb, entries, states in (("saved", saved, stored), ("restored", restored, read)):
-            open_ = [entry for entry in entries if not checkpoints.is_complete(entry, states, source)]
-            yield from self._missing(source, pairs, open_, keys, verb)
+        yield from self._missing(source, found, saved, stored, keys, "saved")
+        yield from self._missing(source, found, restored, read, keys, "restored")
         if not stored and not read:
-            yield from self._left_behind(source, pairs, stepped)
+            yield from self._left_behind(source, found, stepped)
 
-    def _left_behind(self, source: Source, pairs: list[checkpoints.Pair], stepped: Set[str]) -> Iterator[Finding]:
-        """Once for each scaler and function of another file."""
-        seen = set[tuple[str, int, str]]()
+    def _left_behind(self, source: Source, found: list[Pair], stepped: Set[str]) -> Iterator[Finding]:
+        """Calls of functions in other files that keep the optimizer's state, and not the scaler's."""
         for handed in savers.handed_on(source, stepped):
-            entry = checkpoints.Entry(handed.call, handed.owner)
-            for pair in pairs:
-                key = (pair.scaler, id(handed.to.definition), handed.verb)
-                if key in seen or not checkpoints.concerns(pair, entry, source) or _is_off(pair.scaler, source):
+            entry = Entry(handed.call, handed.owner)
+            for pair in found:
+                if not checkpoints.concerns(pair, entry, source) or _is_off(pair.scaler, source):
                     continue
-                seen.add(key)
                 name = handed.to.definition.name
                 yield self.finding(
                     source,
@@ -226,40 +224,41 @@ def main(model, loader, optimizer, path, resume):
                 )
 
     def _missing(
-        self,
-        source: Source,
-        pairs: list[checkpoints.Pair],
-        entries: list[checkpoints.Entry],
-        known_keys: list[str],
-        verb: str,
+        self, source: Source, found: list[Pair], entries: list[Entry], kept: list[Kept], keys: list[str], verb: str
     ) -> Iterator[Finding]:
-        matching = [(pair, e) for e in entries for pair in pairs if checkpoints.concerns(pair, e, source)]
-        last = {(pair.scaler, checkpoints.place_of(e.call, source), e.checkpoint): (pair, e) for pair, e in matching}
+        last: dict[object, tuple[Pair, Entry]] = {}
+        for entry in entries:
+            for pair in found:
+                others = states.of_others(pair, found, source)
+                own = [state for state in kept if state.scaler not in others]
+                if not states.is_complete(entry, own, source) and checkpoints.concerns(pair, entry, source):
+                    key = (pair.scaler, checkpoints.place_of(entry.node, source), entry.checkpoint)
+                    last[key] = (pair, entry)
         for pair, entry in last.values():
             if _is_off(pair.scaler, source):
                 continue
             scaler = f"the {pair.scaler} of {pair.built_in}" if pair.built_in else pair.scaler
             yield self.finding(
                 source,
-                source.span(entry.call),
+                source.span(entry.node),
                 f"the state of {entry.owner} is {verb} without that of {scaler}, which "
                 + ("is restored beside it" if pair.restored else "steps it: a resumed run starts with a fresh scale"),
                 proven=pair.proven,
-                symbol=getattr(places.function_of(entry.call, source), "name", ""),
-                repair=self._repair(source, pair, entry, known_keys),
+                symbol=getattr(places.function_of(entry.node, source), "name", ""),
+                repair=self._repair(source, pair, entry, keys),
             )
 
-    def _repair(
-        self, source: Source, pair: checkpoints.Pair, entry: checkpoints.Entry, known_keys: list[str]
-    ) -> Repair | str:
+    def _repair(self, source: Source, pair: Pair, entry: Entry, known_keys: list[str]) -> Repair | str:
         if pair.built_in:
             return f"{pair.built_in} makes a scaler in each call; make it here, hand it in, and keep its state"
         if pair.inside:
             return f"{pair.scaler} belongs to an object of another file; keep its state beside the optimizer's"
+        if entry.unlike:
+            return entry.unlike.format(pair.scaler)
         if not entry.key:
             return f"the optimizer's state is handed on by itself here; hand on that of {pair.scaler} as well"
         handed = {}
-        if not checkpoints.in_reach(pair.scaler, entry.call, source):
+        if not places.in_reach(pair.scaler, entry.node, source):
             if not _can_be_handed_in(pair.scaler, entry, source):
                 return f"{pair.scaler} is not known here; hand it in, and keep its state beside the optimizer's"
             handed = {"handed": pair.scaler}
@@ -272,16 +271,16 @@ def main(model, loader, optimizer, path, resume):
             **({"checkpoint": entry.checkpoint} if entry.checkpoint else {}),
         }
         message = f"Keep the state of {pair.scaler} in the checkpoint"
-        return Repair("keep_scaler_state", Applicability.SAFE, message, source.span(entry.call), arguments)
+        return Repair("keep_scaler_state", Applicability.SAFE, message, source.span(entry.node), arguments)
 
 
-def _can_be_handed_in(scaler: str, entry: checkpoints.Entry, source: Source) -> bool:
+def _can_be_handed_in(scaler: str, entry: Entry, source: Source) -> bool:
     """Whether this is a function of the module that is only called where the scaler is known."""
-    function = places.function_of(entry.call, source)
+    function = places.function_of(entry.node, source)
     if function is None or isinstance(function, ast.Lambda) or function not in source.tree.body:
         return False
     calls = list(places.calls_of(function, source))
-    return bool(calls) and all(checkpoints.in_reach(scaler, call, source) for call in calls)
+    return bool(calls) and all(places.in_reach(scaler, call, source) for call in calls)
 
 
 def _is_off(scaler: str, source: Source) -> bool:

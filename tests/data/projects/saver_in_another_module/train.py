@@ -19,7 +19,7 @@ def train(model, loader, path, resume):
         save_checkpoint(  # expect: AMP203
             model, optimizer=optimizer, epoch=epoch, path=path
         )
-        save_checkpoint(model, optimizer, epoch, "last.pt")
+        save_checkpoint(model, optimizer, epoch, "last.pt")  # expect: AMP203
 
 
 def evaluate(model, path):

@@ -1,0 +1,203 @@
+"""Which scaler steps which optimizer: what a checkpoint has to keep together."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from ampfix.program import CalledElsewhere, Role, Source
+from ampfix.program.tree import walk
+from ampfix.protocol import EventKind
+from ampfix.records import dataclass
+from ampfix.rules import _owners as owners
+from ampfix.rules import _places as places
+
+_OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_STEPS = frozenset({EventKind.SCALER_STEP, EventKind.UNSCALE})
+_WRAPPER = "NativeScaler"  # of timm.utils: called with a loss and an optimizer
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A scaler that steps an optimizer, as written, and the class it happens in.
+
+    proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
+    restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
+    belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows.
+    """
+
+    scaler: str
+    optimizer: str
+    owner: ast.ClassDef | None
+    proven: bool
+    built_in: str = ""
+    restored: bool = False
+    inside: bool = False
+    stem: str = ""
+
+
+def stepping(source: Source) -> list[Pair]:
+    """Who steps whom: in this file, in functions that it calls, and in objects that it keeps. Where nobody is seen to,
+    whom a scaler that is built here can only be for."""
+    written = list(_written(source))
+    found = list(dict.fromkeys([*(pair for pair, _ in written), *_elsewhere(source)]))
+    for further in (_from_callers(written, source), _followed(source)):
+        known = {(pair.scaler, pair.optimizer) for pair in found}
+        found += [pair for pair in dict.fromkeys(further) if (pair.scaler, pair.optimizer) not in known]
+    return found or list(dict.fromkeys(_built_for(source)))
+
+
+def names_of(pairs: list[Pair]) -> set[str]:
+    """What stepped optimizers, or what keeps them, are called."""
+    return {name for pair in pairs for name in (pair.optimizer.rpartition(".")[2], pair.stem) if name}
+
+
+def _written(source: Source) -> Iterator[tuple[Pair, ast.Call]]:
+    """The steps in this file, under the names that they have there."""
+    for call in places.all_methods_called(source, "step", "unscale_"):
+        assert isinstance(call.func, ast.Attribute)
+        arguments = [*call.args, *(k.value for k in call.keywords if k.arg == "optimizer")]
+        held = source.held(call.func.value)
+        if arguments and held.role is Role.SCALER:
+            yield _pair(places.receiver(call), arguments[0], call, source, proven=held.proven), call
+    for call in _calls_of_wrappers(source):
+        taken = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "optimizer")]
+        if taken:
+            yield _pair(places.spelled(call.func), taken[0], call, source, proven=True), call
+
+
+def _pair(scaler: str, optimizer: ast.expr, call: ast.Call, source: Source, *, proven: bool) -> Pair:
+    owner, stem = places.class_of(call, source), owners.stem(optimizer, source)
+    return Pair(scaler, places.spelled(optimizer), owner, proven, stem=stem)
+
+
+def _from_callers(written: list[tuple[Pair, ast.Call]], source: Source) -> Iterator[Pair]:
+    """The same steps under the names that the callers of their functions hand in."""
+    pending, seen = written, set[tuple[str, str, ast.AST | None]]()
+    while pending:
+        (pair, at), *pending = pending
+        function = places.function_of(at, source)
+        key = (pair.scaler, pair.optimizer, function)
+        if key in seen or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        seen.add(key)
+        names = places.parameters(function)
+        if pair.optimizer in names:
+            for call in places.calls_of(function, source):
+                optimizer = places.given_for(pair.optimizer, function, call)
+                scaler = places.given_for(pair.scaler, function, call)
+                if scaler is None and pair.scaler not in names:
+                    scaler = ast.Name(pair.scaler, ast.Load())
+                if isinstance(optimizer, (ast.Name, ast.Attribute)) and isinstance(scaler, (ast.Name, ast.Attribute)):
+                    proven = pair.proven
+                    outer = _pair(places.spelled(scaler), optimizer, call, source, proven=proven)
+                    yield outer
+                    pending.append((outer, call))
+
+
+def _built_for(source: Source) -> Iterator[Pair]:
+    """Scalers that something else steps with: the optimizers of the same object, or of the function that builds one
+    and hands it on. A guess."""
+    states = [*places.all_methods_called(source, "state_dict", "load_state_dict")]
+    for built in source.scalers if len(source.scalers) == 1 else ():
+        owner, function = places.class_of(built.node, source), places.function_of(built.node, source)
+        if not built.target or not ("." in built.target or _is_handed_on(built.target, source)):
+            continue
+        for call in states:
+            assert isinstance(call.func, ast.Attribute)
+            same = (
+                places.class_of(call, source) is owner
+                if "." in built.target
+                else (places.function_of(call, source) is function)
+            )
+            if same and source.held(call.func.value).role is Role.OPTIMIZER:
+                yield Pair(built.target, places.receiver(call), owner, proven=False)
+
+
+def _is_handed_on(name: str, source: Source) -> bool:
+    calls = (one for one in source.nodes((ast.Call,)) if isinstance(one, ast.Call))
+    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in given(call))
+
+
+def _calls_of_wrappers(source: Source) -> Iterator[ast.Call]:
+    if _WRAPPER not in source.text:
+        return
+    for call in source.nodes((ast.Call,)):
+        if isinstance(call, ast.Call) and isinstance(call.func, (ast.Name, ast.Attribute)):
+            held = source.resolve(call.func) if len(call.args) + len(call.keywords) > 1 else ()
+            if any(one.symbol.startswith("timm.") and one.symbol.endswith(f".{_WRAPPER}") for one in held):
+                yield call
+
+
+def _elsewhere(source: Source) -> Iterator[Pair]:
+    """The steps in functions of other files, which get both or make the scaler."""
+    for call in source.nodes((ast.Call,)):
+        assert isinstance(call, ast.Call)
+        if not any(_OPTIMIZER.search(_last(one)) for one in given(call)):
+            continue
+        for to in source.called_elsewhere(call):
+            for step in places.methods_called(to.definition, "step", "unscale_"):
+                optimizer = to.arguments.get(places.spelled(step.args[0])) if step.args else None
+                if isinstance(optimizer, (ast.Name, ast.Attribute)):
+                    yield from _stepper(places.receiver(step), places.spelled(optimizer), call, to, source)
+
+
+def _stepper(scaler: str, optimizer: str, call: ast.Call, to: CalledElsewhere, source: Source) -> Iterator[Pair]:
+    owner, handed = places.class_of(call, source), to.arguments.get(scaler)
+    if isinstance(handed, (ast.Name, ast.Attribute)):
+        held = source.held(handed)
+        if held.role is Role.SCALER:
+            yield Pair(places.spelled(handed), optimizer, owner, held.proven)
+    elif _makes(to.definition, scaler):
+        yield Pair(scaler, optimizer, owner, proven=True, built_in=to.definition.name)
+
+
+def _makes(function: ast.AST, scaler: str) -> bool:
+    """Whether a function builds the scaler itself, so that it is a fresh one in each call, and keeps no state of it."""
+    built = (node for node in walk(function) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
+    calls = [node.value for node in built if scaler in map(places.spelled, node.targets)]
+    states = places.methods_called(function, "state_dict", "load_state_dict")
+    return (
+        bool(calls)
+        and all(
+            isinstance(call, ast.Call) and called(call) == "GradScaler" and not places.is_switched_off(call)
+            for call in calls
+        )
+        and not any(places.receiver(state) == scaler for state in states)
+    )
+
+
+def _followed(source: Source) -> Iterator[Pair]:
+    """The steps that calls lead to, under the names of the function that makes the first call. A scaler that this file
+    never names lies inside an object of another file: `self.mixed.step(self.optimizer)`."""
+    states = places.all_methods_called(source, "state_dict", "load_state_dict")
+    kept = tuple(f"{places.receiver(call)}." for call in states if places.receiver(call) not in ("", "self"))
+    for routine in source.routines:
+        for do in routine.events:
+            scaler, call = do.event.scaler or "", source.call_at(do.site.span)
+            if do.event.kind not in _STEPS or call is None:
+                continue
+            inside = bool(do.event.path) and scaler not in source.text
+            if inside and scaler.startswith(kept):
+                continue  # the object around it keeps its state
+            owner = places.class_of(call if do.event.path else routine.node, source)
+            for optimizer in do.event.optimizers:
+                if _DOTTED.fullmatch(scaler) and _DOTTED.fullmatch(optimizer):
+                    yield Pair(scaler, optimizer, owner, do.site.proven, inside=inside)
+
+
+def given(call: ast.Call) -> Iterator[ast.expr]:
+    """What a call hands over."""
+    yield from call.args
+    yield from (keyword.value for keyword in call.keywords)
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _last(node: ast.expr) -> str:
+    return places.spelled(node).rpartition(".")[2] if isinstance(node, (ast.Name, ast.Attribute)) else ""
