@@ -18,6 +18,7 @@ from ampfix.rules._shapes import (
     function_of,
     inside,
     is_without_grad,
+    loops,
     method,
     opener_of,
     own,
@@ -27,6 +28,7 @@ from ampfix.rules._shapes import regions_around as _regions_around
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
+_ACTS = re.compile(r"(^|_)(play|rollout|act|collect|explore)(_|$)", re.IGNORECASE)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
 
@@ -36,7 +38,7 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
     says so, or it records no gradients), or the statement that records none beside a loop that trains."""
     loop = next((around for around in inside(call, source) if isinstance(around, (*LOOPS, *COMPREHENSIONS))), None)
     if loop is not None:
-        return loop
+        return _turn_of_training(loop, source) or loop
     function = function_of(call, source)
     name = getattr(function, "name", "")
     if not is_without_grad(call, source) or name in ("forward", "__init__"):  # of a forward its caller decides
@@ -48,15 +50,25 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
     return next((one for one in inside(call, source) if isinstance(one, ast.With)), None) if trains_in_loops else None
 
 
+def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:
+    """The loop around one without gradients of which each turn trains, where this one has no gradients by itself: it
+    prepares what the turn trains on."""
+    outer = [one for one in inside(loop, source) if isinstance(one, LOOPS)]
+    if not outer or not is_without_grad(loop, source) or isinstance(loop, LOOPS[2:]):
+        return None
+    trains = (loops(one, source)[:1] == outer[:1] for one in calls(outer[0], "backward"))
+    return outer[0] if any(trains) else None
+
+
 def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
     function, around = function_of(call, source), regions_around(call, source)
     plain = is_without_grad(call, source) or _is_off_training(call, source)
-    if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function)):
+    if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function, loop)):
         return False
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
-    if _trains_without_region(call, function, source):
-        return False  # as it evaluates
+    if _trains_without_region(call, function, source) or _ACTS.search(getattr(function, "name", "")):
+        return False  # as it evaluates, or in an environment, whose observations are float32
     training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
     if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function) or is_on_cpu(call, source):
         return False
@@ -157,9 +169,10 @@ def _is_off_training(call: ast.Call, source: Source) -> bool:
     return False
 
 
-def _is_switched(call: ast.Call, name: str, function: ast.AST) -> bool:
-    """Whether a function without a backward has put the model into evaluation in front of the call."""
-    if isinstance(function, ast.Module) or any(True for _ in calls(function, "backward")):
+def _is_switched(call: ast.Call, name: str, function: ast.AST, loop: ast.AST) -> bool:
+    """Whether a function has put the model into evaluation in front of the call, outside what has a backward in it."""
+    trains = any(True for _ in calls(function, "backward")) and not isinstance(loop, (*LOOPS, *COMPREHENSIONS))
+    if isinstance(function, ast.Module) or trains:
         return False
     return _was_switched(call, name, function)
 

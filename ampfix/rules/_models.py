@@ -17,6 +17,11 @@ _FORWARD = re.compile(
     r"(training|validation|test)_step"
 )
 _ROOT = re.compile(r"[.\[]")
+_NO_NET = re.compile(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
+_PART = re.compile(
+    r"(^|[._])(student|teacher|generator|discriminator|critic|actor|policy|vae|vqvae|unet|vit|gpt|transformer|"
+    r"segmenter|denoiser)$|(^|[._])(net|model)(_?[A-Z0-9]{1,2})$",
+)
 _MANY = re.compile(r"(^|[._])(models|nets|networks)$")
 _HELD = re.compile(r"\.(module|ema|ema_model)$")  # what DistributedDataParallel and averages of weights wrap
 _WRAPPERS = re.compile(
@@ -50,15 +55,20 @@ def holder_of(at: ast.AST, name: str, source: Source) -> ast.AST:
 
 
 def switched_names(source: Source) -> set[str]:
-    """Names that are switched between training and evaluation, as modules alone are."""
-    calls = (method(call) for call in source.nodes((ast.Call,)))
-    return {named(receiver) for receiver, name in calls if name in ("train", "eval")} - {"", SELF}
+    """Names that are switched between training and evaluation, or asked for their parameters, as modules alone are;
+    losses with weights of their own and tables left out."""
+    calls = [method(call) for call in source.nodes((ast.Call,))]
+    switched = {named(receiver) for receiver, name in calls if name in ("train", "eval")}
+    trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
+    return (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
 
 
 def is_model(name: str, switched: set[str]) -> bool:
     """Whether a name means a model: by what is done with it, or by what it is called."""
     whole, _, picked = name.partition("[")
-    return name in switched or looks_like_a_model(name) or (bool(picked) and _MANY.search(whole) is not None)
+    if name in switched or looks_like_a_model(name) or _PART.search(name) is not None:
+        return True
+    return bool(picked) and _MANY.search(whole) is not None
 
 
 def model_of(call: ast.Call, switched: set[str]) -> str:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 
 from ampfix.program import CoveredRegion, Source
 from ampfix.records import dataclass
+from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import (
     SELF,
     alternatives,
-    bare_name,
     handed,
     holder_of,
-    is_model,
-    model_of,
-    named,
     parameters,
     parted,
-    switched_names,
 )
-from ampfix.rules._shapes import FUNCTIONS, function_of, is_without_grad, method, opener_of, own, path, placed
+from ampfix.rules._shapes import (
+    FUNCTIONS,
+    calls,
+    function_of,
+    inside,
+    is_without_grad,
+    method,
+    opener_of,
+    own,
+    path,
+    placed,
+)
 
 _Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _MAX_ALIASES = 3
-_RUNS = re.compile(
-    r"loss|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE
-)  # what runs a model handed to it
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,17 @@ class TrainedModel:
     region: CoveredRegion
 
 
-def trained_models(source: Source) -> Iterator[TrainedModel]:
+def trained_models(source: Source, forwards: Forwards) -> Iterator[TrainedModel]:
     """What the regions of functions that run a backward call, and those of the functions that these call."""
     trainers = _trainers(source)
     helpers = {path(node.func).rpartition(".")[2] for one in trainers for node in _calls_in(one)}
-    switched = switched_names(source)
-    running = _running_models(source, switched)
     for region in source.regions:
         if region.enabled is False or _is_switched_off(region, source):
             continue
-        function = opener_of(region, source)
+        function = region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
         trains = function in trainers or getattr(function, "name", "") in helpers
         if trains:
-            yield from _run_under(region, switched, running, source)
+            yield from _run_under(region, forwards, source)
 
 
 def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
@@ -61,50 +62,35 @@ def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
     return any(enabled is not None and source.truth(enabled) is False for enabled in opened)
 
 
-def _run_under(
-    region: CoveredRegion, switched: set[str], running: dict[str, list[ast.AST]], source: Source
-) -> Iterator[TrainedModel]:
+def _run_under(region: CoveredRegion, forwards: Forwards, source: Source) -> Iterator[TrainedModel]:
     for call in _calls_in(region.node):
-        if is_without_grad(call, source):
+        if is_without_grad(call, source) or _is_frozen(call, source):
             continue
-        name, called = model_of(call, switched), path(call.func)
-        if name:
+        for name in forwards.of(call):
             yield TrainedModel(name, holder_of(call, name, source), region)
-        functions = running.get("forward" if name == SELF else called.removeprefix("self."), [])
-        if functions:
-            yield TrainedModel(called, holder_of(call, called, source), region)
-        elif not _RUNS.search(called.rpartition(".")[2]):
-            continue
-        for given in (*call.args, *(word.value for word in call.keywords)):
-            variable = bare_name(named(given))
-            if variable and is_model(variable, switched):
-                yield TrainedModel(variable, holder_of(call, variable, source), region)
-        if name == SELF or called.startswith("self."):
-            yield from _run_by_methods(functions, region, switched, source)
+            for inner, owner in forwards.inner(call):
+                yield TrainedModel(inner, owner, region)
+            if name == SELF:
+                yield from _run_by_methods(forwards.methods("forward", call), region, forwards, source)
+
+
+def _is_frozen(call: ast.Call, source: Source) -> bool:
+    """Under `set_grad_enabled(args.train_vae)`: a switch of its own decides whether that model trains."""
+    opened = (item.context_expr for around in inside(call, source) for item in getattr(around, "items", ()))
+    given = (
+        one.args[0] for one in opened if method(one)[1] == "set_grad_enabled" and isinstance(one, ast.Call) and one.args
+    )
+    return any(path(value).rpartition(".")[2].startswith("train_") for value in given)
 
 
 def _run_by_methods(
-    methods: list[ast.AST], region: CoveredRegion, switched: set[str], source: Source
+    methods: list[ast.AST], region: CoveredRegion, forwards: Forwards, source: Source
 ) -> Iterator[TrainedModel]:
-    """The models of the same object that a method, called under a region, runs with gradients."""
+    """The models of the same object that its forward runs with gradients."""
     for inner in (node for one in methods for node in _calls_in(one)):
-        name = model_of(inner, switched)
-        if name.startswith("self.") and not is_without_grad(inner, source):
-            yield TrainedModel(name, holder_of(inner, name, source), region)
-
-
-def _running_models(source: Source, switched: set[str]) -> dict[str, list[ast.AST]]:
-    """The functions and methods of this file that run a model forward, and neither train it nor open a region."""
-    covered = {function_of(region.node, source) for region in source.regions}
-    found: dict[str, list[ast.AST]] = {}
-    for function in source.nodes((ast.FunctionDef,)):
-        assert isinstance(function, ast.FunctionDef)
-        if function in covered or function.name in ("__call__", "__init__"):
-            continue
-        made = list(_calls_in(function))
-        if any(model_of(call, switched) for call in made) and not any(method(call)[1] == "backward" for call in made):
-            found.setdefault(function.name, []).append(function)
-    return found
+        for name in forwards.of(inner):
+            if name.startswith("self.") and not is_without_grad(inner, source):
+                yield TrainedModel(name, holder_of(inner, name, source), region)
 
 
 def _trainers(source: Source) -> set[ast.AST]:
@@ -114,27 +100,72 @@ def _trainers(source: Source) -> set[ast.AST]:
 def meant(
     name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source, depth: int = 0
 ) -> TrainedModel | None:
+    """The trained model that a name means at some place, or is taken for where a function's callers are not seen."""
+    owner = holder_of(at, name, source)
+    match = proven(name, at, trained, source)
+    if match is not None or depth == _MAX_ALIASES:
+        return match
+    if not _is_parameter(name, owner):
+        found = (meant(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
+        return next((one for one in found if one is not None), None)
+    if _is_rebound(name, owner, source):
+        return None
+    if all(one == name and _is_parameter(one, there) for one, there in _handed_on({(name, owner)}, source)):
+        return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
+    return None
+
+
+def proven(
+    name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source, depth: int = 0
+) -> TrainedModel | None:
     """The trained model that a name means at some place: the same variable, an alias of it, or a parameter that is
     handed the same thing."""
     owner = holder_of(at, name, source)
     same = next((one for one in trained if one.name == name and one.owner is owner), None)
     given = (one for one in trained if (name, owner) in _variables(one, source))
     same = same or next(given, None)  # where it is handed to the function that trains it
+    same = same or _loaded_again(name, owner, trained, source)
     if same is not None:
         return same
     if not _is_parameter(name, owner):
         if depth == _MAX_ALIASES:
             return None
-        aliases = {alias: value for value in assigned(name, owner, source) for alias in alternatives(value)}
-        found = (meant(one, value, trained, source, depth + 1) for one, value in aliases.items() if one != name)
+        found = (proven(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
         return next((one for one in found if one is not None), None)
-    if any(name not in {path(placed(value)), *alternatives(value)} for value in assigned(name, owner, source)):
-        return None  # it is something else by then
+    if _is_rebound(name, owner, source):
+        return None
     passed = _handed_on({(name, owner)}, source)
-    match = next((one for one in trained if passed & _variables(one, source)), None)
-    if match is None and all(one == name and _is_parameter(one, there) for one, there in passed):  # of unseen callers
-        return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
-    return match
+    return next((one for one in trained if passed & _variables(one, source)), None)
+
+
+def _aliases(name: str, owner: ast.AST, source: Source) -> list[tuple[str, ast.expr]]:
+    """The other names of what a variable is set to, each with the expression."""
+    found = {alias: value for value in assigned(name, owner, source) for alias in alternatives(value)}
+    return [(alias, value) for alias, value in found.items() if alias != name]
+
+
+def _is_rebound(name: str, owner: ast.AST, source: Source) -> bool:
+    """Whether a parameter is something else by then."""
+    return any(name not in {path(placed(value)), *alternatives(value)} for value in assigned(name, owner, source))
+
+
+def _loaded_again(name: str, owner: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
+    """The trained model of this name that is built by the same call, where this one loads its weights."""
+    made = _built(name, owner, source)
+    if not made or not any(path(method(one)[0]) == name for one in calls(owner, "load_state_dict")):
+        return None
+    return next((one for one in trained if one.name == name and _built(name, one.owner, source) == made), None)
+
+
+def _built(name: str, owner: ast.AST, source: Source) -> str:
+    values = (placed(value) for value in assigned(name, owner, source))
+    return next((path(value.func) for value in values if isinstance(value, ast.Call)), "")
+
+
+def part_of(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
+    """The trained model of which `net.backbone` is a part."""
+    whole = name.rpartition(".")[0]
+    return proven(whole, at, trained, source) if whole not in ("", SELF) else None
 
 
 def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:

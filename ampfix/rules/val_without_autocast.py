@@ -9,15 +9,13 @@ from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, trains_in_region
+from ampfix.rules._evaluated_here import Trainers, evaluated_here
 from ampfix.rules._evaluation_repair import repaired
-from ampfix.rules._evaluations import is_evaluation, opens_its_own, scope_of
-from ampfix.rules._halfmodels import loaded_models
-from ampfix.rules._models import holder_of, model_of, switched_names
-from ampfix.rules._shapes import path
+from ampfix.rules._evaluations import opens_its_own
+from ampfix.rules._forwards import Forwards
+from ampfix.rules._models import holder_of
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
-
-_Trainers = dict[tuple[str, int], HandedModel]  # a model's name and what it belongs to -> who trains it elsewhere
 
 
 class ValWithoutAutocast(Rule):
@@ -264,42 +262,33 @@ def main(loader, optimizer, scaler):
     def check(self, source: Source) -> Iterator[Finding]:
         if opens_its_own(source):
             return
-        trained, handed = list(trained_models(source)), list(handed_models(source, switched_names(source)))
+        forwards = Forwards(source)
+        trained, handed = list(trained_models(source, forwards)), list(handed_models(source, forwards.switched))
         there = {
             (one.name, id(holder_of(one.call, one.name, source))): one
             for one in handed
             if trains_in_region(one, source)
         }
-        yield from self._here(source, trained, there)
+        yield from self._here(source, forwards, trained, there)
         yield from self._elsewhere(source, trained, handed, there)
         yield from self._switched_off(source)
 
-    def _here(self, source: Source, trained: list[TrainedModel], there: _Trainers) -> Iterator[Finding]:
+    def _here(
+        self, source: Source, forwards: Forwards, trained: list[TrainedModel], there: Trainers
+    ) -> Iterator[Finding]:
         """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
-        reported: set[ast.AST] = set()
-        switched, names = switched_names(source), {one.name for one in trained}
-        halves = {model.name for model in loaded_models(source)}  # evaluated in half as they are
-        for call in source.nodes((ast.Call,)):
-            assert isinstance(call, ast.Call)
-            name = model_of(call, switched) or (path(call.func) if path(call.func) in names else "")
-            loop = scope_of(call, source) if name else None
-            if loop is None or loop in reported or not is_evaluation(call, name, loop, source):
-                continue
-            match = meant(name, call, trained, source)
-            trainer = there.get((name, id(holder_of(call, name, source))))
-            if halves & {name, match.name if match is not None else name} or (match is None and trainer is None):
-                continue
-            reported.add(loop)
+        for one in evaluated_here(source, forwards, trained, there):
+            reason = "open the region that training uses"
             yield self.finding(
                 source,
-                source.span(call),
-                f"{name} is evaluated outside autocast here and trained under it {_where(match, trainer)}",
-                symbol=name,
-                repair=repaired(call, match, source) if match is not None else "open the region that training uses",
+                source.span(one.call),
+                f"{one.name} is evaluated outside autocast here and trained under it {_where(one.match, one.trainer)}",
+                symbol=one.name,
+                repair=repaired(one.call, one.match, source) if one.match is not None else reason,
             )
 
     def _elsewhere(
-        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: _Trainers
+        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: Trainers
     ) -> Iterator[Finding]:
         """Models that a function of another file evaluates, and this file or a function of a third one trains."""
         seen: set[ast.AST] = set()
