@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from functools import cached_property
 
 from ampfix.lint.mentions import Mentions
@@ -55,6 +56,17 @@ class SourceFile:
     def mentions(self) -> Mentions:
         """Which names its functions mention."""
         return Mentions(self.scopes, self.index)
+
+    @cached_property
+    def calls(self) -> Mapping[str, list[ast.Call]]:
+        """Its calls by the last name of what is called."""
+        found: dict[str, list[ast.Call]] = {}
+        for node in self.index.order:
+            if isinstance(node, ast.Call):
+                called = node.func
+                last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                found.setdefault(last, []).append(node)
+        return found
 
     @cached_property
     def reaching_for_gradients(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.constants import number
+from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
@@ -71,6 +72,7 @@ class Namer:
 
     def __init__(self, resolver: Resolver, fields: Fields, roles: Roles) -> None:
         self._resolver, self.fields, self._roles = resolver, fields, roles
+        self._callers = Handed(resolver)
         self._globals: dict[tuple[str, Scope], str] = {}
         # Both kept alive: the resolver knows expressions by their identity.
         self._rewritten: dict[tuple[ast.expr, Scope, str], ast.expr] = {}
@@ -196,7 +198,8 @@ class Namer:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mod):
             return False
         given = self._constant(node.right, frame)
-        return number(given if given is not None else node.right, frame.scope) == 1
+        values = [(given, frame.scope)] if given is not None else self._callers.expressions(node.right, frame.scope)
+        return all(number(*value) == 1 for value in values)
 
     def _constant(self, node: ast.expr, frame: Frame) -> ast.Constant | None:
         """The constant that a call gave a parameter which nothing changes."""
@@ -239,7 +242,7 @@ class Namer:
 
     def foreign(self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0) -> Condition | None:
         """A test written in another scope (a constructor), in terms this frame can follow; None where it cannot."""
-        if scope is frame.scope or not isinstance(scope, Scope):
+        if scope is frame.scope or not isinstance(scope, Scope) or isinstance(test, ast.Constant):
             return self._condition(test, frame, depth)
         if not scope.is_function:
             return self._condition(test, replace(frame, scope=scope, bindings={}, paths={}), depth)

@@ -4,8 +4,8 @@ list of modules takes from it."""
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
-from ampfix.lint.files import SourceFile
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.program import Binding, Form
@@ -22,7 +22,6 @@ class Handed:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._calls: dict[SourceFile, dict[str, list[ast.Call]]] = {}
         self._known: dict[ast.arg, tuple[Binding, ...]] = {}
 
     def region(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
@@ -47,7 +46,7 @@ class Handed:
 
     def _handed(self, parameter: Binding, hops: int) -> tuple[Binding, ...]:
         node, scope = parameter.node, parameter.scope
-        if hops == _MAX_HOPS or not isinstance(scope.node, FUNCTIONS) or scope.file is None:
+        if hops == _MAX_HOPS:
             return ()
         if node not in self._known:
             self._known[node] = ()  # where functions call each other in a circle
@@ -55,35 +54,44 @@ class Handed:
         return self._known[node]
 
     def _from_callers(self, node: ast.arg, scope: Scope, hops: int) -> tuple[Binding, ...]:
-        owner, file = scope.parent, scope.file
-        assert file is not None
-        is_method = owner is not None and owner.is_class
-        name = owner.label if is_method and owner is not None and scope.label == "__init__" else scope.label
-        assert isinstance(scope.node, FUNCTIONS)
-        names = [one.arg for one in parameters(scope.node)][is_method:]
-        calls = self._calls_of(file, name)
         held: list[Binding] = []
-        for call in calls if len(calls) <= _MAX_CALLS else ():
-            there = file.scopes.scope_of[file.index.owners[call]]
-            meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}
-            if not any(one.node in meant for one in self._resolver.resolve(call.func, there)):
-                continue  # something else of the same name
-            given = _argument(call, node.arg, names)
+        for given, there in self._arguments(node, scope):
             if given is None:
                 return ()
             found = self._resolver.resolve(given, there)
             held += self._of(found, hops + 1) if any(one.form is Form.PARAMETER for one in found) else found
         return _agreed(held)
 
-    def _calls_of(self, file: SourceFile, name: str) -> list[ast.Call]:
-        if file not in self._calls:
-            known = self._calls[file] = {}
-            for call in file.index.order:
-                if isinstance(call, ast.Call):
-                    called = call.func
-                    last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-                    known.setdefault(last, []).append(call)
-        return self._calls[file].get(name, [])
+    def expressions(self, node: ast.expr, scope: Scope, hops: int = 0) -> list[tuple[ast.expr, Scope]]:
+        """What a name may stand for: what each call in the file hands in where it is a parameter; else the name."""
+        bindings = self._resolver.resolve(node, scope) if isinstance(node, ast.Name) else ()
+        if hops == _MAX_HOPS or not any(one.form is Form.PARAMETER for one in bindings):
+            return [(node, scope)]
+        parameters = [one for one in bindings if one.form is Form.PARAMETER]
+        given = [found for one in parameters for found in self._arguments(one.node, one.scope)]
+        if len(bindings) > 1 or not given:
+            return [(node, scope)]
+        return [
+            found
+            for argument, there in given
+            for found in ([(node, scope)] if argument is None else self.expressions(argument, there, hops + 1))
+        ]
+
+    def _arguments(self, node: ast.arg, scope: Scope) -> Iterator[tuple[ast.expr | None, Scope]]:
+        """What each call in the file hands in for a parameter, None where it is left to its default or not seen."""
+        owner, file = scope.parent, scope.file
+        if file is None or not isinstance(scope.node, FUNCTIONS):
+            return
+        is_method = owner is not None and owner.is_class
+        name = owner.label if is_method and owner is not None and scope.label == "__init__" else scope.label
+        names = [one.arg for one in parameters(scope.node)][is_method:]
+        calls = file.calls.get(name, [])
+        for call in calls if len(calls) <= _MAX_CALLS else ():
+            there = file.scopes.scope_of[file.index.owners[call]]
+            meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}
+            if not any(one.node in meant for one in self._resolver.resolve(call.func, there)):
+                continue  # something else of the same name
+            yield _argument(call, node.arg, names), there
 
 
 def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:

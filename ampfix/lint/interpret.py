@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.paths import Past, Path, assign, behind, hangs_on_a_switch, split
+from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
@@ -115,7 +115,7 @@ class _Interpreter:
         around = [do.site.loops for do in events if do.event.kind is EventKind.BACKWARD]
         if not kinds >= _WHOLE_STEP or any(around) or not isinstance(self._routine.node, FUNCTIONS):
             return body
-        names = [parameter.arg for parameter in parameters(self._routine.node)]
+        names = [one.arg for one in parameters(self._routine.node) if not SWITCH.search(one.arg)]
         kept = ("self", "cls", *self._names, *(do.event.scaler for do in events))
         return (Loop((Call(body),), (), tuple(name for name in names if name not in kept)),)
 

@@ -16,6 +16,7 @@ from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
 from ampfix.lint.halves import HalfWalker
+from ampfix.lint.handed import Handed
 from ampfix.lint.inherit import inherited
 from ampfix.lint.interest import Interest, interest
 from ampfix.lint.interpret import flatten, interpret
@@ -43,6 +44,7 @@ from ampfix.program import (
     Occurrence,
     Routine,
     ScalerBuilt,
+    Site,
     Value,
 )
 from ampfix.records import replace
@@ -196,18 +198,24 @@ class SourceModule:
         return self._calls.get(span)
 
     def number(self, node: ast.expr) -> float | None:
-        return number(node, self.scope_at(node))
+        found = {number(*one) for one in self._handed.expressions(node, self.scope_at(node))}
+        return found.pop() if len(found) == 1 else None
 
     def truth(self, node: ast.expr) -> bool | None:
-        return truth(node, self.scope_at(node), self._resolver)
+        found = {truth(*one, self._resolver) for one in self._handed.expressions(node, self.scope_at(node))}
+        return found.pop() if len(found) == 1 else None
 
     def held(self, node: ast.expr) -> Held:
         guess = self._roles.of(node, Frame(self.scope_at(node)))
         return Held(guess.role, guess.proven)
 
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
-        found = self._resolver.resolve(node, self.scope_at(node))
+        found = self._handed.of(self._resolver.resolve(node, self.scope_at(node)))
         return tuple(dict.fromkeys(self._local(binding) for binding in found))
+
+    @cached_property
+    def _handed(self) -> Handed:
+        return Handed(self._resolver)
 
     def _local(self, binding: Binding) -> Binding:
         """A binding without what lies in other files, where a rule can neither point nor edit."""
@@ -270,10 +278,18 @@ class SourceModule:
 
 def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:
     """Routines that do more than call one other that shows the same events when it is analysed by itself."""
-    sizes = {routine.name: len(routine.events) for routine in routines}
+    shown = {routine.name: routine for routine in routines}
     for routine in routines:
         ways = [list(event.site.frames())[::-1] for event in routine.events]
         called = {(way[0].span, way[1].function) for way in ways if len(way) > 1}
-        is_wrapper = len(called) == 1 and all(len(way) > 1 for way in ways)
-        if not is_wrapper or sizes.get(next(iter(called))[1], 0) < len(routine.events):
+        if len(called) != 1 or not all(len(way) > 1 for way in ways):
             yield routine
+            continue
+        callee = shown.get(next(iter(called))[1])
+        if callee is None or len(callee.events) < len(routine.events) or _repeats(ways[0][0], callee):
+            yield routine
+
+
+def _repeats(call: Site, callee: Routine) -> bool:
+    """Whether a loop around a call makes several steps of one."""
+    return bool(call.loops) and not any(do.site.loops for do in callee.events)

@@ -10,7 +10,8 @@ from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, No
 from ampfix.protocol import UNKNOWN_OPTIMIZER, OptimizerState, State
 from ampfix.records import dataclass, replace
 
-_SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
+# What a run is set to, and stays: a flag for AMP.
+SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) 
     return any(
         other.event.scaler in unclear
         and id(other.site) not in passed
-        and any(_SWITCH.search(test) for test in other.site.tests if test not in here)
+        and any(SWITCH.search(test) for test in other.site.tests if test not in here)
         for other in earlier
     )
 

@@ -207,8 +207,12 @@ def train(model, loader, optimizer, criterion, precision):
 
 def _evaluates_alone_in_half(source: Source) -> bool:
     """Whether the file's float16 regions all run without gradients: the loss comes from elsewhere."""
-    in_half = [one.node for one in source.autocasts if "float16" in one.dtypes]
-    return bool(in_half) and all(is_without_grad(node, source) for node in in_half)
+    in_half = {one.node for one in source.autocasts if "float16" in one.dtypes}
+    entered = [region for region in source.regions if region.call in in_half]
+    elsewhere = in_half - {region.call for region in entered}
+    return bool(in_half) and all(
+        is_without_grad(node, source) for node in (*(region.opening for region in entered), *elsewhere)
+    )
 
 
 def _behind(chosen: set[Position], routine: Routine, path: str) -> Do | None:

@@ -14,6 +14,7 @@ from ampfix.rules._checkpoints import saved
 from ampfix.rules._halfmodels import trained
 from ampfix.rules._shapes import function_of, inside, loops, method, owner_of, path, placed, statement_of
 from ampfix.rules._spellings import CASTS, HALF_MADE
+from ampfix.rules._training import trains_inside
 
 
 class HalfCheckpoint(Rule):
@@ -230,4 +231,4 @@ def _becomes_state(cast: HalfCast, source: Source) -> bool:
 
 def _trains_on(cast: HalfCast, source: Source) -> bool:
     """Whether a loop around the save runs backward passes too."""
-    return any(method(node)[1] == "backward" for loop in loops(cast.node, source) for node in walk(loop))
+    return any(trains_inside(loop, source) for loop in loops(cast.node, source))

@@ -22,8 +22,10 @@ from ampfix.rules._halfmodels import (
     loaded_models,
     trained,
 )
+from ampfix.rules._places import are_alternatives
 from ampfix.rules._shapes import calls, function_of, loops, method, path
 from ampfix.rules._spellings import HALF_MADE
+from ampfix.rules._training import training_calls
 
 
 class HalfModel(Rule):
@@ -306,9 +308,11 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
         return False
     if optimizer.listed and optimizer.call.lineno > model.cast.node.lineno:
         return False  # what is trained may have come after the cast, in float32
-    backwards = list(calls(function, "backward"))
-    is_after = backwards and all(call.lineno < model.cast.node.lineno for call in backwards)
-    if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in backwards):
+    trains = list(training_calls(function, source))
+    before = (call for call in trains if call.lineno < model.cast.node.lineno)
+    earlier = [call for call in before if not are_alternatives(call, model.cast.node, source)]
+    is_after = trains and len(earlier) == len(trains)
+    if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in earlier):
         return False  # for an export, or a checkpoint in the midst of training
     return not (
         _MASTER.search(source.text) is not None

@@ -232,7 +232,9 @@ def main(model, loader, optimizer):
             return []
         uses = [call for call in places.methods_called(function, "scale") if places.receiver(call) == scaler.target]
         tests = places.tests_around(scaler.node, source)
-        if not uses or _builds_optimizer(function, source) or any(_asks_once(test, scaler) for test in tests):
+        is_used = bool(uses) or _handed_on(function, scaler)
+        own = _builds_optimizer(function, source, _stepped_by(scaler, source))
+        if not is_used or own or any(_asks_once(test, scaler) for test in tests):
             return []
         calls = list(places.calls_of(function, source))
         looped = [call for call in calls if places.loops_around(call, source)]
@@ -240,7 +242,7 @@ def main(model, loader, optimizer):
         named = _EPOCH.search(function.name) or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
         if not proven and (calls or not named):
             return []
-        each_step = proven and not any(places.loops_around(call, source) for call in uses)
+        each_step = proven and bool(uses) and not any(places.loops_around(call, source) for call in uses)
         finding = self.finding(
             source,
             source.span(scaler.node),
