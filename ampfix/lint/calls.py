@@ -9,13 +9,13 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
-from ampfix.lint.guards import gives_up_on_gradients
+from ampfix.lint.guards import gives_up_on_gradients, sets_gradients
 from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.schedules import is_schedule
-from ampfix.lint.usage import dotted
+from ampfix.lint.usage import dotted, names_schedulers
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
@@ -214,12 +214,14 @@ class CallReader:
         if guess.role is Role.OPTIMIZER and path is not None:
             self._learn_owners(receiver, path, frame)
             event = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,))
-            # A closure computes new gradients inside the step.
-            return (Opaque((path,)), event, Opaque((path,))) if takes_closure(node, 0) else (event,)
+            # A closure computes new gradients inside the step, and some loops write them by hand.
+            own = takes_closure(node, 0) or sets_gradients(frame.scope.node, frame.statement)
+            return (Opaque((path,)), event, Opaque((path,))) if own else (event,)
         held = self._resolver.resolve(receiver, frame.scope) if not node.args else ()
         by_hand = any(binding.form is Form.OBJECT and is_schedule(binding.node) for binding in held)
-        if guess.role is Role.SCHEDULER or by_hand:
-            return (self._scheduler_step(node, receiver, frame, proven=guess.proven and not by_hand),)
+        if guess.role is Role.SCHEDULER or by_hand or (path and not node.args and names_schedulers(path)):
+            proven = guess.role is Role.SCHEDULER and guess.proven and not by_hand
+            return (self._scheduler_step(node, receiver, frame, proven=proven),)
         return None
 
     def _scaler_step(self, node: ast.Call, receiver: ast.expr, scaler: str, frame: Frame, *, proven: bool) -> Block:
@@ -240,7 +242,8 @@ class CallReader:
         plateau = built is not None and "ReduceLROnPlateau" in built.symbol
         guarded = bool(node.args or node.keywords) or plateau or self._is_guarded(frame)
         guarded = guarded or gives_up_on_gradients(frame.scope.node, frame.statement)
-        return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded)
+        scheduler = self.namer.canonical(receiver, frame) or ast.unparse(receiver)
+        return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded, scheduler=scheduler)
 
     def _is_guarded(self, frame: Frame) -> bool:
         tests = [*frame.tests, *(test for site in (frame.call.way() if frame.call else ()) for test in site.tests)]
@@ -261,7 +264,15 @@ class CallReader:
             definitions = owner.attributes.get(flag.attr, []) if owner is not None else []
         shown = [definition.value for definition in definitions if definition.value is not None]
         shown += [test for definition in definitions for test, _ in definition.tests]
-        return any(_GUARD.search(ast.unparse(one)) for one in shown)
+        return any(_GUARD.search(ast.unparse(one)) or self._hands_back_a_skip(one, frame) for one in shown)
+
+    def _hands_back_a_skip(self, value: ast.expr, frame: Frame) -> bool:
+        """Whether a helper looks at the scale and hands back what it saw: `stepped = step_with(scaler, optimizer)`."""
+        found = self._resolver.resolve(value.func, frame.scope) if isinstance(value, ast.Call) else ()
+        functions = [one.node for one in found if one.form is Form.FUNCTION]
+        return any(
+            _GUARD.search(ast.unparse(one)) for function in functions for one in self._resolver.returned(function)
+        )
 
     def _method_zero_grad(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         guess = self._roles.of(receiver, frame)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.constants import number
 from ampfix.lint.handed import Handed
+from ampfix.lint.names import Names
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
@@ -131,7 +132,7 @@ class Namer:
 
     def names_here(self, frame: Frame) -> Mapping[str, str]:
         """Canonical root -> how the function writes it, for every root it can reach. Found out when first asked."""
-        return _Names(self, frame)
+        return Names(self, frame)
 
     def reachable(self, frame: Frame) -> dict[str, str]:
         """What `names_here` holds."""
@@ -240,18 +241,26 @@ class Namer:
         names_itself = any(isinstance(child, ast.Name) and child.id == test.id for child in walk(value))
         return (value, frame) if is_flag and not has_call and not names_itself else None
 
-    def foreign(self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0) -> Condition | None:
-        """A test written in another scope (a constructor), in terms this frame can follow; None where it cannot."""
+    def foreign(
+        self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0, holder: ast.expr | None = None
+    ) -> Condition | None:
+        """A test written in another scope (a constructor), in terms this frame can follow; None where it cannot.
+
+        holder: the object whose constructor that is, where it is not the one whose method the frame runs.
+        """
         if scope is frame.scope or not isinstance(scope, Scope) or isinstance(test, ast.Constant):
             return self._condition(test, frame, depth)
         if not scope.is_function:
             return self._condition(test, replace(frame, scope=scope, bindings={}, paths={}), depth)
         if scope in list(frame.scope.chain()):
-            return self._condition(test, replace(frame, scope=scope, paths={}), depth)
+            return self._condition(test, _outer(scope, frame), depth)
         owner, here = scope.owner_class(), frame.scope.owner_class()
+        self_name = frame.scope.self_name() or "self"
         if owner is None or here is None or owner not in self._resolver.ancestry(here):
-            return None
-        key = (test, scope, frame.scope.self_name() or "self")
+            if owner is None or holder is None or not self._is_of(holder, owner, frame):
+                return None
+            self_name = unparsed(holder)
+        key = (test, scope, self_name)
         if key not in self._rewritten:
             self._rewritten[key] = from_attributes(*key, owner)
         rewritten = self._rewritten[key]
@@ -260,31 +269,37 @@ class Namer:
             return None
         return self._condition(rewritten, frame, depth)
 
+    def _is_of(self, holder: ast.expr, owner: Scope, frame: Frame) -> bool:
+        held = self._resolver.resolve(holder, frame.scope)
+        classes = (self._resolver.scope_of(one.node) for one in held if one.form is Form.OBJECT)
+        return any(owner in self._resolver.ancestry(one) for one in classes)
+
     def switch(self, node: ast.expr, frame: Frame) -> Condition | None:
         """`GradScaler(enabled=...)`: when a scaler does anything; None where that is not seen."""
         built = self._roles.instances(node, frame, Role.SCALER)
-        switches = [self._enabled(binding, frame) for binding in built]
+        holder = node.value if isinstance(node, ast.Attribute) else None
+        switches = [self._enabled(binding, frame, holder) for binding in built]
         if not switches or any(switch is None for switch in switches):
             return None
         if all(switch == switches[0] for switch in switches):
             return switches[0]
         ways = []
         for binding, switch in zip(built, switches, strict=True):
-            guard = Always(True) if binding.guard is None else self._there(binding.guard, binding, frame)
+            guard = Always(True) if binding.guard is None else self._there(binding.guard, binding, frame, holder)
             if guard is None or switch is None:
                 return None
             ways.append(AllOf((guard, switch)))
         return AnyOf(tuple(ways))
 
-    def _enabled(self, binding: Binding, frame: Frame) -> Condition | None:
+    def _enabled(self, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
         assert isinstance(binding.node, ast.Call)
         has_device = not binding.symbol.startswith(("torch.cuda", "torch.cpu"))
         enabled = argument(binding.node, "enabled", 5 if has_device else 4)
-        return Always(True) if enabled is None else self._there(enabled, binding, frame)
+        return Always(True) if enabled is None else self._there(enabled, binding, frame, holder)
 
-    def _there(self, test: ast.expr, binding: Binding, frame: Frame) -> Condition | None:
+    def _there(self, test: ast.expr, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
         """A test from where something is constructed; a helper's parameters are what its call hands it."""
-        found = self.foreign(test, binding.scope, frame)
+        found = self.foreign(test, binding.scope, frame, holder=holder)
         if found is not None or binding.built is None or not isinstance(binding.scope.node, FUNCTIONS):
             return found
         call, scope = binding.built
@@ -314,26 +329,14 @@ class Namer:
         return type(node)(**{name: self._renamed(getattr(node, name, None), frame, names) for name in node._fields})
 
 
-class _Names(Mapping[str, str]):
-    """What a frame can name. Most sites are never asked, so it is worked out late."""
-
-    def __init__(self, namer: Namer, frame: Frame) -> None:
-        self._namer, self._frame = namer, frame
-        self._found: dict[str, str] | None = None
-
-    def _names(self) -> dict[str, str]:
-        if self._found is None:
-            self._found = self._namer.reachable(self._frame)
-        return self._found
-
-    def __getitem__(self, name: str) -> str:
-        return self._names()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names())
-
-    def __len__(self) -> int:
-        return len(self._names())
+def _outer(scope: Scope, frame: Frame) -> Frame:
+    """The frame of a function around this one: the call of it in progress, or one under its own names."""
+    current = frame.closure
+    while current is not None:
+        if current.scope is scope:
+            return current
+        current = current.closure
+    return replace(frame, scope=scope, bindings={}, arguments={}, prefix="", paths={})
 
 
 def negate(condition: Condition) -> Condition:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+
+from ampfix.program.tree import unparsed, walk
 
 _NOT_FINITE = re.compile(r"isfinite|isnan|isinf")
 _OF_GRADIENTS = re.compile(r"norm|grad")
@@ -18,13 +21,46 @@ def gives_up_on_gradients(function: ast.AST, statement: ast.AST | None) -> bool:
         at = next((i for i, one in enumerate(block) if one.lineno <= line <= (one.end_lineno or one.lineno)), None)
         if at is None:
             return False
-        if any(isinstance(earlier, ast.If) and _gives_up(earlier) for earlier in block[:at]):
+        if any(isinstance(earlier, ast.If) and _gives_up(earlier, function) for earlier in block[:at]):
             return True
         parts = [getattr(block[at], name, []) for name in ("body", "orelse", "finalbody")]
         block = [one for part in parts if isinstance(part, list) for one in part if isinstance(one, ast.stmt)]
     return False
 
 
-def _gives_up(test: ast.If) -> bool:
-    text = ast.unparse(test.test)
-    return bool(isinstance(test.body[-1], _LEAVING) and _NOT_FINITE.search(text) and _OF_GRADIENTS.search(text))
+def sets_gradients(function: ast.AST, statement: ast.AST | None) -> bool:
+    """Whether a function writes gradients of its own in front of the statement: `p.grad = old - new`."""
+    line = getattr(statement, "lineno", 0)
+    return any(at < line and ".grad" not in unparsed(value) for at, value in _written_gradients(function))
+
+
+def _written_gradients(function: ast.AST) -> Iterator[tuple[int, ast.expr]]:
+    for node in walk(function):
+        if isinstance(node, ast.Assign):
+            if any(map(_is_gradient, node.targets)) and not isinstance(node.value, ast.Constant):
+                yield node.lineno, node.value
+        elif isinstance(node, ast.Call) and node.args and _copies_into_gradient(node.func):
+            yield node.lineno, node.args[0]
+
+
+def _copies_into_gradient(called: ast.expr) -> bool:
+    return isinstance(called, ast.Attribute) and called.attr == "copy_" and _is_gradient(called.value)
+
+
+def _is_gradient(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "grad"
+
+
+def _gives_up(test: ast.If, function: ast.AST) -> bool:
+    if not isinstance(test.body[-1], _LEAVING):
+        return False
+    names = {node.id for node in walk(test.test) if isinstance(node, ast.Name)}
+    shown = [test.test, *(value for value in _set_to(names, function))]
+    text = " ".join(map(ast.unparse, shown))
+    return bool(_NOT_FINITE.search(text) and _OF_GRADIENTS.search(text))
+
+
+def _set_to(names: set[str], function: ast.AST) -> Iterator[ast.expr]:
+    for node in walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
+            yield node.value

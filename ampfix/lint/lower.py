@@ -157,6 +157,8 @@ class Lowering:
         name = dotted(source.func) or "" if isinstance(source, ast.Call) else ""
         if isinstance(source, ast.Call) and name in ("list", "tuple", "reversed", "sorted") and source.args:
             self._bind_elements(target, source.args[0], frame, inner)
+        elif isinstance(source, ast.Call) and name.endswith(".values") and isinstance(source.func, ast.Attribute):
+            self._bind_elements(target, source.func.value, frame, inner)
         elif isinstance(target, ast.Name):
             path = self._namer.canonical(source, frame)
             if path is not None:
@@ -274,6 +276,11 @@ class Lowering:
         if isinstance(node, ast.Yield):
             return (*self._expression(node.value, frame), *frame.bodies.get(YIELD, ()))
         nodes: list[Node] = []
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+            inner = replace(frame, bindings=dict(frame.bindings), paths={})
+            for generator in node.generators:
+                self._bind_elements(generator.target, generator.iter, frame, inner)
+            frame = inner
         for child in children(node):
             if isinstance(child, ast.expr):
                 nodes.extend(self._expression(child, frame))

@@ -42,13 +42,16 @@ def spelled_out(test: ast.expr, scope: Scope) -> str:
     return text
 
 
-def from_attributes(test: ast.expr, scope: Scope, self_name: str, owner: Scope) -> ast.expr:
-    """A constructor's test with its names replaced by the attributes that keep them."""
-    kept = {
-        unparsed(definition.value): ast.Attribute(ast.Name(self_name), attribute)
+def from_attributes(test: ast.expr, scope: Scope, holder: str, owner: Scope) -> ast.expr:
+    """A constructor's test with its names replaced by the attributes that keep them. holder: the object, as written."""
+    kept: dict[str, ast.expr] = {
+        unparsed(definition.value): ast.Attribute(ast.parse(holder, mode="eval").body, attribute)
         for attribute, definitions in owner.attributes.items()
         for definition in definitions
         if isinstance(definition.value, (ast.Name, ast.Attribute)) and definition.scope is scope
     }
+    own = scope.self_name()
+    if own is not None and own != holder:
+        kept[own] = ast.parse(holder, mode="eval").body
     found: ast.expr = Substitute(kept).visit(ast.parse(spelled_out(test, scope), mode="eval").body)
     return found

@@ -20,10 +20,16 @@ _ENGINE_WORD = re.compile(r"engine|model|net|accelerator|fabric|trainer|strategy
 _NOT_THE_THING = re.compile(
     r"_(idx|index|steps?|level|states?|config|cfg|name|type|cls|class|fn|k?w?args|params|groups?)$"
 )
-_SCHEDULER_WORD = re.compile(r"sched|lr_decay|(^|_)warmup$", re.IGNORECASE)
+_SCHEDULER_WORD = re.compile(r"sche?d|lr_(decay|policy|updater)|(^|_)(warmup|lrs)$", re.IGNORECASE)
 _OTHER_SCHEDULE = re.compile(
     r"(loss|noise|kl|beta|temp\w*|mask|ratio|sampl\w*|curriculum|ema|dropout|task|data|batch\w*)_?sched", re.IGNORECASE
 )  # of something else than a learning rate
+
+
+def names_schedulers(path: str) -> bool:
+    """Whether an element taken out of a collection is a scheduler, by the collection's name: `schedulers[*]`."""
+    last = path.rpartition("[")[0].rpartition(".")[2]
+    return bool(_SCHEDULER_WORD.search(last)) and not _OTHER_SCHEDULE.search(last)
 
 
 def dotted(node: ast.expr) -> str | None:

@@ -47,6 +47,7 @@ class Event:
     optimizers: those concerned; for BACKWARD, those whose parameters receive gradients (empty: all known ones).
     linear: for EDIT_GRAD, the edit commutes with scaling (division by a constant, averaging).
     guarded: for SCHEDULER_STEP, it runs only when the optimizer step was applied, or once per many steps.
+    scheduler: for SCHEDULER_STEP, which one, where several may step an optimizer's learning rate.
     outcome: for SCALER_STEP, whether the optimizer step was applied, where known.
     dtype: for AUTOCAST_ENTER, the region's dtype ("float16", "bfloat16"; None unknown or disabled); for FORWARD, the
         dtype its ops were seen to run in (None: that of the region it is in).
@@ -73,6 +74,7 @@ class Event:
     discards: bool = False
     scrubs: bool = False
     outcome: Outcome = Outcome.UNKNOWN
+    scheduler: str | None = None
 
 
 class Violation(str, Enum):

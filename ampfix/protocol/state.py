@@ -34,7 +34,8 @@ class OptimizerState:
     """One optimizer.
 
     scale_of: the scaler whose scale the gradients carry, while they are SCALED or STALE.
-    applied to scheduled: the step attempts since its scheduler advanced (several: more than one).
+    applied to several: the step attempts since a scheduler advanced (several: more than one). scheduled: the schedulers
+    that advanced since the last attempt.
     spoilt: what a backward did to gradients that were there before, and that backward. It does harm when they are used;
     zero_grad takes it away.
     """
@@ -47,7 +48,7 @@ class OptimizerState:
     skipped: bool = False
     uncertain: bool = False
     several: bool = False
-    scheduled: bool = False
+    scheduled: frozenset[str | None] = frozenset()
     spoilt: tuple[Violation, Event] | None = None
 
     @property

@@ -219,7 +219,7 @@ def _attempted(turn: _Turn, optimizer: str, outcome: Outcome) -> None:
         skipped=now.skipped or outcome is Outcome.SKIPPED,
         uncertain=now.uncertain or outcome is Outcome.UNKNOWN,
         several=now.applied or now.skipped or now.uncertain,
-        scheduled=False,
+        scheduled=frozenset(),
     )
 
 
@@ -271,9 +271,9 @@ def _on_scheduler_step(turn: _Turn) -> None:
     for optimizer in turn.event.optimizers or turn.state.names():
         now = turn.state.of(optimizer)
         idle = (now.skipped or now.uncertain) and not now.applied
-        if idle and not now.several and not now.scheduled and not turn.event.guarded:
+        if idle and not now.several and turn.event.scheduler not in now.scheduled and not turn.event.guarded:
             turn.report_for(optimizer, Violation.SCHEDULER_ON_SKIPPED_STEP)
-        turn.set(optimizer, scheduled=True)
+        turn.set(optimizer, scheduled=now.scheduled | {turn.event.scheduler})
 
 
 def _on_autocast_enter(turn: _Turn) -> None:

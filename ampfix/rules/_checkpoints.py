@@ -297,6 +297,17 @@ def place_of(node: ast.AST, source: Source) -> ast.AST | None:
     return places.function_of(node, source)
 
 
+def extended(node: ast.AST, source: Source) -> ast.AST | None:
+    """The dictionary, written out above, that a state is added to later: `state["optimizer"] = ...`."""
+    around, function = places.statement_of(node, source), places.function_of(node, source) or source.tree
+    target = around.targets[0] if isinstance(around, ast.Assign) else None
+    if not isinstance(target, ast.Subscript):
+        return None
+    name = places.spelled(target.value)
+    made = (one for one in walk(function) if isinstance(one, ast.Assign) and isinstance(one.value, ast.Dict))
+    return next((one.value for one in made if name in map(places.spelled, one.targets)), None)
+
+
 def key_of_state(call: ast.Call, source: Source) -> str:
     """The key of a scaler's state: that it is saved under, or taken from by `load_state_dict(checkpoint[key])`."""
     if call.args:

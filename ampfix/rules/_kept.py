@@ -68,5 +68,7 @@ def _last(written: str) -> str:
 
 def is_complete(entry: Entry, states: list[Kept], source: Source) -> bool:
     """Whether a scaler's state joins this optimizer's, here or at a place from which it may come here."""
-    around = {checkpoints.place_of(entry.node, source), places.function_of(entry.node, source)}
+    around = [checkpoints.place_of(entry.node, source), places.function_of(entry.node, source)]
+    added_to = checkpoints.extended(entry.node, source)
+    around += [added_to] if added_to is not None else []
     return any(state.place in around or not state.beside_optimizer for state in states)

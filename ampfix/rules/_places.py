@@ -162,7 +162,7 @@ def given_for(name: str, function: ast.AST, call: ast.Call) -> ast.expr | None:
     if name not in order:
         return None
     place = order.index(name) - (order[:1] == ["self"])
-    return call.args[place] if place < len(call.args) else None
+    return call.args[place] if 0 <= place < len(call.args) else None
 
 
 def in_reach(target: str, node: ast.AST, source: Source) -> bool:

@@ -253,7 +253,7 @@ def train(model, loader, optimizer, accum):
                 continue
             if not window.backward.site.loops and _is_handed_in(loss, source):
                 continue
-            if windows.is_zeroed_each_turn(window, source):
+            if windows.is_zeroed_each_turn(window, source) or _is_divided_elsewhere(call, source):
                 continue
             kind = reduction(loss, source)
             yield self.finding(
@@ -325,6 +325,14 @@ def _divides_gradients(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or not _is_division(node) or not isinstance(node.func, ast.Attribute):
         return False
     return isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "grad"
+
+
+def _is_divided_elsewhere(backward: ast.Call, source: Source) -> bool:
+    """Whether a function of another file that is called for what it does divides the gradients."""
+    function = places.function_of(backward, source)
+    done = (one.value for one in walk(function or source.tree) if isinstance(one, ast.Expr))
+    called = (to for call in done if isinstance(call, ast.Call) for to in source.called_elsewhere(call))
+    return any(_divides_gradients(node) for to in called for node in walk(to.definition))
 
 
 def _is_division(call: ast.Call) -> bool:

@@ -302,13 +302,14 @@ def _walks_schedulers(occurrence: Occurrence) -> bool:
     """`for scheduler in schedulers: scheduler.step()`: the innermost loop goes through the schedulers, not batches."""
     line = occurrence.do.site.loops[-1] if occurrence.do.site.loops else 0
     for node in walk(occurrence.routine.node):
-        if isinstance(node, ast.For) and node.lineno == line and isinstance(node.target, ast.Name):
+        if isinstance(node, ast.For) and node.lineno == line:
+            targets = {one.id for one in walk(node.target) if isinstance(one, ast.Name)}
             return any(
                 isinstance(inner, ast.Call)
                 and isinstance(inner.func, ast.Attribute)
                 and inner.func.attr == "step"
                 and isinstance(inner.func.value, ast.Name)
-                and inner.func.value.id == node.target.id
+                and inner.func.value.id in targets
                 for inner in walk(node)
             )
     return False

@@ -115,5 +115,6 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "discards": _flag,
     "scrubs": _flag,
     "outcome": _outcome,
+    "scheduler": _optional_text,
 }
 _OPTIONAL = tuple(field for field in dataclasses.fields(Event) if field.name != "kind")
