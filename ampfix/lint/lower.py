@@ -228,7 +228,8 @@ class Lowering:
         return (*self._expression(node.subject, frame), *result)
 
     def _assigned(self, targets: list[ast.expr], value: ast.expr | None, frame: Frame) -> Block:
-        names = tuple(self._paths(targets, frame))
+        same = self._namer.canonical(value, frame) if value is not None else None  # of a name that only stands for it
+        names = tuple(name for name in self._paths(targets, frame) if name != same)
         if not names:
             return ()
         if value is None:  # unknown, or an augmented assignment, which keeps what the name held
