@@ -35,6 +35,7 @@ class Resolver:
         self._memo: dict[tuple[int, int], tuple[Binding, ...]] = {}
         # What a cycle or the depth cut short holds for the question under way alone.
         self._draft: dict[tuple[int, int], tuple[Binding, ...]] = {}
+        self._asked: list[ast.expr] = []  # kept alive: another expression would get the identity of one that is freed
         self._busy: set[tuple[int, int]] = set()
         self._cuts = 0
         self._returns: dict[ast.AST, list[ast.expr]] = {}
@@ -44,6 +45,7 @@ class Resolver:
         for held in (self._scope_of, self._memo, self._draft, self._views, self._returns, self._known):
             held.clear()
         self._ancestries.clear()
+        self._asked.clear()
 
     def scope_of(self, node: ast.AST) -> Scope:
         found = self._scope_of.get(node)
@@ -85,6 +87,7 @@ class Resolver:
             return (UNKNOWN,)
         cuts = self._cuts
         self._busy.add(key)
+        self._asked.append(node)
         try:
             found = tuple(self._resolve(node, scope)) or (UNKNOWN,)
             if len(found) > 1:

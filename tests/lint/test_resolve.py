@@ -36,6 +36,15 @@ def last_expression(text: str) -> tuple[SourceModule, ast.expr]:
     return module, statement.value
 
 
+def test_an_expression_made_on_the_way_is_not_mistaken_for_one_that_is_gone() -> None:
+    """What is resolved is known by its identity, which another expression may get once the first is freed."""
+    module = SourceModule("import torch, numpy\n", "example.py")
+    resolver, scope = module._resolver, module.scope_at(module.tree)
+    for name in ("torch", "numpy") * 200:
+        made = ast.Attribute(ast.Name(name, ast.Load()), "inf", ast.Load())
+        assert [binding.symbol for binding in resolver.resolve(made, scope)] == [f"{name}.inf"]
+
+
 @given(st.sampled_from(SPELLINGS), NAMES, NAMES)
 def test_every_spelling_of_an_import_resolves_to_the_same_name(spelling: tuple[str, str], a: str, b: str) -> None:
     if a == b:

@@ -92,6 +92,23 @@ class Manager:
         else:
             optimizer.step()
 """
+HANDED_ON = """\
+import torch
+from manager import Manager
+
+def step(loss, model, optimizer, manager):
+    manager.backward(loss)
+    if manager.needed:
+        manager.scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    manager.step(optimizer)
+    optimizer.zero_grad()
+
+def train(model, optimizer, loader):
+    manager = Manager(torch.float16)
+    for x in loader:
+        step(model(x).mean(), model, optimizer, manager)
+"""
 MANAGED = """\
 import torch
 from manager import Manager
@@ -121,6 +138,12 @@ def test_one_switch_in_one_file_is_one_switch(text: str) -> None:
 def test_what_another_file_builds_under_a_switch_is_there_under_the_switch(guard: str, tmp_path: Path) -> None:
     (tmp_path / "manager.py").write_text(MANAGER)
     (tmp_path / "trainer.py").write_text(MANAGED.replace("GUARD", guard))
+    assert main(["check", "--no-cache", "--isolated", "--select", "AMP1", str(tmp_path)]) == 0
+
+
+def test_the_backward_of_an_object_that_is_handed_on_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "manager.py").write_text(MANAGER)
+    (tmp_path / "trainer.py").write_text(HANDED_ON)
     assert main(["check", "--no-cache", "--isolated", "--select", "AMP1", str(tmp_path)]) == 0
 
 
