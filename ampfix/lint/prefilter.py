@@ -6,49 +6,34 @@ It reads every byte of a project, so a word is looked for once, and only where t
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from ampfix.lint.discover import is_notebook
 from ampfix.lint.settings import Settings, per_object
-from ampfix.rules import Listed
+from ampfix.rules import Listed, listed
 from ampfix.rules._spellings import AMP_WORDS
-
-Group = tuple[str, ...]
-"""Words of which all, or one, must occur."""
-
-PATTERN = "re:"
-"""What a word begins with that is a regular expression."""
-
-NEAR = "near:"
-"""What a word begins with that is a plain word, a colon, and a regular expression for the text around that word: from
-the beginning of its line, which `\\A` matches, as far as the arguments of a call reach."""
+from ampfix.rules._tree import NEAR, PATTERN, Tree, parts, plain_part, tree_of
 
 _REACH = 400
-
-# Parts of several words, each of which is looked for where the part occurs.
-_STEMS = ("amp", ".amp", "abric", "scale", "backward", "float16", "half")
 
 
 def is_worth_checking(data: bytes, path: str, settings: Settings) -> bool:
     """Whether any rule in force may look at a file with these bytes."""
-    plain = data.replace(b'\\"', b'"') if is_notebook(path) else data
-    return has_words(plain, settings.rules_for(path))
+    rules = settings.rules_for(path)
+    if not is_notebook(path):
+        return has_words(data, rules)
+    # The lines of a notebook are texts in another text: what stands around a word is not told here.
+    return _reaches(data.replace(b'\\"', b'"'), _tree_of(rules), _anywhere)
 
 
 def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
-    """Whether the words of any of the rules occur in a file, be it in a comment."""
-    return _reaches(data, _tree_of(rules))
+    """Whether the words of any of the rules occur in a file, be it in another file's way to write them."""
+    return _reaches(data, _tree_of(rules), _Around(data))
 
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
-    """The rules that look at this text. Taking comments out costs most, and is left to what little passes before."""
-    plainly = _plainly(text)
-    for question in (plainly, _nearly(text, plainly, _without_comments)):
-        rules = _asking(question, rules)
-        if not rules:
-            return []
+    """The rules that look at this text, comments and documentation aside."""
     return _asking(_exactly(code_of(text)), rules)
 
 
@@ -89,7 +74,7 @@ def _plainly(text: str) -> Question:
     known: dict[str, bool] = {}
 
     def occurs(word: str) -> bool:
-        for part in _parts(word):
+        for part in parts(word):
             found = known.get(part)
             if found is None:
                 found = known[part] = part in text
@@ -132,21 +117,6 @@ _COMMENT = re.compile(r"#[^\n\r]*")
 
 
 @cache
-def plain_part(word: str) -> tuple[str, ...]:
-    """The plain word that a text with this word holds; none for an expression."""
-    if word.startswith(NEAR):
-        return (word.split(":", 2)[1],)
-    return () if word.startswith(PATTERN) else (word,)
-
-
-@cache
-def _parts(word: str) -> tuple[str, ...]:
-    """The plain word behind the stem that others share with it."""
-    plain = plain_part(word)
-    return (*(stem for stem in _STEMS for part in plain if stem in part and stem != part), *plain)
-
-
-@cache
 def _expression(word: str) -> re.Pattern[str]:
     return re.compile(word.split(":", 2)[2] if word.startswith(NEAR) else word[len(PATTERN) :])
 
@@ -165,57 +135,43 @@ def code_of(text: str) -> str:
     return "".join(_PART.findall(text))
 
 
-Tree = tuple[tuple[bytes, "Tree | None"], ...]
-"""Words to look for; where one occurs, those that must occur besides, or None where nothing more is asked."""
+class _Around:
+    """Tells what stands around the words of a file; its text is made when that is asked first."""
+
+    __slots__ = ("_data", "_known", "_text")
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._text, self._known = data, "", dict[str, bool]()
+
+    def __call__(self, word: str) -> bool:
+        known = self._known.get(word)
+        if known is None:
+            # What is not ASCII becomes other letters, which no rule asks for.
+            self._text = self._text or self._data.decode("latin-1")
+            known = self._known[word] = _is_near(word, self._text, _without_comments)
+        return known
 
 
-def _reaches(data: bytes, tree: Tree) -> bool:
-    for word, rest in tree:  # noqa: SIM110 -- once for every file of a project
-        if word in data and (rest is None or _reaches(data, rest)):
-            return True
+def _anywhere(word: str) -> bool:  # noqa: ARG001
+    return True
+
+
+def _reaches(data: bytes, tree: Tree, near: Question) -> bool:
+    for word, ends, below in tree:
+        if word in data:
+            for end in ends:
+                if all(map(near, end)):
+                    return True
+            if below and _reaches(data, below, near):
+                return True
     return False
 
 
 @per_object
 def _tree_of(rules: Sequence[Listed]) -> Tree:
-    groups = {frozenset(group) for rule in rules for group in rule.mentions}
-    plain = {frozenset(part for word in group for part in plain_part(word)) for group in groups}
-    return _grown([group | _stems(group) for group in _needed(plain)])
+    """The words of the rules; those of all rules come with their table."""
+    if len(rules) < len(listed()) or tuple(rules) != listed():
+        return tree_of(rules)
+    from ampfix.rules._words import TREE
 
-
-def _stems(group: frozenset[str]) -> frozenset[str]:
-    return frozenset(stem for stem in _STEMS if any(stem in word for word in group))
-
-
-def _needed(groups: set[frozenset[str]]) -> list[frozenset[str]]:
-    """Without groups that occur only where a shorter one does: ("autocast", "cuda") says no more than ("autocast",)."""
-    kept: list[frozenset[str]] = []
-    for group in sorted(groups, key=lambda group: (len(group), sum(map(len, group)), sorted(group))):
-        if not any(all(any(word in longer for longer in group) for word in other) for other in kept):
-            kept.append(group)
-    return kept
-
-
-def _grown(groups: Sequence[frozenset[str]]) -> Tree:
-    """The word that most groups share comes first, and those groups hang below it."""
-    branches: dict[str, list[frozenset[str]]] = {}
-    left = list(groups)
-    while left:
-        shared = _most_shared(left)
-        branches[shared] = [group - {shared} for group in left if shared in group]
-        left = [group for group in left if shared not in group]
-    return tuple((word.encode(), _below(below)) for word, below in _cheapest_first(branches))
-
-
-def _below(groups: list[frozenset[str]]) -> Tree | None:
-    return None if frozenset() in groups else _grown(groups)
-
-
-def _most_shared(groups: Iterable[frozenset[str]]) -> str:
-    counts = Counter(word for group in groups for word in group)
-    return min(counts, key=lambda word: (-counts[word], word))
-
-
-def _cheapest_first(branches: Mapping[str, list[frozenset[str]]]) -> list[tuple[str, list[frozenset[str]]]]:
-    """Words that decide alone come first: most files that are worth it say one of them."""
-    return sorted(branches.items(), key=lambda item: (frozenset() not in item[1], item[0]))
+    return TREE

@@ -7,9 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from ampfix.rules import Listed, ProtocolRule, Rule, all_rules
+from ampfix.rules._tree import tree_of
 
 FILE = Path(__file__).with_name("_words.py")
-_HEAD = '''"""Code, name, module, mentions, needs and violations of the rules, from `python -m ampfix.rules._table`."""
+_HEAD = '''"""What is known of the rules before they are loaded: `python -m ampfix.rules._table` writes it."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def table() -> str:
         f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, {r.violations}),\n'
         for r in listed
     ]
-    return "".join([*lines, ")\n"])
+    tree = pprint.pformat(tree_of(listed), width=110, compact=True)
+    return "".join([*lines, ")\n", f"TREE = {tree}\n"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Code, name, module, mentions, needs and violations of the rules, from `python -m ampfix.rules._table`."""
+"""What is known of the rules before they are loaded: `python -m ampfix.rules._table` writes it."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ _32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast
  ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.float16\\b|torch\\.float16 if )',
-  'e-', 're:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
+  'near:e-:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
 _33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
@@ -335,3 +335,106 @@ ROWS = (
     ("AMP702", "lightning-manual-scaler", "lightning_manual_scaler", _53, _3, ()),
     ("AMP703", "fsdp-plain-scaler", "fsdp_plain_scaler", _54, _3, ()),
 )
+TREE = ((b'GradScaler', ((),), ()), (b'autocast', ((),), ()), (b'custom_fwd', ((),), ()),
+ (b'is_bf16_supported', ((),), ()),
+ (b'.apply', (), ((b'autograd.Function', ((),), ()), (b'Function', (), ((b'torch.autograd', ((),), ()),)))),
+ (b'.step(', (), ((b'SGD', (), ((b'fused', ((),), ()),)),)),
+ (b'amp', (),
+  ((b'from apex', ((),), ()), (b'import amp', ((),), ()),
+   (b'.amp', (),
+    ((b'apex.amp', ((),), ()), (b'cpu.amp', ((),), ()), (b'cuda.amp', ((),), ()),
+     (b'torch.amp', ((),), ()))))),
+ (b'backward', (),
+  ((b'register_backward_hook', ((),), ()), (b'register_module_backward_hook', ((),), ()),
+   (b'accelerat', (), ((b'backward(', (), ((b'clip_grad', ((),), ()),)),)))),
+ (b'float16', (),
+  ((b' += ',
+    (('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+      ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+    ()),
+   (b'.add_(',
+    (('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+      ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+    ()),
+   (b'.backward(', (),
+    ((b'backward',
+      (('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+        ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+      ((b'(torch.bfloat16)', ((),), ()), (b'bfloat16()', ((),), ()))),)),
+   (b'.bfloat16()', (), ((b' += ', ((),), ()), (b'.add_(', ((),), ()), (b'lerp_', ((),), ()))),
+   (b'lerp_',
+    (('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+      ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+    ()),
+   (b'torch.float16', (),
+    ((b'e-',
+      (('near:e-:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-',
+        'near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+        '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn '
+        '|(?<!oat16)(?<!oat32)(?<!half), )torch\\.float16\\b|torch\\.float16 if )'),),
+      ()),
+     (b'exp(',
+      (('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
+        '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn '
+        '|(?<!oat16)(?<!oat32)(?<!half), )torch\\.float16\\b|torch\\.float16 if )',),),
+      ()))))),
+ (b'half', (),
+  ((b'.half(', ((),), ()), (b'Linear(', (), ((b'backward', (), ((b'half()', ((),), ()),)),)),
+   (b'torch.half', (),
+    ((b' += ',
+      (('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+        ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+      ()),
+     (b'.add_(',
+      (('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+        ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+      ()),
+     (b'.backward(', (),
+      ((b'backward',
+        (('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+          ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+        ()),)),
+     (b'lerp_',
+      (('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+        ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+      ()))))),
+ (b'scale', (),
+  ((b'.unscale_', ((),), ()),
+   (b'.scale(', (),
+    ((b'._check_inf_per_device', ((),), ()), (b'._check_scale_growth_tracker', ((),), ()),
+     (b'._found_inf_per_device', ((),), ()), (b'._get_growth_tracker', ((),), ()),
+     (b'._growth_tracker', ((),), ()), (b'._init_scale', ((),), ()),
+     (b'._lazy_init_scale_growth_tracker', ((),), ()), (b'._maybe_opt_step', ((),), ()),
+     (b'._per_optimizer_states', ((),), ()), (b'._scale', ((),), ()), (b'._unscale_grads_', ((),), ()),
+     (b'.step(', ((),), ()), (b'create_graph', ((),), ()), (b'load', ((),), ()), (b'save', ((),), ()),
+     (b'state_dict', ((),), ()), (b'.backward(', (), ((b'backward', ((),), ()),)),
+     (b'grad', (),
+      ((b'isfinite', ((),), ()), (b'isinf', ((),), ()), (b'isnan', ((),), ()), (b'nan_to_num', ((),), ()))))),
+   (b'caler.scale(', (), ((b'inference_mode', ((),), ()), (b'no_grad', ((),), ()))),
+   (b'state_dict', (),
+    ((b'_scaler(', ((),), ()),
+     (b'unscale_', (),
+      ((b'mixed_precision', ((),), ()), (b'amp', (), ((b'amp_', (('near:amp_:\\bamp_\\w',),), ()),)))))))),
+ (b'state_dict', (),
+  ((b'NativeScaler', ((),), ()),
+   (b'amp', (),
+    ((b'--amp', ((),), ()), (b'use_amp=', ((),), ()),
+     (b'amp_', (),
+      ((b'.step(', (('near:amp_:\\bamp_\\w',),), ()),
+       (b'backward', (), ((b'backward(', (('near:amp_:\\bamp_\\w',),), ()),)),
+       (b'caler(', (('near:amp_:\\bamp_\\w',),), ()), (b'caler.', (('near:amp_:\\bamp_\\w',),), ()),
+       (b'clip_grad', (('near:amp_:\\bamp_\\w',),), ()),
+       (b'zero_grad(', (('near:amp_:\\bamp_\\w',),), ()))))),
+   (b'mixed_precision', (),
+    ((b'.step(', ((),), ()), (b'caler(', ((),), ()), (b'caler.', ((),), ()), (b'clip_grad', ((),), ()),
+     (b'zero_grad(', ((),), ()), (b'backward', (), ((b'backward(', ((),), ()),)))),
+   (b'save(', (),
+    ((b'float16',
+      (('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+        ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+      ((b'.bfloat16()', ((),), ()),)),
+     (b'half', (),
+      ((b'torch.half',
+        (('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+          ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',),),
+        ()),)))))))

@@ -28,7 +28,7 @@ _PROBABILITIES = ("sigmoid", "softmax")
 
 _SMALL = r"re:\de-|0\.000|\*\*\s*\(?-"  # how a number is written that guards against 0
 # How one is written that float16 rounds to 0, or that it rounds to 1 when taken from 1.
-_VANISHING = r"re:\d(?:e-0?[89]|e-[1-9]\d)\b|\b1(?:\.0*)? ?- ?\d+(?:\.\d*)?e-"
+_VANISHING = r"near:e-:\d(?:e-0?[89]|e-[1-9]\d)\b|\b1(?:\.0*)? ?- ?\d+(?:\.\d*)?e-"
 
 
 class EpsUnderflow(TensorRule):
@@ -66,7 +66,7 @@ class EpsUnderflow(TensorRule):
     code, name, severity = "AMP404", "eps-underflow", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("eps-below-half",)
-    mentions = (*AMP_WORDS, (".half(", _SMALL), (FLOAT16_TENSORS, "e-", _VANISHING))
+    mentions = (*AMP_WORDS, (".half(", _SMALL), (FLOAT16_TENSORS, _VANISHING))
 
     VALID = (
         """\

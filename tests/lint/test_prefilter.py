@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ampfix.lint
-from ampfix.lint.prefilter import NEAR, PATTERN, code_of, concerned, has_words, plain_part
+from ampfix.lint.prefilter import code_of, concerned, has_words, is_worth_checking, mentions_amp
+from ampfix.lint.settings import Settings
 from ampfix.rules import all_rules, listed
+from ampfix.rules._tree import NEAR, PATTERN, plain_part, tree_of
+from ampfix.rules._words import TREE
 
 WORDS = st.text(alphabet="ab(.", min_size=1, max_size=3)
 GROUPS = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(tuple), max_size=6).map(tuple)
@@ -58,7 +61,22 @@ def own_words() -> Iterable[str]:
 @given(st.lists(st.sampled_from(own_words())))
 def test_the_rules_own_words(words: list[str]) -> None:
     text = "\n".join(words)
-    assert has_words(text.encode(), listed()) is any(wanted(text, plain(rule.mentions)) for rule in all_rules())
+    has_all = any(wanted(text, plain(rule.mentions)) for rule in all_rules())
+    assert is_worth_checking(text.encode(), "book.ipynb", Settings()) is has_all
+    assert has_words(text.encode(), listed()) <= has_all
+    assert has_words(text.encode(), listed()) >= bool(concerned(text, listed()) or mentions_amp(text))
+
+
+def test_the_tree_that_comes_with_the_table_is_that_of_all_rules() -> None:
+    assert tree_of(listed()) == TREE
+
+
+def test_bytes_are_asked_for_what_stands_around_a_word() -> None:
+    asking = [Asking(((rf"{NEAR}b:\Aab(?! off)", "c"),)), Asking((("d",),))]
+    for text in ("ab\nc", "ab off\nd", "é\nab\nc"):
+        assert has_words(text.encode(), asking)  # type: ignore[arg-type]
+    for text in ("ab off\nc", "ab", "# ab\nc"):
+        assert not has_words(text.encode(), asking)  # type: ignore[arg-type]
 
 
 def test_rules_are_remembered_by_what_they_are() -> None:
