@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, hangs_on_a_switch, split
+from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
@@ -42,7 +42,6 @@ from ampfix.protocol import (
 )
 from ampfix.records import dataclass, field, replace
 
-_MAX_PATHS = 64
 _TURNS = 2
 _UNSEEN = Opaque()
 _UNNAMED = "?"  # stands for the optimizer of a routine that names none
@@ -76,9 +75,16 @@ class Interpretation:
 
 def interpret(routine: Routine) -> Interpretation:
     """Follow every path of a routine."""
-    if not any(do.event.kind is EventKind.BACKWARD or do.event.scaler for do in flatten(routine.body)):
-        return Interpretation()  # nothing here is scaled, nor has a gradient that could be
+    if not _may_break(routine.body):
+        return Interpretation()
     return _Interpreter(routine).run()
+
+
+def _may_break(body: Block) -> bool:
+    """Whether the protocol has anything to say: of a step without a scaler only that it runs backward in a region."""
+    events = [do.event for do in flatten(body)]
+    kinds = {event.kind for event in events}
+    return any(event.scaler for event in events) or {EventKind.BACKWARD, EventKind.AUTOCAST_ENTER} <= kinds
 
 
 def flatten(block: Block) -> Iterator[Do]:
@@ -129,7 +135,7 @@ class _Interpreter:
                 break
             step = self._node(node, current)
             live = self._atoms.live_after(node)
-            flow[_NORMAL] = _distinct(step.pop(_NORMAL, []), live)
+            flow[_NORMAL] = distinct(step.pop(_NORMAL, []), live)
             _merge(flow, step)
         return flow
 
@@ -154,8 +160,8 @@ class _Interpreter:
 
     def _branch(self, node: Branch, paths: list[Path]) -> _Flow:
         holds, fails = split(node.condition, paths, self._atoms)
-        flow = self._block(node.then, _distinct(holds))
-        _merge(flow, self._block(node.orelse, _distinct(fails)))
+        flow = self._block(node.then, distinct(holds))
+        _merge(flow, self._block(node.orelse, distinct(fails)))
         return flow
 
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
@@ -164,12 +170,12 @@ class _Interpreter:
         targets = self._atoms.concerned(node.targets)
         for _ in range(1 if self._walks_optimizers(node) or _tries_again(node) else _TURNS):
             turn = self._block(node.body, [path.keeping(~targets) for path in paths])
-            paths = _distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
+            paths = distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
             result[_NORMAL] += turn.pop(JumpKind.BREAK, [])
             _merge(result, turn)
             if not node.endless:
                 done += paths
-        after = self._block(node.orelse, _distinct(done))
+        after = self._block(node.orelse, distinct(done))
         _merge(result, after)
         return result
 
@@ -185,7 +191,7 @@ class _Interpreter:
         flow = self._block(node.body, paths)
         # How far the body came before it failed is not known.
         failed = [self._simple(_UNSEEN, path) for path in paths] if node.handlers else []
-        raised = _distinct([*failed, *flow.pop(JumpKind.RAISE, [])]) if node.handlers else []
+        raised = distinct([*failed, *flow.pop(JumpKind.RAISE, [])]) if node.handlers else []
         _merge(flow, self._continued(node.orelse, flow))
         for handler in node.handlers:
             _merge(flow, self._block(handler, raised))
@@ -193,7 +199,7 @@ class _Interpreter:
             return flow
         result: _Flow = {_NORMAL: []}
         for kind, leaving in flow.items():
-            final = self._block(node.final, _distinct(leaving))
+            final = self._block(node.final, distinct(leaving))
             through = final.pop(_NORMAL)
             result.setdefault(kind, []).extend(through)
             _merge(result, final)
@@ -335,15 +341,3 @@ def _loss_is_proven(path: Path) -> bool:
 def _merge(flow: _Flow, more: _Flow) -> None:
     for kind, paths in more.items():
         flow.setdefault(kind, []).extend(paths)
-
-
-def _distinct(paths: list[Path], live: int = -1) -> list[Path]:
-    """The paths whose future may differ, without what they assume about other atoms than these."""
-    if len(paths) < 2:
-        return [path.keeping(live) for path in paths]
-    distinct: dict[object, Path] = {}
-    for path in paths:
-        key = (id(path.state), path.true & live, path.false & live, path.scaled, path.doubt)
-        if key not in distinct:
-            distinct[key] = path.keeping(live)
-    return list(distinct.values())[:_MAX_PATHS]

@@ -14,6 +14,9 @@ from ampfix.records import dataclass, replace
 SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
 
+_MAX_PATHS = 64
+
+
 @dataclass(frozen=True)
 class Past:
     """The events of a path, newest first."""
@@ -172,3 +175,17 @@ def behind(node: Node, state: State) -> State:
     if isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
         return state.with_optimizer(node.name, **vars(OptimizerState()))
     return state
+
+
+def distinct(paths: list[Path], live: int = -1) -> list[Path]:
+    """The paths whose future may differ, without what they assume about other atoms than these."""
+    if len(paths) < 2:
+        return [path.keeping(live) for path in paths]
+    found: dict[object, Path] = {}
+    for path in paths:  # a million times in a large project
+        state, true, false = path.state, path.true & live, path.false & live
+        key = (id(state), true, false, path.scaled, path.doubt)
+        if key not in found:
+            is_same = true == path.true and false == path.false
+            found[key] = path if is_same else Path(state, true, false, path.scaled, path.doubt, path.past)
+    return list(found.values())[:_MAX_PATHS]

@@ -34,7 +34,8 @@ def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
 
 def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
     """The rules that look at this text, comments and documentation aside."""
-    return _asking(_exactly(code_of(text)), rules)
+    code = code_of(text)
+    return [rule for rule in _asking(_exactly(code), rules) if rule.may_find_in(code)]
 
 
 def mentions_amp(text: str) -> bool:

@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from operator import attrgetter
 
 _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
 _LEAVES = frozenset(
@@ -63,6 +64,20 @@ def unparsed(node: ast.AST) -> str:
     return known
 
 
+# Of the commonest kinds that hold others, how what is right below them is told.
+_ONE = {
+    **dict.fromkeys((ast.Attribute, ast.Expr, ast.keyword, ast.Starred, ast.Await), "value"),
+    ast.UnaryOp: "operand",
+}
+_TWO = {
+    ast.BinOp: attrgetter("left", "right"),
+    ast.Subscript: attrgetter("value", "slice"),
+    ast.NamedExpr: attrgetter("target", "value"),
+    ast.AugAssign: attrgetter("target", "value"),
+}
+_LIST = {ast.Tuple: "elts", ast.List: "elts", ast.BoolOp: "values", ast.JoinedStr: "values"}
+
+
 class _Body(ast.AST):
     """Stands for the code of a scope among the nodes to visit."""
 
@@ -98,14 +113,14 @@ class TreeIndex:
 
     def _scope(self, owner: ast.AST, body: Sequence[ast.AST]) -> None:
         """Index the code of one scope; that of scopes inside it as they come, so that the order is the source's."""
-        order, parents, leaves, scopes = self.order, self.parents, _LEAVES, _SCOPES
+        order, parents, leaves, scopes, one, two = self.order, self.parents, _LEAVES, _SCOPES, _ONE, _TWO
         own: list[ast.AST] = []
         self.owned[owner] = own
         for child in body:
             parents[child] = owner
         at = len(order)
         pending: list[ast.AST] = [*reversed(body)]
-        while pending:  # once for each node: the two commonest kinds that hold others are spelt out
+        while pending:  # once for each node: the commonest kinds are spelt out
             node = pending.pop()
             kind = node.__class__
             if kind is _Body:
@@ -121,10 +136,15 @@ class TreeIndex:
             node.ampfix_tree = self  # type: ignore[attr-defined]
             node.ampfix_at = at  # type: ignore[attr-defined]
             at += 1
-            if kind is ast.Attribute:
-                inner: ast.AST = node.value  # type: ignore[attr-defined]
+            if kind in one:
+                inner: ast.AST = getattr(node, one[kind])
                 parents[inner] = node
                 pending.append(inner)
+                continue
+            if kind in two:
+                first, second = two[kind](node)
+                parents[first] = parents[second] = node
+                pending += (second, first)
                 continue
             if kind in scopes:
                 before, code, behind = _around_body(node)
@@ -134,6 +154,10 @@ class TreeIndex:
                 continue
             if kind is ast.Call:
                 below: list[ast.AST] = [node.func, *node.args, *node.keywords]  # type: ignore[attr-defined]
+            elif kind is ast.Assign:
+                below = [*node.targets, node.value]  # type: ignore[attr-defined]
+            elif kind in _LIST:
+                below = [*getattr(node, _LIST[kind])]
             else:
                 below = children(node)
             for child in below:

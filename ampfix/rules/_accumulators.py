@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.program import Form, Source
@@ -27,45 +28,145 @@ _FACTORIES = frozenset(
 )
 _COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
 _MAKERS = _FACTORIES | {"deepcopy", "AveragedModel"}
+_UNDOING = ("float", "double", "detach", "item")
+
+
+_STEMS = ("zeros", "ones", "tensor", "full", "empty")  # each factory begins with one, behind `scalar_` at most
+_ASSIGNING = re.compile(
+    r"""(?:([\w.]+)[ \t]*(?::[^=\n]+)?=|register_buffer\(\s*["'](\w+)["']\s*,)[\s(]*(?:[\w.]+\.)?(?:scalar_)?\Z"""
+)
+_CALLED = re.compile(r"\w+\s*\(")
+_GIVEN = re.compile(r"\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))")
+_CASTING = ("half", "bfloat16", "to", "type")
+_CASTS = tuple(f".{cast}(" for cast in _CASTING)
+_CHANGED = re.compile(r"\.(?:mul_|lerp_|add_|copy_)\(|update_parameters")
+_BRACKET = re.compile(r"[()]")
+_BEFORE, _BEHIND = 160, 600  # characters of a statement before what makes a tensor, and behind it
+
+
+def may_accumulate(code: str) -> bool:
+    """Whether a text may hold an accumulator in half: a copy or a table, or a tensor that something is added to."""
+    if any(f"{maker} as " in code for maker in _MAKERS):
+        return True
+    may_average = _CHANGED.search(code) is not None and (_has_copy(code) or _has_table(code))
+    return may_average or any(_is_added_to(name, code) for name in _named_in_half(code))
+
+
+def _has_copy(code: str) -> bool:
+    """Whether a copy of a model may be cast where it is made."""
+    copies = (at for copy in ("deepcopy(", "AveragedModel(") for at in _places(copy, code))
+    return any(_is_cast(code, _closing(code, code.find("(", at) + 1)) for at in copies)
+
+
+def _has_table(code: str) -> bool:
+    """Whether the elements of a comprehension may be casts."""
+    casts = (at + len(cast) for cast in _CASTS for at in _places(cast, code))
+    return any(code[_closing(code, at) :][:20].lstrip().startswith(("for", "async")) for at in casts)
+
+
+def _named_in_half(code: str) -> Iterator[str]:
+    """The names given to tensors that may be made in half, without what they are attributes of."""
+    for stem in _STEMS:
+        for at in _places(stem, code):
+            called = _CALLED.match(code, at)
+            assigning = _ASSIGNING.search(code, max(0, at - _BEFORE), at) if called else None
+            if assigning and called:
+                end = _closing(code, called.end())
+                if _GIVEN.search(code, called.end(), end) or _is_cast(code, end):
+                    yield (assigning[1] or assigning[2]).rpartition(".")[2]
+
+
+def _is_cast(code: str, end: int) -> bool:
+    """Whether a value whose call ends here may be cast."""
+    behind = code[end : end + _BEHIND].lstrip(" )\t\r\n\\")
+    return behind.startswith(".") and any(cast in behind for cast in _CASTS)
+
+
+def _closing(code: str, start: int) -> int:
+    """Where the arguments that start here end."""
+    depth = 1
+    for bracket in _BRACKET.finditer(code, start):
+        depth += 1 if bracket[0] == "(" else -1
+        if not depth:
+            return bracket.end()
+    return len(code)
+
+
+def _places(word: str, code: str) -> Iterator[int]:
+    at = code.find(word)
+    while at >= 0:
+        yield at
+        at = code.find(word, at + len(word))
+
+
+def _is_added_to(name: str, code: str) -> bool:
+    for at in _places(name, code):
+        end = at + len(name)
+        if _ADDED.match(code, end):
+            return True
+        if _SET.match(code, end) and not _MADE.match(code, end):
+            value = code[end + 1 : end + _BEHIND]
+            if name in value and ("+" in value or "-" in value):
+                return True
+    return False
+
+
+_ADDED = re.compile(r"\s*(?:[+-]=|\.\s*(?:mul_|add_|sub_|lerp_|data)\b)")
+_SET = re.compile(r"\s*=(?!=)")
+_MADE = re.compile(rf"\s*=[\s(]*(?:[\w.]+\.)?(?:{'|'.join(sorted(_FACTORIES))})\s*\(")
 
 
 def built_in_half(source: Source) -> Iterator[Built]:
-    casts = {cast.node: cast.dtype for cast in source.half_casts}
     for node in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
         name, value = _named(node)
         if not name or not isinstance(value, ast.Call):
             continue
-        half: ast.expr | None = None
-        dtype = ""
-        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not _maker(value, source):
-            if value in casts:
-                half, dtype = value, casts[value]
-            elif value.func.attr in ("float", "double", "detach", "item"):
-                break
-            value = value.func.value
-        made = _maker(value, source) if isinstance(value, ast.Call) else ""
-        if made in _FACTORIES and half is None and isinstance(value, ast.Call):
+        chain, made = _chain(value, source)
+        if not made:
+            continue
+        if any(call.func.attr in _UNDOING for call in chain[:-1] if isinstance(call.func, ast.Attribute)):
+            continue
+        half, dtype = _cast(chain[:-1], source)
+        if made in _FACTORIES and half is None:
             half, dtype = next(
                 (
                     (k.value, found)
-                    for k in value.keywords
+                    for k in chain[-1].keywords
                     if k.arg == "dtype" and (found := source.half_dtype(k.value))
                 ),
                 (None, ""),
             )
-        if half is not None and made:
+        if half is not None:
             yield Built(name, owner_of(node, name, source), half, dtype, node, made in _COPIES)
+
+
+def _cast(chain: list[ast.Call], source: Source) -> tuple[ast.expr | None, str]:
+    """The innermost call that casts to half, and the dtype. The casts of a file are looked up where one may matter."""
+    casts = {cast.node: cast.dtype for cast in source.half_casts} if chain else {}
+    return next(((call, casts[call]) for call in reversed(chain) if call in casts), (None, ""))
+
+
+def _chain(value: ast.Call, source: Source) -> tuple[list[ast.Call], str]:
+    """The calls on what a call makes, outermost first, down to the one that makes it, and what that is (`_maker`)."""
+    chain = [value]
+    made = _maker(value, source)
+    while not made and isinstance(chain[-1].func, ast.Attribute) and isinstance(chain[-1].func.value, ast.Call):
+        chain.append(chain[-1].func.value)
+        made = _maker(chain[-1], source)
+    return chain, made
 
 
 def tables_in_half(source: Source) -> Iterator[Built]:
     """`{name: p.clone().half() for name, p in ...}` and the list of the same: an average kept beside the model."""
-    casts = {cast.node: cast.dtype for cast in source.half_casts}
     for assign in source.nodes((ast.Assign,)):
         assert isinstance(assign, ast.Assign)
         made, name = assign.value, path(assign.targets[0])
         value = made.value if isinstance(made, ast.DictComp) else made.elt if isinstance(made, ast.ListComp) else None
-        if name and isinstance(value, ast.Call) and value in casts:
-            yield Built(name, owner_of(assign, name, source), value, casts[value], assign, is_copy=True)
+        if not name or not isinstance(value, ast.Call) or method(value)[1] not in _CASTING:
+            continue
+        half, dtype = _cast([value], source)
+        if half is not None:
+            yield Built(name, owner_of(assign, name, source), half, dtype, assign, is_copy=True)
 
 
 def _named(node: ast.AST) -> tuple[str, ast.expr | None]:

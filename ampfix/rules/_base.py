@@ -53,6 +53,12 @@ class Rule(ABC):
     VALID: ClassVar[tuple[str, ...]] = ()
     INVALID: ClassVar[tuple[Invalid, ...]] = ()
 
+    @classmethod
+    def may_find_in(cls, code: str) -> bool:  # noqa: ARG003
+        """Whether the rule may find something in a text, without comments and documentation, that has its words. For
+        what words cannot say: it is asked before the text is parsed."""
+        return True
+
     @abstractmethod
     def check(self, source: Source) -> Iterator[Finding]:
         """Yield what is wrong in one file."""

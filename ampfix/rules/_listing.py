@@ -14,7 +14,8 @@ Groups = tuple[tuple[str, ...], ...]
 
 class Listed(NamedTuple):
     """What is to be known of a rule before it is loaded. module: its file; mentions, needs: its words (`Rule`).
-    violations: what of the protocol must have occurred, for a rule that looks at nothing else."""
+    violations: what of the protocol must have occurred, for a rule that looks at nothing else. glances: whether the
+    rule tells by more than its words which texts it may find something in."""
 
     code: str
     name: str
@@ -22,6 +23,11 @@ class Listed(NamedTuple):
     mentions: Groups
     needs: Groups
     violations: tuple[str, ...] = ()
+    glances: bool = False
+
+    def may_find_in(self, code: str) -> bool:
+        """Whether the rule may find something in a text, without comments and documentation, that has its words."""
+        return not self.glances or self.load().may_find_in(code)
 
     def load(self) -> Rule:
         """The rule itself."""

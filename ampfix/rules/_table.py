@@ -24,7 +24,8 @@ def row(rule: Rule) -> Listed:
     asks_for_more = not isinstance(rule, ProtocolRule) or type(rule).check is not ProtocolRule.check
     violations = () if asks_for_more else tuple(sorted(violation.value for violation in rule.violations))
     module = type(rule).__module__.rpartition(".")[2]
-    return Listed(rule.code, rule.name, module, rule.mentions, rule.needs, violations)
+    glances = type(rule).may_find_in.__func__ is not Rule.may_find_in.__func__  # type: ignore[attr-defined]
+    return Listed(rule.code, rule.name, module, rule.mentions, rule.needs, violations, glances)
 
 
 def rows() -> list[Listed]:
@@ -48,10 +49,11 @@ def table() -> str:
     lines += [f"{name} = {pprint.pformat(groups_, width=110, compact=True)}\n" for groups_, name in names.items()]
     lines += ["ROWS = (\n"]
     lines += [
-        f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, {r.violations}),\n'
+        f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, '
+        f"{r.violations}, {r.glances}),\n"
         for r in listed
     ]
-    tree = pprint.pformat(tree_of(listed), width=110, compact=True)
+    tree = pprint.pformat(tree_of(listed), width=2000, compact=True)
     return "".join([*lines, ")\n", f"TREE = {tree}\n"])
 
 

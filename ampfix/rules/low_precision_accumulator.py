@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._accumulators import Built, built_in_half, tables_in_half
+from ampfix.rules._accumulators import Built, built_in_half, may_accumulate, tables_in_half
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import function_of, loops, method, owner_of, path
 from ampfix.rules._spellings import HALF_MADE, MAKES_HALF
@@ -222,6 +222,10 @@ def train(model, loader, optimizer, decay=0.99):
             (4, 5),
         ),
     )
+
+    @classmethod
+    def may_find_in(cls, code: str) -> bool:
+        return may_accumulate(code)
 
     def check(self, source: Source) -> Iterator[Finding]:
         for built in (*built_in_half(source), *tables_in_half(source)):

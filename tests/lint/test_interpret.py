@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampfix.lint import check_source, interpret
+from ampfix.lint import check_source, interpret, paths
 from ampfix.lint.atoms import Atoms
 from ampfix.lint.module import SourceModule
 from ampfix.protocol import Violation
@@ -194,7 +194,7 @@ def test_dropping_spent_assumptions_changes_nothing(body: str) -> None:
     except SyntaxError:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interpret, "_MAX_PATHS", 5000)
+        patch.setattr(paths, "_MAX_PATHS", 5000)
         # it judges by one past of those that the paths joined here have
         patch.setattr(interpret, "hangs_on_a_switch", lambda *_: False)
         dropping = violations(text)

@@ -32,6 +32,9 @@ class Asking:
     mentions: Groups
     needs: Groups = ()
 
+    def may_find_in(self, code: str) -> bool:
+        return "blank" not in code
+
 
 def plain(groups: Groups) -> Groups:
     return tuple(tuple(part for word in group for part in plain_part(word)) for group in groups)
@@ -98,6 +101,12 @@ def test_a_pattern_is_searched_for() -> None:
     assert concerned("aab", asking) == asking[:1]  # type: ignore[arg-type]
     assert concerned("cd", asking) == asking[1:]  # type: ignore[arg-type]
     assert concerned("c x", asking) == []  # type: ignore[arg-type]
+
+
+def test_a_rule_may_tell_by_more_than_words() -> None:
+    asking = [Asking((("a",),))]
+    assert concerned("a blank", asking) == []  # type: ignore[arg-type]
+    assert concerned("a  # blank", asking) == asking  # type: ignore[arg-type]
 
 
 def test_an_expression_is_searched_for_around_its_word() -> None:
