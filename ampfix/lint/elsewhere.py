@@ -8,29 +8,76 @@ from functools import partial
 
 from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
+from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
 from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
+from ampfix.rules._shapes import placed
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
     """The functions in other files that `call`, made in `scope`, may run."""
+    for callee, inside in _callees(call, scope, resolver, reader):
+        if not resolver.is_own(inside):
+            yield callee
+
+
+def called_in(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
+    """The functions of any file that `call`, made in the `scope` of another, may run."""
+    return (callee for callee, _ in _callees(call, scope, resolver, reader))
+
+
+def _callees(
+    call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader
+) -> Iterator[tuple[CalledElsewhere, Scope]]:
     callees, frame = Callees(resolver, reader, reader.namer.fields), Frame(scope)
     for callee in callees.of(call, frame):
         inside = resolver.scope_of(callee.function)
-        if resolver.is_own(inside) or inside.file is None or not isinstance(callee.function, _DEFINITIONS):
+        if inside.file is None or not isinstance(callee.function, _DEFINITIONS):
             continue
-        within = callees.frame(callee, call, frame)
-        handed = within.arguments
-        own = {name: value for name, (value, caller) in handed.items() if caller is frame}
         if callee.function not in inside.file.index.parents:  # indexed, so that rules find their way in it
             continue
-        named = partial(reader.namer.canonical, frame=within)
+        within = callees.frame(callee, call, frame)
+        own = {name: value for name, (value, caller) in within.arguments.items() if caller is frame}
+        built = dict(_built_from(call, scope, resolver, reader.namer.fields))
         span = inside.file.spans.span(callee.function)
-        yield CalledElsewhere(callee.function, inside.file.path, span, own, named)
+        named = partial(reader.namer.canonical, frame=within)
+        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built), inside
+
+
+def _built_from(call: ast.Call, scope: Scope, resolver: Resolver, fields: Fields) -> Iterator[tuple[str, ast.expr]]:
+    """The attributes of the object whose method is called, each with what its constructor was given for it."""
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    for held in resolver.resolve(receiver, scope) if scope.self_name() != getattr(receiver, "id", "") else ():
+        for name, value in fields.given(held):
+            assert held.built is not None
+            seen = _seen_from(scope, value, held.built[1])
+            if seen is not None:
+                yield name, seen
+
+
+def _seen_from(scope: Scope, value: ast.expr, there: Scope) -> ast.expr | None:
+    """An expression of one scope as another can write it: a parameter of a method as what the object keeps it as."""
+    if there.node in (outer.node for outer in scope.chain()) or _root(value) == there.self_name():
+        return value
+    owner = there.owner_class()
+    if owner is None or owner is not scope.owner_class() or not isinstance(value, ast.Name):
+        return None
+    for attribute, definitions in owner.attributes.items():
+        for definition in definitions:
+            kept = definition.value
+            if definition.scope is there and isinstance(kept, ast.expr) and _root(placed(kept)) == value.id:
+                return ast.Attribute(ast.Name(scope.self_name() or "self", ast.Load()), attribute, ast.Load())
+    return None
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def built_elsewhere(node: ast.expr, scope: Scope, resolver: Resolver) -> Iterator[BuiltElsewhere]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, parameters
 from ampfix.program import Binding, Form
 from ampfix.records import dataclass, field
+from ampfix.rules._shapes import placed
 
 Given = Mapping[str, tuple[ast.expr, Frame]]
 _NOTHING: Given = {}
@@ -39,6 +40,19 @@ class Fields:
             for name, parameter in passed_on.items()
             if parameter in given and _can_be_named(given[parameter], scope, there)
         }
+
+    def given(self, binding: Binding) -> Iterator[tuple[str, ast.expr]]:
+        """Attribute and the expression that the constructor of an object was given for it, where it was built; those
+        kept on another device as well."""
+        if binding.form is not Form.OBJECT or binding.built is None:
+            return
+        arguments = self._arguments(binding.built[0], binding)
+        for scope in reversed(self.resolver.ancestry(self.resolver.scope_of(binding.node))):
+            for name, definitions in scope.attributes.items():
+                behind = {_parameter_behind([one], placed) for one in definitions}
+                given = [arguments[one] for one in behind if one in arguments]
+                if len(given) == 1:
+                    yield name, given[0]
 
     def behind(self, root: str, rest: str, frame: Frame) -> tuple[tuple[ast.expr, Frame] | None, str]:
         """What `root.attribute` or `self.object.attribute` was given, and the rest of the path behind it."""
@@ -92,8 +106,10 @@ def _first(rest: str) -> tuple[str, str]:
     return ("", rest) if match is None else (match[1], rest[match.end() :])
 
 
-def _parameter_behind(definitions: list[Definition]) -> str | None:
-    values = [definition.value for definition in definitions]
+def _parameter_behind(
+    definitions: list[Definition], bare: Callable[[ast.expr], ast.expr] = lambda value: value
+) -> str | None:
+    values = [None if definition.value is None else bare(definition.value) for definition in definitions]
     if len(values) != 1 or not isinstance(values[0], ast.Name) or definitions[0].item is not None:
         return None
     scope = definitions[0].scope

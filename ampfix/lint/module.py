@@ -10,7 +10,7 @@ from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
-from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere
+from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
@@ -178,6 +178,9 @@ class SourceModule:
 
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
+
+    def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        return tuple(called_in(call, self._resolver.scope_of(function), self._resolver, self._reader))
 
     def regions_in(self, function: ast.AST) -> tuple[CoveredRegion, ...]:
         scope = self._resolver.scope_of(function)

@@ -14,6 +14,7 @@ from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
 from ampfix.program import Always, Binding, CoveredRegion, Form, HalfCast, Role
 from ampfix.records import replace
+from ampfix.rules._shapes import own
 
 _CAST_METHODS = {"half": "float16", "bfloat16": "bfloat16"}
 _HALVES = ("float16", "bfloat16")
@@ -43,6 +44,22 @@ class PrecisionReader:
             if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
                 region = self._covered(node, opening, binding, scope, sole=len(bindings) == 1)
                 return replace(region, enabled=False) if self._are_off(bindings, scope) else region
+        return self._managed(node, opening, scope) if isinstance(opening, ast.Call) else None
+
+    def _managed(self, node: ast.AST, opening: ast.Call, scope: Scope) -> CoveredRegion | None:
+        """The region in which a context manager, written as a generator, yields on some path."""
+        for function in self._resolver.resolve(opening.func, scope):
+            if function.form is not Form.FUNCTION or not isinstance(function.node, ast.FunctionDef):
+                continue
+            yields = [one for one in own(function.node) if isinstance(one, ast.Yield)]
+            for inner in own(function.node) if yields else ():
+                if not isinstance(inner, ast.With) or not any(one in own(inner) for one in yields):
+                    continue
+                for item in inner.items:
+                    for binding in self._resolver.resolve(item.context_expr, function.scope):
+                        if self._resolver.role(binding) is Role.AUTOCAST:
+                            region = self._covered(node, opening, binding, function.scope, sole=len(yields) == 1)
+                            return replace(region, opening=opening, call=None)
         return None
 
     def _are_off(self, bindings: Iterable[Binding], scope: Scope) -> bool:

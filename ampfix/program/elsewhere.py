@@ -16,7 +16,8 @@ class CalledElsewhere:
 
     definition: its `ast.FunctionDef`. path and span: where it stands. arguments: by its parameters, what the call
     hands it, as expressions of the calling file. named: how the calling file writes what a name or an attribute in the
-    function stands for; None where it has no name.
+    function stands for; None where it has no name. fields: by the attributes of the object whose method it is, what it
+    was built from, as the calling function knows that.
     """
 
     definition: Any
@@ -24,6 +25,7 @@ class CalledElsewhere:
     span: Span
     arguments: Mapping[str, Any]
     named: Callable[[ast.expr], str | None]
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

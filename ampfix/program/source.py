@@ -57,6 +57,9 @@ class Source(Protocol):
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of other files that a call may run."""
 
+    def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        """The functions of any file that a call in a function of another file may run."""
+
     def regions_in(self, function: ast.AST) -> tuple[CoveredRegion, ...]:
         """The autocast regions that `with` statements open in a function of another file."""
 

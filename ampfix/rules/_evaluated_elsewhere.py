@@ -1,67 +1,145 @@
-"""Models that this file hands to functions of other files, which evaluate them or train them there."""
+"""Models that this file hands to functions and objects of other files, which evaluate them or train them there."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
-from ampfix.rules._evaluations import LIKE_A_REGION, regions_around
+from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
 from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named
 from ampfix.rules._places import COMPREHENSIONS
-from ampfix.rules._shapes import LOOPS, calls, is_without_grad, method, own
+from ampfix.rules._shapes import LOOPS, calls, is_without_grad, method, own, path
 
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
 _MANY = re.compile(r"(^|[._])models$")
-_HOPS = 2  # functions of that file that only pass the model on
+_HOPS = 3  # functions that only pass the model on
 
 
 @dataclass(frozen=True)
 class HandedModel:
-    """A call that hands a model to a function of another file. name: of the model, as written here."""
+    """A call that hands a model to a function of another file, or runs a method of an object that holds it. name: of
+    the model, as written here; names: as that function knows it."""
 
     call: ast.Call
     name: str
     to: CalledElsewhere
+    names: frozenset[str]
 
 
-def handed_models(source: Source, switched: set[str]) -> Iterator[HandedModel]:
-    """The calls of this file that hand a model over."""
+def handed_models(source: Source, switched: set[str], trained: Iterable[str]) -> Iterator[HandedModel]:
+    """The calls of this file that hand a model over. trained: the names of models that this file trains."""
+    held = [name for name in (*trained, *sorted(switched)) if "." in name]
+    holders = set(_holders(source, switched)) - {""}
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
-        given = {bare_name(named(one)) for one in (*call.args, *(word.value for word in call.keywords))}
-        names = {name for name in given if name and (is_model(name, switched) or _is_many(name))}
-        for to in source.called_elsewhere(call) if names else ():
-            for value in to.arguments.values():
-                if bare_name(named(value)) in names:
-                    yield HandedModel(call, bare_name(named(value)), to)
+        names = dict.fromkeys(_models_given(call, switched))
+        receiver = method(call)[0] if isinstance(call.func, ast.Attribute) else call.func
+        objects = {named(one) for one in (*_given(call), receiver)} - {""}
+        names |= dict.fromkeys(name for name in held if name.rpartition(".")[0] in objects)
+        built = isinstance(receiver, ast.Call) and any(True for _ in _models_given(receiver, switched))
+        if not names and not built and named(receiver) not in holders:
+            continue
+        for to in source.called_elsewhere(call):
+            kept = (bare_name(named(value)) for value in to.fields.values())
+            for name in names | dict.fromkeys(name for name in kept if name and is_model(name, switched)):
+                inner = _inner(to, call, frozenset({name}))
+                if inner:
+                    yield HandedModel(call, name, to, inner)
+
+
+def _holders(source: Source, switched: set[str]) -> Iterator[str]:
+    """The variables that hold what a call of a class makes of a model."""
+    for assign in source.nodes((ast.Assign,)):
+        assert isinstance(assign, ast.Assign)
+        made = assign.value
+        is_object = isinstance(made, ast.Call) and path(made.func).rpartition(".")[2][:1].isupper()
+        if is_object and any(True for _ in _models_given(made, switched)):  # type: ignore[arg-type]
+            yield named(assign.targets[0])
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
+def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
+    for name in (bare_name(named(one)) for one in _given(call)):
+        if name and (is_model(name, switched) or _is_many(name)):
+            yield name
 
 
 def is_evaluated(handed: HandedModel, source: Source) -> bool:
     """Whether the function runs the model in a loop, without gradients and without a region, and the call has none."""
-    if regions_around(handed.call, source) or _CALIBRATES.search(getattr(handed.to.definition, "name", "")):
+    name = getattr(handed.to.definition, "name", "")
+    if regions_around(handed.call, source) or _CALIBRATES.search(name) or is_acting(PurePath(handed.to.path).stem):
         return False
-    plain = is_without_grad(handed.call, source)
-    return any(_evaluates(handed.to.definition, name, source, plain) for name in _parameters(handed))
+    reached = _Reached(handed.to.definition, handed.names, is_without_grad(handed.call, source))
+    if not _evaluates(reached, source):
+        return False
+    return not any(any(True for _ in calls(one.function, "backward")) for one in _all_reached(reached, source))
 
 
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
-    """The expression that opens the region in which the function runs the model that it trains."""
-    function = handed.to.definition
-    if not any(True for _ in calls(function, "backward")):
-        return None
-    names = {alias for name in _parameters(handed) for alias in _aliases(function, name)}
-    for region in source.regions_in(function):
-        items = [unparsed(item.context_expr) for item in region.node.items]
-        if region.enabled is False or any(_NO_GRAD.search(item) for item in items):
-            continue
-        if any(_runs(inner, names) for inner in walk(region.node)):
-            return region.opening
-    return None
+    """The expression that opens the region in which the function, or one that it calls, runs the model it trains."""
+    opening, trains = None, False
+    for reached in _all_reached(_Reached(handed.to.definition, handed.names, False), source):
+        trains = trains or any(True for _ in calls(reached.function, "backward"))
+        names = _aliases(reached.function, reached.names)
+        for region in source.regions_in(reached.function) if opening is None else ():
+            items = [unparsed(item.context_expr) for item in region.node.items]
+            if region.enabled is False or any(_NO_GRAD.search(item) for item in items):
+                continue
+            if any(_runs(inner, names) for inner in walk(region.node)):
+                opening = region.opening
+    return opening if trains else None
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """A function of another file that the model comes to. quiet: no gradients are recorded around its call; looped: a
+    loop is around it."""
+
+    function: ast.AST
+    names: frozenset[str]
+    quiet: bool
+    looped: bool = False
+    hops: int = 0
+
+
+def _evaluates(reached: _Reached, source: Source) -> bool:
+    function = reached.function
+    if _may_open(function, source) or acts(function) or any(True for _ in calls(function, "backward")):
+        return False
+    names = _aliases(function, reached.names)
+    if any(named(method(call)[0]) in names for call in calls(function, "half", "bfloat16")):
+        return False  # it is half itself
+    switched = {named(method(call)[0]) for call in calls(function, "eval")}
+    quiet = reached.quiet or _NO_GRAD.search(unparsed(function)) is not None or bool(switched & names)
+    quiet = quiet or (any(map(_is_many, names)) and bool(switched))
+    if quiet and any(_runs(inner, names) for inner in _repeated(function, reached.looped)):
+        return True
+    return any(_evaluates(one, source) for one in _passed_on(reached, quiet, source))
+
+
+def _repeated(function: ast.AST, looped: bool) -> Iterator[ast.AST]:
+    """What a function does again and again: in its loops, or all of it where it is called in one."""
+    if looped:
+        yield from own(function)
+        return
+    for loop in own(function):
+        if isinstance(loop, (*LOOPS, *COMPREHENSIONS)):
+            yield from walk(loop)
+
+
+def _all_reached(reached: _Reached, source: Source) -> Iterator[_Reached]:
+    yield reached
+    for one in _passed_on(reached, reached.quiet, source):
+        yield from _all_reached(one, source)
 
 
 def _is_many(name: str) -> bool:
@@ -69,27 +147,9 @@ def _is_many(name: str) -> bool:
     return _MANY.search(name) is not None
 
 
-def _parameters(handed: HandedModel) -> list[str]:
-    return [name for name, value in handed.to.arguments.items() if bare_name(named(value)) == handed.name]
-
-
-def _runs(node: ast.AST, names: set[str]) -> bool:
-    ran = model_of(node, names) if isinstance(node, ast.Call) else ""
+def _runs(node: ast.AST, names: frozenset[str]) -> bool:
+    ran = model_of(node, set(names)) if isinstance(node, ast.Call) else ""
     return ran in names or (bool(ran) and ran.partition("[")[0] in names)
-
-
-def _evaluates(function: ast.AST, name: str, source: Source, plain: bool, hops: int = 0) -> bool:
-    """plain: no gradients are recorded where it is called."""
-    text = unparsed(function)
-    if _may_open(function, source) or any(True for _ in calls(function, "backward")):
-        return False
-    names = _aliases(function, name)
-    switched = {named(method(call)[0]) for call in calls(function, "eval")}
-    quiet = plain or _NO_GRAD.search(text) is not None or bool(switched & names) or (_is_many(name) and bool(switched))
-    loops = (node for node in own(function) if isinstance(node, (*LOOPS, *COMPREHENSIONS)))
-    if quiet and any(_runs(inner, names) for loop in loops for inner in walk(loop)):
-        return True
-    return hops < _HOPS and any(_evaluates(*passed, source, quiet, hops + 1) for passed in _passed_on(function, names))
 
 
 def _may_open(function: ast.AST, source: Source) -> bool:
@@ -98,27 +158,49 @@ def _may_open(function: ast.AST, source: Source) -> bool:
     statements = [node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith))]
     openings = [item.context_expr for node in statements for item in node.items]
     entered = [*openings, *getattr(function, "decorator_list", ()), *calls(function, "enter_context")]
-    return any(one not in off and LIKE_A_REGION.search(unparsed(one)) for one in entered)
+    return any(one not in off and LIKE_A_REGION.search(unparsed(one).replace("nullcontext", "")) for one in entered)
 
 
-def _aliases(function: ast.AST, name: str) -> set[str]:
-    """The names that a model has in a function besides the one it is handed under."""
-    found = {name}
+def _aliases(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
+    """The names that a model has in a function, besides those it comes under too."""
+    found = set(names)
     for node in own(function):
         if isinstance(node, ast.Assign) and found & set(alternatives(node.value)):
             found.update(filter(None, map(named, node.targets)))
-    return found
+    return frozenset(found)
 
 
-def _passed_on(function: ast.AST, names: set[str]) -> Iterator[tuple[ast.AST, str]]:
-    """The functions of the same module that get the model, each with its name there."""
-    module = function.ampfix_tree.order[0]  # type: ignore[attr-defined]
-    found = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+def _passed_on(reached: _Reached, quiet: bool, source: Source) -> Iterator[_Reached]:
+    """The functions that a function hands the model to, or reaches with the object that holds it."""
+    if reached.hops == _HOPS:
+        return
+    function, names = reached.function, _aliases(reached.function, reached.names)
+    roots = {name.partition(".")[0] for name in names}
+    again = set(_repeated(function, reached.looped))
+    inside = {one.name: one for one in own(function) if isinstance(one, ast.FunctionDef)}
     for call in own(function):
-        target = found.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
-        if target is None or target is function:
+        if not isinstance(call, ast.Call):
             continue
-        assert isinstance(call, ast.Call)
-        order = [argument.arg for argument in target.args.args]
-        given = [*zip(order, call.args, strict=False), *((word.arg, word.value) for word in call.keywords)]
-        yield from ((target, inner) for inner, value in given if inner is not None and named(value) in names)
+        looped = call in again
+        if path(call.func) in inside:  # it sees the names of the function around it
+            yield _Reached(inside[path(call.func)], names, quiet, looped, reached.hops + 1)
+        elif roots & {named(one).partition(".")[0] for one in (*_given(call), call.func)} - {""}:
+            for to in source.called_in(function, call):
+                inner = _inner(to, call, names)
+                if inner and to.definition is not function:
+                    yield _Reached(to.definition, inner, quiet, looped, reached.hops + 1)
+
+
+def _inner(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> frozenset[str]:
+    """What a called function knows models as: by a parameter, an attribute of its object, or of what it is handed."""
+    places = [(parameter, bare_name(named(value))) for parameter, value in to.arguments.items()]
+    places += [(f"self.{attribute}", bare_name(named(value))) for attribute, value in to.fields.items()]
+    places += [("self", named(method(call)[0]) if isinstance(call.func, ast.Attribute) else named(call.func))]
+    found = set()
+    for inner, outer in places:
+        for name in names if outer else ():
+            if name == outer and inner != "self":
+                found.add(inner)
+            elif name.startswith(f"{outer}."):
+                found.add(f"{inner}{name[len(outer) :]}")
+    return frozenset(found)

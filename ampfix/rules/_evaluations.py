@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.program import CoveredRegion, Role, Source
-from ampfix.program.tree import walk
+from ampfix.program.tree import unparsed, walk
 from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._models import named
 from ampfix.rules._places import COMPREHENSIONS, are_alternatives
@@ -28,7 +28,8 @@ from ampfix.rules._shapes import regions_around as _regions_around
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
-_ACTS = re.compile(r"(^|_)(play|rollout|act|collect|explore)(_|$)", re.IGNORECASE)
+_ACTS = re.compile(r"(^|_)(play|self_?play|rollouts?|act|collect|explore|mcts|generate_round)(_|$)", re.IGNORECASE)
+_ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
 
@@ -47,7 +48,18 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
     if not backwards:
         return function if isinstance(function, FUNCTIONS) else None
     trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in backwards)
-    return next((one for one in inside(call, source) if isinstance(one, ast.With)), None) if trains_in_loops else None
+    around = (one for one in inside(call, source) if isinstance(one, ast.With) and not is_without_grad(one, source))
+    return next(around, None) if trains_in_loops else None
+
+
+def acts(function: ast.AST) -> bool:
+    """Whether a function runs a model in an environment, as far as its name says."""
+    return is_acting(getattr(function, "name", ""))
+
+
+def is_acting(name: str) -> bool:
+    """Whether a name is that of code which runs a model in an environment."""
+    return _ACTS.search(name) is not None
 
 
 def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:
@@ -67,7 +79,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
-    if _trains_without_region(call, function, source) or _ACTS.search(getattr(function, "name", "")):
+    if _trains_without_region(call, function, source) or acts(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
     training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
     if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function) or is_on_cpu(call, source):
@@ -75,11 +87,36 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
         return False
-    if not training and any(
-        path(other.func) == path(call.func) and regions_around(other, source) for other in _calls_in(loop)
-    ):
-        return False  # on another branch
+    if _is_covered_elsewhere(call, function, source) or (loop is function and _prepares_training(function, source)):
+        return False
     return getattr(function, "name", None) not in _reached_from_regions(source)
+
+
+def _is_covered_elsewhere(call: ast.Call, function: ast.AST, source: Source) -> bool:
+    """Whether another branch of a function that does not train, the one for a GPU say, makes the call in a region."""
+    if any(True for _ in calls(function, "backward")):
+        return False
+    for other in _calls_in(function):
+        if path(other.func) == path(call.func) and other is not call and regions_around(other, source):
+            ends = (one for one in inside(other, source) if isinstance(one, ast.If) and isinstance(one.body[-1], _ENDS))
+            if are_alternatives(call, other, source) or any(True for _ in ends):
+                return True
+    return False
+
+
+def _prepares_training(function: ast.AST, source: Source) -> bool:
+    """Whether each turn of training calls a function: what it makes is trained on."""
+    name, made = getattr(function, "name", ""), []
+    for call in source.nodes((ast.Call,)):
+        if isinstance(call, ast.Call) and path(call.func) in (name, f"self.{name}"):
+            around, caller = loops(call, source)[:1], function_of(call, source)
+            trains = (loops(one, source)[:1] == around for one in calls(caller, "backward"))
+            made.append(any(trains) and not _is_now_and_then(call, source))
+    return bool(made) and all(made)
+
+
+def _is_now_and_then(call: ast.Call, source: Source) -> bool:
+    return any(isinstance(one, ast.If) and _OCCASION.search(unparsed(one.test)) for one in inside(call, source))
 
 
 def regions_around(call: ast.AST, source: Source) -> list[CoveredRegion]:
@@ -92,7 +129,7 @@ def _may_be_covered(call: ast.AST, source: Source) -> bool:
     """Whether something around a call is named like a region, and where it comes from is not seen."""
     known = {region.opening for region in source.regions}
     return any(
-        item.context_expr not in known and LIKE_A_REGION.search(ast.unparse(item.context_expr))
+        item.context_expr not in known and LIKE_A_REGION.search(unparsed(item.context_expr).replace("nullcontext", ""))
         for around in inside(call, source)
         for item in getattr(around, "items", ())
     )

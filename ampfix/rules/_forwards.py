@@ -28,7 +28,7 @@ _HOPS = 3  # helpers that only pass the model on
 _RUNS = re.compile(r"loss|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE)  # what runs what it is handed
 # Methods of models that are called beside a forward and run none.
 _KEEPS = re.compile(
-    r"_?(train|eval|to|cuda|cpu|half|float|bfloat16|apply|state|load|save|named?|parameters|modules|children|buffers|zero|"
+    r"_?(train|eval)|_?(to|cuda|cpu|half|float|bfloat16|apply|state|load|save|named?|parameters|modules|children|buffers|zero|"
     r"require|requires|no_sync|get_(?!\w*(feature|embed|logit|loss|output|pred))|set|update|reset|init|freeze|unfreeze|log|"
     r"print|count|num|clip|register|share|join|(un|de)?normali[sz]e|tokeni[sz]e|process|preprocess|collate|is|has|add|"
     r"append|push|make|create|build_(optim|sched)|config\w*|backward|step)(_\w+)?"

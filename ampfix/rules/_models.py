@@ -28,6 +28,7 @@ _WRAPPERS = re.compile(
     r"DistributedDataParallel|DDP|DataParallel|compile|getattr|deepcopy|AveragedModel|ExponentialMovingAverage|"
     r"\w*unwrap\w*|de_parallel|\w*raw_model|(Model)?E(ma|MA)(V\d|Model)?"
 )
+_PLACING = ("to", "cuda", "eval", "train", "requires_grad_")
 _INFERERS = {"sliding_window_inference": ("predictor", 3), "inferer": ("network", 1)}  # of MONAI
 
 
@@ -60,7 +61,20 @@ def switched_names(source: Source) -> set[str]:
     calls = [method(call) for call in source.nodes((ast.Call,))]
     switched = {named(receiver) for receiver, name in calls if name in ("train", "eval")}
     trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
-    return (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
+    known = (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
+    return known | set(_unwrapped(known, source))
+
+
+def _unwrapped(known: set[str], source: Source) -> Iterator[str]:
+    """The names of `model.module if wrapped else model` and of wrapped models."""
+    for assign in source.nodes((ast.Assign,)):
+        assert isinstance(assign, ast.Assign)
+        value = assign.value
+        is_bare = isinstance(value, ast.Attribute) and _HELD.search(f".{value.attr}") is not None
+        if not is_bare and not isinstance(value, (ast.IfExp, ast.Call)):
+            continue
+        if method(value)[1] not in _PLACING and any(is_model(one, known) for one in alternatives(value)):
+            yield from filter(None, (named(target) for target in assign.targets))
 
 
 def is_model(name: str, switched: set[str]) -> bool:
@@ -103,7 +117,7 @@ def alternatives(value: ast.expr) -> Iterator[str]:
         yield from (*alternatives(value.body), *alternatives(value.orelse))
     elif isinstance(value, ast.BoolOp):
         yield from (alias for operand in value.values for alias in alternatives(operand))
-    elif isinstance(value, ast.Call) and method(value)[1] in ("to", "cuda", "eval", "train", "requires_grad_"):
+    elif isinstance(value, ast.Call) and method(value)[1] in _PLACING:
         yield from alternatives(method(value)[0])
     elif isinstance(value, ast.Call) and _WRAPPERS.fullmatch(path(value.func).rpartition(".")[2]):
         if value.args:

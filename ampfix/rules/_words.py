@@ -66,8 +66,11 @@ _18 = (('is_bf16_supported',), ('autocast', '.backward(', 'bfloat16'), ('.backwa
  ('.backward(', '(torch.bfloat16)'))
 _19 = (('autocast', 'backward', 'bfloat16'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
- ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('caler.scale(', 'no_grad'),
- ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'))
+ ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('no_grad', 'caler.scale('),
+ ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'),
+ ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
+ ('backward', 'no_grad', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\('),
+ ('backward', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\(', '.eval()'))
 _21 = (('.half()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '

@@ -126,6 +126,30 @@ def train(loader):
 """,
             (15,),
         ),
+        Invalid(
+            """\
+import torch
+
+class Attention(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query = torch.nn.Conv1d(8, 8, 1)
+        self.value = torch.nn.Conv1d(8, 8, 1)
+
+    def forward(self, x):
+        q, v = self.query(x), self.value(x)
+        weights = torch.bmm(q.transpose(1, 2), q) / 8**0.5
+        return torch.bmm(v, torch.softmax(weights, dim=-1).transpose(1, 2))
+
+def train(loader):
+    attention = Attention().cuda()
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = attention(x).sum()
+""",
+            None,
+            (12,),
+        ),
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
@@ -153,9 +177,7 @@ class _Attention:
 def _attention(out: Value) -> _Attention | None:
     if out.op not in _PRODUCTS or len(out.operands) < 2 or not in_region(out):
         return None
-    weights, scaling, is_plain = out.operands[0], None, True
-    while weights.op in ("dropout", "cast", "join") and weights.operands:
-        weights, is_plain = weights.operands[0], False
+    scaling, (weights, is_plain) = None, _weights(out)
     if weights.op != "softmax" or not weights.operands:
         return None
     scores = weights.operands[0]
@@ -170,6 +192,17 @@ def _attention(out: Value) -> _Attention | None:
     return _Attention(out, weights, scaling, scores, is_plain)
 
 
+def _weights(out: Value) -> tuple[Value, bool]:
+    """The factor that holds the weights, and whether nothing was done to them; `v @ weights.transpose(1, 2)` has them
+    behind the values."""
+    weights, is_plain = out.operands[0], True
+    if out.operands[1].op == "transpose" and out.operands[1].operands:
+        weights = out.operands[1].operands[0]
+    while weights.op in ("dropout", "cast", "join") and weights.operands:
+        weights, is_plain = weights.operands[0], False
+    return weights, is_plain
+
+
 def _is_scaled(product: Value) -> bool:
     """Whether the queries or keys were scaled before they were multiplied."""
     for operand in product.operands[:2]:
@@ -181,6 +214,8 @@ def _is_scaled(product: Value) -> bool:
 
 
 def _repair(found: _Attention, source: Source) -> Repair | str:
+    if found.softmax is not found.out.operands[0]:
+        return "the values come first in the product, and their layout is not known here"
     texts = [text_at(source, found.product, found.out, 0), text_at(source, found.product, found.out, 1)]
     value = text_at(source, found.out, found.out, 1)
     scale = _scale(found, source)

@@ -17,16 +17,21 @@ from ampfix.rules._models import holder_of
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
 
+_MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
+
+_TRAINER = r"near:Trainer(:\A\s*(?:self\.)?\w*trainer\w* *= *\w*Trainer\("  # of another file, which scales and steps
+
 
 class ValWithoutAutocast(Rule):
     """The model is evaluated in another precision than it is trained in.
 
     ## What it does
     Finds loops, and functions without gradients, that call a model outside autocast, or in a region that is switched
-    off, which the same file trains under autocast; also where either is done by a function of another file that the
-    model is handed to, and calls that evaluate by handing None for what switches the region of a function on that
-    trains as well. Evaluation functions that are called under autocast, models whose own forward opens a region, and
-    trials with made-up data are left alone.
+    off, which the same file trains under autocast: by itself, through a helper that runs it, or through an object that
+    holds it. Also where either is done by a function or an object of another file that the model is handed to, and
+    where one function does both and its region is off when it evaluates, by None or False for what switches it on or by
+    the phase of the loop. Evaluation functions that are called under autocast, models whose own forward opens a region,
+    code that acts in an environment or makes what a turn trains on, and trials with made-up data are left alone.
 
     ## Why is this bad
     Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures
@@ -66,6 +71,9 @@ class ValWithoutAutocast(Rule):
         ("caler.scale(", "inference_mode"),
         ("GradScaler", "eval"),
         ("GradScaler", "valid"),
+        (_TRAINER, "valuat"),
+        (_MANAGED, "backward", "no_grad"),
+        (_MANAGED, "backward", ".eval()"),
     )
 
     VALID = (
@@ -263,7 +271,8 @@ def main(loader, optimizer, scaler):
         if opens_its_own(source):
             return
         forwards = Forwards(source)
-        trained, handed = list(trained_models(source, forwards)), list(handed_models(source, forwards.switched))
+        trained = list(trained_models(source, forwards))
+        handed = list(handed_models(source, forwards.switched, dict.fromkeys(one.name for one in trained)))
         there = {
             (one.name, id(holder_of(one.call, one.name, source))): one
             for one in handed
@@ -271,7 +280,7 @@ def main(loader, optimizer, scaler):
         }
         yield from self._here(source, forwards, trained, there)
         yield from self._elsewhere(source, trained, handed, there)
-        yield from self._switched_off(source)
+        yield from self._switched_off(source, handed)
 
     def _here(
         self, source: Source, forwards: Forwards, trained: list[TrainedModel], there: Trainers
@@ -311,9 +320,9 @@ def main(loader, optimizer, scaler):
                 repair=f"{name} lies in {one.to.path}; open the region that training uses there",
             )
 
-    def _switched_off(self, source: Source) -> Iterator[Finding]:
+    def _switched_off(self, source: Source, handed: list[HandedModel]) -> Iterator[Finding]:
         """One function for both, called without what switches its region on."""
-        for one in evaluated_with_region_off(source):
+        for one in evaluated_with_region_off(source, handed):
             yield self.finding(
                 source,
                 source.span(one.call),
