@@ -156,7 +156,7 @@ class CallReader:
     def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         if self._resolver.symbols(node.func, frame.scope) == ["torch.autograd.backward"] and node.args:
             receiver = node.args[0]
-        elif self._is_followed(node.func, frame):
+        elif self._roles.is_function(node.func, frame):
             return None
         elif node.args and self._is_wrapper(receiver, frame):
             return (Opaque(),)  # it scales as it likes
@@ -173,16 +173,6 @@ class CallReader:
             return (plain,)
         event = self._event(EventKind.BACKWARD, node, frame, proven=scaled.proven, scaler=scaled.scaler)
         return _under(scaled.switch, (event,), (plain,))
-
-    def _is_followed(self, function: ast.expr, frame: Frame) -> bool:
-        """Whether a function can be seen, here or where what is called was handed in."""
-        ways = ((function, frame), frame.passed(function))
-        return any(
-            binding.form is Form.FUNCTION
-            for way in ways
-            if way is not None
-            for binding in self._resolver.resolve(way[0], way[1].scope)
-        )
 
     def _is_wrapper(self, node: ast.expr, frame: Frame) -> bool:
         """Whether `node.backward(loss)` is a framework's, or an optimizer's that scales by itself."""

@@ -43,6 +43,14 @@ class Roles:
         built_elsewhere = any(binding.form is Form.INSTANCE for binding in bindings)
         return Guess(guess.role, guess.proven and not built_elsewhere)
 
+    def is_function(self, node: ast.expr, frame: Frame) -> bool:
+        """Whether a function can be seen, here or where what is called was handed in."""
+        passed = frame.passed(node)
+        bindings = self.resolver.resolve(node, frame.scope)
+        if passed is not None:
+            bindings += self.resolver.resolve(passed[0], passed[1].scope)
+        return any(binding.form is Form.FUNCTION for binding in bindings)
+
     def instance(self, node: ast.expr, frame: Frame, role: Role) -> Binding | None:
         """The construction behind an expression of this role, where the file shows it."""
         return next(iter(self.instances(node, frame, role)), None)
