@@ -20,20 +20,24 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
     """The functions in other files that `call`, made in `scope`, may run."""
-    for callee, inside in _callees(call, scope, resolver, reader):
+    for callee, inside in _callees(call, Frame(scope), resolver, reader):
         if not resolver.is_own(inside):
             yield callee
 
 
 def called_in(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
     """The functions of any file that `call`, made in the `scope` of another, may run."""
-    return (callee for callee, _ in _callees(call, scope, resolver, reader))
+    return (callee for callee, _ in _callees(call, Frame(scope), resolver, reader))
+
+
+def _called_within(call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader) -> tuple[CalledElsewhere, ...]:
+    return tuple(callee for callee, inside in _callees(call, frame, resolver, reader) if not resolver.is_own(inside))
 
 
 def _callees(
-    call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader
+    call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader
 ) -> Iterator[tuple[CalledElsewhere, Scope]]:
-    callees, frame = Callees(resolver, reader, reader.namer.fields), Frame(scope)
+    callees = Callees(resolver, reader, reader.namer.fields)
     for callee in callees.of(call, frame):
         inside = resolver.scope_of(callee.function)
         if inside.file is None or not isinstance(callee.function, _DEFINITIONS):
@@ -42,10 +46,11 @@ def _callees(
             continue
         within = callees.frame(callee, call, frame)
         own = {name: value for name, (value, caller) in within.arguments.items() if caller is frame}
-        built = dict(_built_from(call, scope, resolver, reader.namer.fields))
+        built = dict(_built_from(call, frame.scope, resolver, reader.namer.fields))
         span = inside.file.spans.span(callee.function)
         named = partial(reader.namer.canonical, frame=within)
-        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built), inside
+        further = partial(_called_within, frame=within, resolver=resolver, reader=reader)
+        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further), inside
 
 
 def _built_from(call: ast.Call, scope: Scope, resolver: Resolver, fields: Fields) -> Iterator[tuple[str, ast.expr]]:

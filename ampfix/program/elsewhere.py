@@ -17,7 +17,7 @@ class CalledElsewhere:
     definition: its `ast.FunctionDef`. path and span: where it stands. arguments: by its parameters, what the call
     hands it, as expressions of the calling file. named: how the calling file writes what a name or an attribute in the
     function stands for; None where it has no name. fields: by the attributes of the object whose method it is, what it
-    was built from, as the calling function knows that.
+    was built from, as the calling function knows that. calls: the functions of other files that a call in it runs.
     """
 
     definition: Any
@@ -26,6 +26,7 @@ class CalledElsewhere:
     arguments: Mapping[str, Any]
     named: Callable[[ast.expr], str | None]
     fields: Mapping[str, Any]
+    calls: Callable[[ast.Call], tuple[CalledElsewhere, ...]]
 
 
 @dataclass(frozen=True)

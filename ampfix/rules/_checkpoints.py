@@ -63,15 +63,34 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
 def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it is
     the parameter of a function that this file hands that optimizer."""
-    if pair.inside and _keeps_holder(pair, entry, source):
+    if (pair.inside and _keeps_holder(pair, entry, source)) or _is_another(pair, entry, source):
         return False
     is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
-    if not is_kept_alike and pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2]:
+    of_object = pair.inside and "." in pair.optimizer and not pair.optimizer.startswith("self.")
+    is_plain = "." not in entry.owner
+    unlike = pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2] or (of_object and is_plain)
+    if not is_kept_alike and unlike:
         return pair.optimizer in _handed(entry.owner, entry.node, source)
     here = places.class_of(entry.node, source)
     if "." not in pair.optimizer or here is None or pair.owner is None or _is_handed_in(entry, source):
         return True
     return bool(_family(here, source) & _family(pair.owner, source))
+
+
+def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether two functions only call optimizers alike that each builds for itself."""
+    functions = {pair.function, places.function_of(entry.node, source)}
+    if entry.owner != pair.optimizer or len(functions) == 1:
+        return False
+    building = {
+        places.function_of(node, source)
+        for node in source.nodes((ast.Assign,))
+        if isinstance(node, ast.Assign)
+        and entry.owner in map(places.spelled, node.targets)
+        and isinstance(node.value, ast.Call)
+        and source.held(node.value).role is Role.OPTIMIZER
+    }
+    return functions <= building
 
 
 def _is_handed_in(entry: Entry, source: Source) -> bool:

@@ -25,7 +25,8 @@ class Pair:
 
     proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
     restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
-    belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows.
+    belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows. function: the one
+    that steps, or calls what does.
     """
 
     scaler: str
@@ -36,6 +37,7 @@ class Pair:
     restored: bool = False
     inside: bool = False
     stem: str = ""
+    function: ast.AST | None = None
 
 
 def stepping(source: Source) -> list[Pair]:
@@ -70,7 +72,8 @@ def _written(source: Source) -> Iterator[tuple[Pair, ast.Call]]:
 
 def _pair(scaler: str, optimizer: ast.expr, call: ast.Call, source: Source, *, proven: bool) -> Pair:
     owner, stem = places.class_of(call, source), owners.stem(optimizer, source)
-    return Pair(scaler, places.spelled(optimizer), owner, proven, stem=stem)
+    function = places.function_of(call, source)
+    return Pair(scaler, places.spelled(optimizer), owner, proven, stem=stem, function=function)
 
 
 def _from_callers(written: list[tuple[Pair, ast.Call]], source: Source) -> Iterator[Pair]:
@@ -132,26 +135,56 @@ def _calls_of_wrappers(source: Source) -> Iterator[ast.Call]:
 
 
 def _elsewhere(source: Source) -> Iterator[Pair]:
-    """The steps in functions of other files, which get both or make the scaler."""
+    """The steps in functions of other files, which get optimizer and scaler, or have or make the scaler."""
+    keepers = set(_keepers(source))
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
-        if not any(_OPTIMIZER.search(_last(one)) for one in given(call)):
-            continue
-        for to in source.called_elsewhere(call):
-            for step in places.methods_called(to.definition, "step", "unscale_"):
-                optimizer = to.arguments.get(places.spelled(step.args[0])) if step.args else None
-                if isinstance(optimizer, (ast.Name, ast.Attribute)):
-                    yield from _stepper(places.receiver(step), places.spelled(optimizer), call, to, source)
+        holder = places.receiver(call)
+        if holder in keepers or any(_OPTIMIZER.search(_last(one)) for one in given(call)):
+            for to in source.called_elsewhere(call):
+                yield from _steps_in(to, call, source)
 
 
-def _stepper(scaler: str, optimizer: str, call: ast.Call, to: CalledElsewhere, source: Source) -> Iterator[Pair]:
-    owner, handed = places.class_of(call, source), to.arguments.get(scaler)
+def _keepers(source: Source) -> Iterator[str]:
+    """The objects that are handed an optimizer where they are built: `trainer = Trainer(model, optimizer)`."""
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        built = node.value if isinstance(node.value, ast.Call) else None
+        if built is not None and any(_OPTIMIZER.search(_last(one)) for one in given(built)):
+            yield places.spelled(node.targets[0])
+
+
+def _steps_in(to: CalledElsewhere, call: ast.Call, source: Source) -> Iterator[Pair]:
+    for inside in reached(to):
+        for step in places.methods_called(inside.definition, "step", "unscale_"):
+            optimizer = inside.named(step.args[0]) if step.args else None
+            if optimizer is not None and _DOTTED.fullmatch(optimizer):
+                yield from _stepper(step, optimizer, call, inside, source)
+
+
+def _stepper(step: ast.Call, optimizer: str, call: ast.Call, to: CalledElsewhere, source: Source) -> Iterator[Pair]:
+    assert isinstance(step.func, ast.Attribute)
+    scaler, owner, function = places.receiver(step), places.class_of(call, source), places.function_of(call, source)
+    handed, named = to.arguments.get(scaler), to.named(step.func.value)
     if isinstance(handed, (ast.Name, ast.Attribute)):
         held = source.held(handed)
         if held.role is Role.SCALER:
-            yield Pair(places.spelled(handed), optimizer, owner, held.proven)
+            yield Pair(places.spelled(handed), optimizer, owner, held.proven, function=function)
     elif _makes(to.definition, scaler):
-        yield Pair(scaler, optimizer, owner, proven=True, built_in=to.definition.name)
+        yield Pair(scaler, optimizer, owner, proven=True, built_in=to.definition.name, function=function)
+    elif named is not None and "scaler" in scaler.lower() and _DOTTED.fullmatch(named):
+        yield Pair(named, optimizer, owner, proven=True, inside="." in named, function=function)
+
+
+def reached(to: CalledElsewhere, depth: int = 2) -> Iterator[CalledElsewhere]:
+    """A function of another file, and those of its file that it calls by name or as methods of its object."""
+    yield to
+    for call in (node for node in walk(to.definition) if isinstance(node, ast.Call)) if depth else ():
+        of_self = isinstance(call.func, ast.Attribute) and places.receiver(call) == "self"
+        if of_self or isinstance(call.func, ast.Name):
+            for further in to.calls(call):
+                if further.path == to.path and further.definition is not to.definition:
+                    yield from reached(further, depth - 1)
 
 
 def _makes(function: ast.AST, scaler: str) -> bool:

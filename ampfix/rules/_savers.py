@@ -36,9 +36,10 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
         if not (hands_over or _KEEPS.search(pairs.called(call))) or _OF_SCALERS.search(ast.unparse(call)):
             continue
         for to in source.called_elsewhere(call):
-            if _OF_SCALERS.search(ast.unparse(to.definition)) and not _leaves_out(call, to):
+            inside = list(pairs.reached(to))
+            if any(_OF_SCALERS.search(ast.unparse(one.definition)) for one in inside) and not _leaves_out(call, to):
                 continue
-            for owner, verb in dict.fromkeys(_kept(to)):
+            for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
 

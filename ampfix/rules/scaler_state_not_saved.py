@@ -21,6 +21,15 @@ from ampfix.rules._pairs import Pair
 _WRAPPED = tuple(
     ("state_dict", setting, word) for setting in (r"near:amp_:\bamp_\w", "mixed_precision") for word in TRAIN_WORDS
 )
+# The scaler and its steps may lie wholly in other files, behind the calls that a script makes in its loop.
+_DRIVERS = (
+    ("optimizer", "use_amp="),
+    (".train_epoch(", "state_dict"),
+    (".train_epoch(", "save_checkpoint("),
+    (".train_epoch(", "aver.step("),
+    (".train_step(", "save_checkpoint("),
+    ("Trainer(", "optimizer.state_dict("),
+)
 
 
 class ScalerStateNotSaved(Rule):
@@ -76,6 +85,7 @@ class ScalerStateNotSaved(Rule):
         ("state_dict", "_scaler("),
         *_WRAPPED,
         ("state_dict", "use_amp="),
+        *_DRIVERS,
     )
 
     VALID = (
