@@ -13,7 +13,7 @@ from ampfix.records import dataclass
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
 from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named
 from ampfix.rules._places import COMPREHENSIONS
-from ampfix.rules._shapes import LOOPS, calls, is_without_grad, method, own, path
+from ampfix.rules._shapes import LOOPS, backwards, calls, is_without_grad, method, own, path
 
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
@@ -81,14 +81,14 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     reached = _Reached(handed.to.definition, handed.names, is_without_grad(handed.call, source))
     if not _evaluates(reached, source):
         return False
-    return not any(any(True for _ in calls(one.function, "backward")) for one in _all_reached(reached, source))
+    return not any(any(True for _ in backwards(one.function)) for one in _all_reached(reached, source))
 
 
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     """The expression that opens the region in which the function, or one that it calls, runs the model it trains."""
     opening, trains = None, False
     for reached in _all_reached(_Reached(handed.to.definition, handed.names, False), source):
-        trains = trains or any(True for _ in calls(reached.function, "backward"))
+        trains = trains or any(True for _ in backwards(reached.function))
         names = _aliases(reached.function, reached.names)
         for region in source.regions_in(reached.function) if opening is None else ():
             items = [unparsed(item.context_expr) for item in region.node.items]
@@ -113,7 +113,7 @@ class _Reached:
 
 def _evaluates(reached: _Reached, source: Source) -> bool:
     function = reached.function
-    if _may_open(function, source) or acts(function) or any(True for _ in calls(function, "backward")):
+    if _may_open(function, source) or acts(function) or any(True for _ in backwards(function)):
         return False
     names = _aliases(function, reached.names)
     if any(named(method(call)[0]) in names for call in calls(function, "half", "bfloat16")):

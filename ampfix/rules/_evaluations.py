@@ -14,6 +14,7 @@ from ampfix.rules._places import COMPREHENSIONS, are_alternatives
 from ampfix.rules._shapes import (
     FUNCTIONS,
     LOOPS,
+    backwards,
     calls,
     function_of,
     inside,
@@ -44,10 +45,10 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
     name = getattr(function, "name", "")
     if not is_without_grad(call, source) or name in ("forward", "__init__"):  # of a forward its caller decides
         return function if _EVALUATES.search(name) else None
-    backwards = list(calls(function, "backward"))
-    if not backwards:
+    training = list(backwards(function))
+    if not training:
         return function if isinstance(function, FUNCTIONS) else None
-    trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in backwards)
+    trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in training)
     around = (one for one in inside(call, source) if isinstance(one, ast.With) and not is_without_grad(one, source))
     return next(around, None) if trains_in_loops else None
 
@@ -68,7 +69,7 @@ def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:
     outer = [one for one in inside(loop, source) if isinstance(one, LOOPS)]
     if not outer or not is_without_grad(loop, source) or isinstance(loop, LOOPS[2:]):
         return None
-    trains = (loops(one, source)[:1] == outer[:1] for one in calls(outer[0], "backward"))
+    trains = (loops(one, source)[:1] == outer[:1] for one in backwards(outer[0]))
     return outer[0] if any(trains) else None
 
 
@@ -81,22 +82,24 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False  # it is half itself
     if _trains_without_region(call, function, source) or acts(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
-    training = [one for one in calls(loop, "backward", "step") if not _is_schedule(one, source)]
+    training = [*backwards(loop), *(one for one in calls(loop, "step") if not _is_schedule(one, source))]
     if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function) or is_on_cpu(call, source):
         return False
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
         return False
-    if _is_covered_elsewhere(call, function, source) or (loop is function and _prepares_training(function, source)):
+    if any(_is_covered_elsewhere(call, one, source) for one in (loop, function)):
+        return False
+    if loop is function and _prepares_training(function, source):
         return False
     return getattr(function, "name", None) not in _reached_from_regions(source)
 
 
-def _is_covered_elsewhere(call: ast.Call, function: ast.AST, source: Source) -> bool:
-    """Whether another branch of a function that does not train, the one for a GPU say, makes the call in a region."""
-    if any(True for _ in calls(function, "backward")):
+def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> bool:
+    """Whether another branch of code that does not train, the one for a GPU say, makes the call in a region."""
+    if any(True for _ in backwards(scope)):
         return False
-    for other in _calls_in(function):
+    for other in _calls_in(scope):
         if path(other.func) == path(call.func) and other is not call and regions_around(other, source):
             ends = (one for one in inside(other, source) if isinstance(one, ast.If) and isinstance(one.body[-1], _ENDS))
             if are_alternatives(call, other, source) or any(True for _ in ends):
@@ -110,7 +113,7 @@ def _prepares_training(function: ast.AST, source: Source) -> bool:
     for call in source.nodes((ast.Call,)):
         if isinstance(call, ast.Call) and path(call.func) in (name, f"self.{name}"):
             around, caller = loops(call, source)[:1], function_of(call, source)
-            trains = (loops(one, source)[:1] == around for one in calls(caller, "backward"))
+            trains = (loops(one, source)[:1] == around for one in backwards(caller))
             made.append(any(trains) and not _is_now_and_then(call, source))
     return bool(made) and all(made)
 
@@ -163,7 +166,7 @@ def _reached_from_regions(source: Source) -> set[str]:
 def _trains_without_region(call: ast.Call, function: ast.AST, source: Source) -> bool:
     """Whether the function around a call trains the same model, and neither it nor what it calls opens a region."""
     same = (node for node in own(function) if isinstance(node, ast.Call) and path(node.func) == path(call.func))
-    if not any(True for _ in calls(function, "backward")) or all(is_without_grad(node, source) for node in same):
+    if not any(True for _ in backwards(function)) or all(is_without_grad(node, source) for node in same):
         return False
     opening = {opener_of(region, source) for region in source.regions if region.enabled is not False}
     names = {getattr(one, "name", "") for one in opening}
@@ -208,7 +211,7 @@ def _is_off_training(call: ast.Call, source: Source) -> bool:
 
 def _is_switched(call: ast.Call, name: str, function: ast.AST, loop: ast.AST) -> bool:
     """Whether a function has put the model into evaluation in front of the call, outside what has a backward in it."""
-    trains = any(True for _ in calls(function, "backward")) and not isinstance(loop, (*LOOPS, *COMPREHENSIONS))
+    trains = any(True for _ in backwards(function)) and not isinstance(loop, (*LOOPS, *COMPREHENSIONS))
     if isinstance(function, ast.Module) or trains:
         return False
     return _was_switched(call, name, function)

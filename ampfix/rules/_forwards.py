@@ -13,7 +13,7 @@ from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named, parameters, parted, switched_names
 from ampfix.rules._places import given_for
 from ampfix.rules._shapes import (
-    calls,
+    backwards,
     function_of,
     is_without_grad,
     looks_like_a_model,
@@ -48,7 +48,7 @@ class Forwards:
         self._callees: set[str] = set()
         for region in source.regions:
             function = opener_of(region, source)
-            if region.enabled is not False and any(True for _ in calls(function, "backward")):
+            if region.enabled is not False and any(True for _ in backwards(function)):
                 self._learn(region.node)
 
     def _learn(self, node: ast.AST) -> None:
@@ -117,7 +117,7 @@ class Forwards:
 
     def _is_apart(self, function: ast.AST) -> bool:
         """Whether a function trains, or may open a region: what it runs is not the caller's."""
-        if any(True for _ in calls(function, "backward")):
+        if any(True for _ in backwards(function)):
             return True
         statements = [node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith))]
         entered = [item.context_expr for node in statements for item in node.items]

@@ -13,6 +13,7 @@ from ampfix.program.tree import TreeIndex, walk
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _NO_GRAD = ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode")
+_BACKWARD = re.compile(r"backward|backprop|scaler$|optimi[sz]e(_|$)", re.IGNORECASE)
 _PLACING = frozenset(
     {"cuda", "cpu", "to", "train", "eval", "requires_grad_", "contiguous", "float", "half", "bfloat16"}
 )
@@ -52,6 +53,21 @@ def calls(root: ast.AST, *names: str) -> Iterator[ast.Call]:
     for node in own(root):
         if isinstance(node, ast.Call) and method(node)[1] in names:
             yield node
+
+
+def backwards(root: ast.AST) -> Iterator[ast.Call]:
+    """The calls that run with `root` and run a backward: the method, and what is handed a loss for it."""
+    for node in own(root):
+        if isinstance(node, ast.Call) and (method(node)[1] == "backward" or _runs_backward(node)):
+            yield node
+
+
+def _runs_backward(call: ast.Call) -> bool:
+    """`loss_scaler(loss, optimizer)`, `backward_step(loss)`."""
+    if _BACKWARD.search(path(call.func).rpartition(".")[2]) is None:
+        return False
+    given = (*call.args, *(word.value for word in call.keywords))
+    return any("loss" in path(one).rpartition(".")[2].lower() for one in given)
 
 
 def placed(node: ast.expr) -> ast.expr:

@@ -11,7 +11,7 @@ from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
 from ampfix.rules._evaluated_elsewhere import HandedModel
 from ampfix.rules._places import given_for
-from ampfix.rules._shapes import FUNCTIONS, calls, function_of, is_without_grad, looks_like_a_model, path
+from ampfix.rules._shapes import FUNCTIONS, backwards, calls, function_of, is_without_grad, looks_like_a_model, path
 
 _PHASE = re.compile(r"(^|[._])(is_)?train(ing)?$")
 _TRAINS = ("train", "training")
@@ -32,14 +32,14 @@ def evaluated_with_region_off(source: Source, handed: Sequence[HandedModel]) -> 
     forwards whose region the phase of the loop switches."""
     for region in source.regions:
         function = function_of(region.node, source)
-        if any(True for _ in calls(function, "backward")):
+        if any(True for _ in backwards(function)):
             made = _calls_of(function, source) if isinstance(function, FUNCTIONS) else []
             yield from list(_by_argument(region, function, made)) or _by_phase(region, function, source)
     called: dict[ast.AST, list[ast.Call]] = {}
     for one in handed:
         called.setdefault(one.to.definition, []).append(one.call)
     for function, made in called.items():
-        for region in source.regions_in(function) if any(True for _ in calls(function, "backward")) else ():
+        for region in source.regions_in(function) if any(True for _ in backwards(function)) else ():
             yield from _by_argument(region, function, dict.fromkeys(made))
 
 

@@ -19,6 +19,7 @@ from ampfix.rules._models import (
 )
 from ampfix.rules._shapes import (
     FUNCTIONS,
+    backwards,
     calls,
     function_of,
     inside,
@@ -94,7 +95,8 @@ def _run_by_methods(
 
 
 def _trainers(source: Source) -> set[ast.AST]:
-    return {function_of(call, source) for call in source.nodes((ast.Call,)) if method(call)[1] == "backward"}
+    functions = (source.tree, *source.nodes(FUNCTIONS))
+    return {function for function in functions if any(True for _ in backwards(function))}
 
 
 def meant(

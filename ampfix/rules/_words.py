@@ -70,6 +70,7 @@ _19 = (('autocast', 'backward', 'bfloat16'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'),
  ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('no_grad', 'caler.scale('),
  ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'),
+ ('autocast', 'no_grad', 'scaler('), ('autocast', 'scaler(', 'import'),
  ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
  ('backward', 'no_grad', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\('),
  ('backward', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\(', '.eval()'))

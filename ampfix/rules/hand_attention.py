@@ -195,9 +195,15 @@ def _attention(out: Value) -> _Attention | None:
 def _weights(out: Value) -> tuple[Value, bool]:
     """The factor that holds the weights, and whether nothing was done to them; `v @ weights.transpose(1, 2)` has them
     behind the values."""
-    weights, is_plain = out.operands[0], True
-    if out.operands[1].op == "transpose" and out.operands[1].operands:
-        weights = out.operands[1].operands[0]
+    first, second = out.operands[:2]
+    weights, is_plain = _undropped(first)
+    if weights.op != "softmax" and second.op == "transpose" and second.operands:
+        return _undropped(second.operands[0])
+    return weights, is_plain
+
+
+def _undropped(weights: Value) -> tuple[Value, bool]:
+    is_plain = True
     while weights.op in ("dropout", "cast", "join") and weights.operands:
         weights, is_plain = weights.operands[0], False
     return weights, is_plain

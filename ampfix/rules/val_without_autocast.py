@@ -71,6 +71,8 @@ class ValWithoutAutocast(Rule):
         ("caler.scale(", "inference_mode"),
         ("GradScaler", "eval"),
         ("GradScaler", "valid"),
+        ("autocast", "scaler(", "no_grad"),
+        ("autocast", "scaler(", "import"),
         (_TRAINER, "valuat"),
         (_MANAGED, "backward", "no_grad"),
         (_MANAGED, "backward", ".eval()"),

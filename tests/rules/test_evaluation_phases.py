@@ -189,6 +189,32 @@ BESIDE = """for x in loader:
         shown = model(x)"""
 
 
+INLINE = """\
+import torch
+
+def run(model, loader, held_out, scaler, optimizer):
+    for epoch in range(9):
+        for x in loader:
+            with torch.autocast("cuda"):
+                loss = model(x)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        model.eval()
+        with torch.no_grad():
+            for x in held_out:
+                if scaler is not None:
+                    with torch.autocast("cuda"):
+                        y = model(x)
+                else:
+                    y = model(x)
+"""
+
+
+def test_an_evaluation_covered_on_one_branch_is_left_alone_behind_training_too() -> None:
+    assert found(INLINE) == []
+
+
 def test_only_a_second_forward_beside_a_covered_one_is_told() -> None:
     assert found(BRANCHES.format(branches=GPU)) == found(BRANCHES.format(branches=EARLY)) == []
     assert found(BRANCHES.format(branches=BESIDE)) == ["shown = model(x)"]
