@@ -63,10 +63,13 @@ def backwards(root: ast.AST) -> Iterator[ast.Call]:
 
 
 def _runs_backward(call: ast.Call) -> bool:
-    """`loss_scaler(loss, optimizer)`, `backward_step(loss)`."""
-    if _BACKWARD.search(path(call.func).rpartition(".")[2]) is None:
+    """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`."""
+    given = [*call.args, *(word.value for word in call.keywords)]
+    called = path(call.func).rpartition(".")[2]
+    if called == "partial" and given:
+        called = path(given.pop(0)).rpartition(".")[2]
+    if _BACKWARD.search(called) is None:
         return False
-    given = (*call.args, *(word.value for word in call.keywords))
     return any("loss" in path(one).rpartition(".")[2].lower() for one in given)
 
 

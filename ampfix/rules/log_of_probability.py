@@ -100,6 +100,15 @@ def train(model, loader):
         with torch.autocast("cuda"):
             loss = -torch.log(torch.sigmoid(model(x)) + 1e-3).mean()
 """,
+        """\
+import torch
+
+def measure(model, loader):
+    for x in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            p = torch.sigmoid(model(x)).float().clamp(1e-5, 1 - 1e-5)
+            print(torch.log(p) + torch.log(1 - p))
+""",
     )
     INVALID = (
         Invalid(
@@ -190,6 +199,8 @@ def _probability(log: Value) -> _Found | None:
     guard = max((number for _, number in guards(log.operands[0])), default=0.0)
     core = unguarded(log.operands[0])
     negated = core.op == "sub" and len(core.operands) == 2 and is_number(core.operands[0], 1.0)
+    if _is_kept_apart(core.operands[1] if negated else log.operands[0]):
+        return None
     made = picked = unguarded(core.operands[1]) if negated else core
     while made.op in PICKS and made.operands:
         made = unguarded(made.operands[0])
@@ -198,6 +209,13 @@ def _probability(log: Value) -> _Found | None:
     if made.op == "sigmoid":
         return _of_sigmoid(log, made, picked, negated)
     return None if negated else _of_softmax(log, made, picked)
+
+
+def _is_kept_apart(value: Value) -> bool:
+    """Whether a probability is clamped away from both 0 and 1 in float32, as metrics do."""
+    bounds = (value.argument("min", 1), value.argument("max", 2)) if value.op == "clamp" else ()
+    numbers = [bound.number for bound in bounds if bound is not None and bound.number is not None]
+    return value.dtype is Dtype.FLOAT32 and len(numbers) == 2 and 0 < numbers[0] < numbers[1] < 1
 
 
 def _of_sigmoid(log: Value, made: Value, picked: Value, negated: bool) -> _Found | None:

@@ -192,3 +192,39 @@ def main(vae, model, loader, scaler, optimizer):
 
 def test_what_a_turn_of_training_prepares_is_no_evaluation() -> None:
     assert found(LATENTS) == []
+
+
+BACKWARD_ELSEWHERE = """\
+import torch
+from functools import partial
+from steps import step_loss_backward
+
+def train(model, loader, optimizer, loss_scaler):
+    for x in loader:
+        with torch.cuda.amp.autocast():
+            loss = model(x)
+        {backward}
+
+@torch.no_grad()
+def validate(model, loader):
+    return [model(x) for x in loader]
+
+def main(model, loader, optimizer, loss_scaler):
+    train(model, loader, optimizer, loss_scaler)
+    validate(model, loader)
+"""
+
+
+@pytest.mark.parametrize(
+    ("backward", "trains"),
+    [
+        ("loss_scaler(loss, optimizer, parameters=model.parameters())", True),
+        ("step_loss_backward(optimizer, loss=loss)", True),
+        ("step = partial(step_loss_backward, optimizer, loss=loss)", True),
+        ("optimizer.log(loss)", False),
+        ("step_loss_backward(optimizer)", False),
+    ],
+)
+def test_a_loss_that_is_handed_to_its_backward_trains(backward: str, trains: bool) -> None:
+    told = ["return [model(x) for x in loader]"] * trains
+    assert found(BACKWARD_ELSEWHERE.format(backward=backward)) == told
