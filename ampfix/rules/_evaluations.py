@@ -29,7 +29,10 @@ from ampfix.rules._shapes import regions_around as _regions_around
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
-_ACTS = re.compile(r"(^|_)(play|self_?play|rollouts?|act|collect|explore|mcts|generate_round)(_|$)", re.IGNORECASE)
+_ACTS = re.compile(
+    r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?)(_|$)",
+    re.IGNORECASE,
+)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)

@@ -218,3 +218,38 @@ def test_an_evaluation_covered_on_one_branch_is_left_alone_behind_training_too()
 def test_only_a_second_forward_beside_a_covered_one_is_told() -> None:
     assert found(BRANCHES.format(branches=GPU)) == found(BRANCHES.format(branches=EARLY)) == []
     assert found(BRANCHES.format(branches=BESIDE)) == ["shown = model(x)"]
+
+
+NAMED = """\
+import torch
+
+def train(model, loader, scaler, optimizer):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = model(x)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def {name}(model, loader):
+    return [model(x) for x in loader]
+
+def main(model, loader, scaler, optimizer):
+    train(model, loader, scaler, optimizer)
+    {name}(model, loader)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("collect_predictions", True),
+        ("activations", True),
+        ("display", True),
+        ("collect_rollouts", False),
+        ("play", False),
+    ],
+)
+def test_only_code_that_acts_in_an_environment_is_left_alone(name: str, told: bool) -> None:
+    assert found(NAMED.format(name=name)) == ["return [model(x) for x in loader]"] * told
