@@ -9,7 +9,7 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
-from ampfix.lint.guards import gives_up_on_gradients, sets_gradients
+from ampfix.lint.guards import gives_up_on_gradients, sets_gradients, tells_of_a_skip
 from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
@@ -21,10 +21,6 @@ from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
-# A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
-_GUARD = re.compile(
-    r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
-)
 _SCALES = ("scale", "get_scale")  # scaler.scale(loss), loss * scaler.get_scale()
 # Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
 _HARMLESS = re.compile(
@@ -248,7 +244,7 @@ class CallReader:
     def _is_guarded(self, frame: Frame) -> bool:
         tests = [*frame.tests, *(test for site in (frame.call.way() if frame.call else ()) for test in site.tests)]
         for test in tests:
-            if _GUARD.search(test):
+            if tells_of_a_skip(test):
                 return True
             for name in walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
                 if isinstance(name, (ast.Name, ast.Attribute)) and self._tells_of_a_skip(name, frame):
@@ -264,14 +260,14 @@ class CallReader:
             definitions = owner.attributes.get(flag.attr, []) if owner is not None else []
         shown = [definition.value for definition in definitions if definition.value is not None]
         shown += [test for definition in definitions for test, _ in definition.tests]
-        return any(_GUARD.search(ast.unparse(one)) or self._hands_back_a_skip(one, frame) for one in shown)
+        return any(tells_of_a_skip(ast.unparse(one)) or self._hands_back_a_skip(one, frame) for one in shown)
 
     def _hands_back_a_skip(self, value: ast.expr, frame: Frame) -> bool:
         """Whether a helper looks at the scale and hands back what it saw: `stepped = step_with(scaler, optimizer)`."""
         found = self._resolver.resolve(value.func, frame.scope) if isinstance(value, ast.Call) else ()
         functions = [one.node for one in found if one.form is Form.FUNCTION]
         return any(
-            _GUARD.search(ast.unparse(one)) for function in functions for one in self._resolver.returned(function)
+            tells_of_a_skip(ast.unparse(one)) for function in functions for one in self._resolver.returned(function)
         )
 
     def _method_zero_grad(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:

@@ -10,7 +10,18 @@ from ampfix.program.tree import unparsed, walk
 
 _NOT_FINITE = re.compile(r"isfinite|isnan|isinf")
 _OF_GRADIENTS = re.compile(r"norm|grad")
+# A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
+_GUARD = re.compile(
+    r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
+)
+_OF_A_STEP = re.compile(r"scale|skip|overflow|found_inf|norm|grad", re.IGNORECASE)
 _LEAVING = (ast.Continue, ast.Return, ast.Raise)
+
+
+def tells_of_a_skip(text: str) -> bool:
+    """Whether a text tells of a step that was given up. That a loss is finite says nothing of its scaled gradients."""
+    found = _GUARD.search(text)
+    return found is not None and ("loss" not in text or _OF_A_STEP.search(text) is not None)
 
 
 def gives_up_on_gradients(function: ast.AST, statement: ast.AST | None) -> bool:

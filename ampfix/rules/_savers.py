@@ -74,10 +74,23 @@ def _meant(node: ast.expr, to: CalledElsewhere) -> Iterator[str]:
     """How the calling file writes an expression of the function, or what a loop over further keywords makes of it."""
     if isinstance(node, (ast.Name, ast.Attribute)):
         yield to.named(node) or ""
+    for collection in _collections(node, to.definition):
+        yield to.named(collection) or ""
     further = to.definition.args.kwarg
     if isinstance(node, ast.Name) and further is not None and node.id in _loop_targets(to.definition, further.arg):
         own = {one.arg for one in (*to.definition.args.args, *to.definition.args.kwonlyargs)}
         yield from (places.spelled(value) for name, value in to.arguments.items() if name not in own)
+
+
+def _collections(node: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
+    """What loops take a name from, one by one: the list, or what `zip` goes through beside others."""
+    loops = (
+        one for one in walk(function) if isinstance(node, ast.Name) and isinstance(one, (ast.For, ast.comprehension))
+    )
+    for loop in loops:
+        if getattr(node, "id", "") in places.names_in(loop.target):
+            taken = loop.iter.args if isinstance(loop.iter, ast.Call) else [loop.iter]
+            yield from (one for one in taken if isinstance(one, (ast.Name, ast.Attribute)))
 
 
 def _loop_targets(function: ast.AST, collection: str) -> set[str]:

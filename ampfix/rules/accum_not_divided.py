@@ -291,6 +291,8 @@ def _divided(count: str, loss: ast.expr, source: Source) -> bool:
 
 def _calculates(node: ast.AST, word: str, source: Source) -> bool:
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Mult)):
+        if isinstance(node.op, ast.Div) and _counts_steps(node.left):
+            return False
         sides = [node.right] if isinstance(node.op, ast.Div) else [node.left, node.right]
         return any(_mentions(side, word) for side in sides)
     if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
@@ -303,6 +305,11 @@ def _calculates(node: ast.AST, word: str, source: Source) -> bool:
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     known = any(b.form in (Form.FUNCTION, Form.CLASS) for b in source.resolve(node.func))
     return name not in _HARMLESS and not known
+
+
+def _counts_steps(node: ast.expr) -> bool:
+    """Whether steps are counted, as for a schedule: `epochs * len(loader)`."""
+    return any(isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "len" for inner in walk(node))
 
 
 def _is_handed_in(loss: ast.expr, source: Source) -> bool:

@@ -174,6 +174,8 @@ def train(model, loader, optimizer, criterion, accum):
                 )
 
     def _repair(self, source: Source, step: Do, zero: Do, call: ast.Call) -> Repair | str:
+        if step.site.origin is not None:
+            return "a function of another file steps the optimizer; zero its gradients behind that call, under its test"
         step_call = windows.node_at(step.site, source)
         if step_call is None or places.function_of(step_call, source) is not places.function_of(call, source):
             return "the optimizer steps in another function; zero its gradients there, behind the step"

@@ -165,9 +165,8 @@ def norm(optimizer):
             yield self.finding(source, source.span(first), message, repair=_repaired(first, calls[_INITIALIZE], source))
             return
         imported = next((node for node in source.nodes((ast.ImportFrom, ast.Import)) if _brings_apex(node)), None)
-        if imported is not None and not any(
-            word in source.text for word in ("torch.amp", "torch.cuda.amp", "autocast")
-        ):
+        text = "" if imported is None else ast.unparse(source.tree)  # without comments
+        if imported is not None and not any(word in text for word in ("torch.amp", "torch.cuda.amp", "autocast")):
             reason = "nothing here starts apex.amp; drop the import, or change the file that calls amp.initialize"
             yield self.finding(source, source.span(imported), message, repair=reason)
 

@@ -110,10 +110,12 @@ def train(model, loader, optimizer):
 
 
 def _zeroed_in_loop(occurrence: Occurrence) -> bool:
-    """Whether the loop of the backward zeroes these gradients anywhere."""
+    """Whether the loop of the backward zeroes these gradients anywhere but on the other side of a test around it."""
     optimizer, loops = occurrence.broken.optimizer, occurrence.do.site.loops
     return any(
-        len(zero.site.loops) >= len(loops) and (not zero.event.optimizers or optimizer in zero.event.optimizers)
+        len(zero.site.loops) >= len(loops)
+        and (not zero.event.optimizers or optimizer in zero.event.optimizers)
+        and not excluded(zero, occurrence.do)
         for zero in events_of(occurrence, EventKind.ZERO_GRAD)
     )
 

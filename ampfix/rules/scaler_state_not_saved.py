@@ -217,7 +217,7 @@ def main(model, loader, optimizer, path, resume):
     def _left_behind(self, source: Source, found: list[Pair], stepped: Set[str]) -> Iterator[Finding]:
         """Calls of functions in other files that keep the optimizer's state, and not the scaler's."""
         for handed in savers.handed_on(source, stepped):
-            entry = Entry(handed.call, handed.owner)
+            entry = Entry(handed.call, handed.owner, stem=handed.owner.rpartition(".")[2])
             for pair in found:
                 if not checkpoints.concerns(pair, entry, source) or _is_off(pair.scaler, source):
                     continue

@@ -270,7 +270,9 @@ def train(model, loader, optimizer, total, accum_steps):
         here = occurrence.do.site.loops
         if step is None or _only_flushes(step, occurrence):
             return False
-        if step.site.loops != (here[:-1] if _walks_schedulers(occurrence) else here):
+        walks_optimizers = any(name.endswith("[*]") for name in step.event.optimizers)
+        together = step.site.loops[:-1] if walks_optimizers else step.site.loops
+        if (here[:-1] if _walks_schedulers(occurrence) else here) not in (step.site.loops, together):
             return False
         shared = {test for frame in step.site.frames() for test in frame.tests}
         own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
@@ -317,9 +319,11 @@ def _walks_schedulers(occurrence: Occurrence) -> bool:
 
 def _only_flushes(step: Do, occurrence: Occurrence) -> bool:
     """Whether the step is what is left of a window behind the loop of batches: the scheduler goes by epochs there."""
-    loops, events = step.site.loops, occurrence.routine.events
+    loops, events, scheduler = step.site.loops, occurrence.routine.events, occurrence.do.event.scheduler
     if any(do.event.kind is EventKind.BACKWARD and do.site.loops == loops for do in events):
         return False
+    if any(do.event.scheduler == scheduler is not None and len(do.site.loops) > len(loops) for do in events):
+        return False  # it goes by steps inside the loop as well
     steps = (do for do in events if do.event.kind is EventKind.SCALER_STEP)
     return any(
         do.event.optimizers == step.event.optimizers

@@ -24,3 +24,10 @@ def save_parts(path, epoch, **parts):
     for name, part in parts.items():
         state[name] = part.state_dict()
     torch.save(state, path)
+
+
+def load_all(path, model, optimizers):
+    state = torch.load(path)
+    model.load_state_dict(state["model"])
+    for optimizer, kept in zip(optimizers, state["optimizers"]):
+        optimizer.load_state_dict(kept)
