@@ -10,7 +10,7 @@ from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import gives_up_on_gradients, sets_gradients, tells_of_a_skip
-from ampfix.lint.losses import loss_name, scaled_by_hand, takes_closure
+from ampfix.lint.losses import is_loss, loss_name, scaled_by_hand, scaling, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
@@ -21,7 +21,6 @@ from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
-_SCALES = ("scale", "get_scale")  # scaler.scale(loss), loss * scaler.get_scale()
 # Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
 _HARMLESS = re.compile(
     r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
@@ -119,7 +118,9 @@ class CallReader:
     def _switch(self, node: ast.expr, frame: Frame) -> Condition:
         """When the scaler does anything; taken as always where that is not seen."""
         switch = self.namer.switch(node, frame)
-        if switch is None and (path := self.namer.canonical(node, frame)) is not None:
+        held = self._roles.held(node, frame)  # a stand-in for the scaler, where AMP is off
+        may_be_other = any(b.form is Form.OBJECT and self._resolver.role(b) is Role.OTHER for b in held)
+        if (switch is None or may_be_other) and (path := self.namer.canonical(node, frame)) is not None:
             self.unclear.add(path)
         return Always(True) if switch is None else switch
 
@@ -128,11 +129,10 @@ class CallReader:
 
     def scale_call(self, node: ast.expr, frame: Frame) -> Scaled | None:
         """The scaler whose `scale(...)` the expression contains, here or where a caller passed it in."""
-        for child in walk(node):
-            if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in _SCALES:
-                found = self._scaler(child.func.value, frame)
-                if found is not None:
-                    return Scaled(*found, self._switch(child.func.value, frame))
+        for scaler in scaling(node):
+            found = self._scaler(scaler, frame)
+            if found is not None:
+                return Scaled(*found, self._switch(scaler, frame))
         if isinstance(node, ast.Name) and node.id in frame.arguments:
             return self.scale_call(*frame.arguments[node.id])
         return None
@@ -152,10 +152,12 @@ class CallReader:
     def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         if self._resolver.symbols(node.func, frame.scope) == ["torch.autograd.backward"] and node.args:
             receiver = node.args[0]
-        elif self._roles.is_function(node.func, frame):
+        elif any(binding.form is Form.FUNCTION for binding in self._roles.held(node.func, frame)):
             return None
-        elif node.args and self._is_wrapper(receiver, frame):
+        elif node.args and (self._is_wrapper(receiver, frame) or is_loss(node.args[0])):
             return (Opaque(),)  # it scales as it likes
+        elif any(_is_own_self(scaler, frame) for scaler in scaling(receiver)):
+            return (Opaque(),)  # in a class that is a scaler
         scaled = self.scale_call(receiver, frame)
         plain = self._event(
             EventKind.BACKWARD,

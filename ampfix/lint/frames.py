@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.constants import number
-from ampfix.lint.handed import Handed
 from ampfix.lint.names import Names
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
@@ -73,7 +72,6 @@ class Namer:
 
     def __init__(self, resolver: Resolver, fields: Fields, roles: Roles) -> None:
         self._resolver, self.fields, self._roles = resolver, fields, roles
-        self._callers = Handed(resolver)
         self._globals: dict[tuple[str, Scope], str] = {}
         # Both kept alive: the resolver knows expressions by their identity.
         self._rewritten: dict[tuple[ast.expr, Scope, str], ast.expr] = {}
@@ -199,7 +197,9 @@ class Namer:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mod):
             return False
         given = self._constant(node.right, frame)
-        values = [(given, frame.scope)] if given is not None else self._callers.expressions(node.right, frame.scope)
+        values = (
+            [(given, frame.scope)] if given is not None else self._roles.handed.expressions(node.right, frame.scope)
+        )
         return all(number(*value) == 1 for value in values)
 
     def _constant(self, node: ast.expr, frame: Frame) -> ast.Constant | None:
@@ -224,8 +224,8 @@ class Namer:
         built = [binding for binding in bindings if self._resolver.role(binding) is Role.SCALER]
         if not built or not any(binding.form is Form.NONE for binding in bindings):
             return None
-        guard, scope = built[0].guard, built[0].scope
-        return self.foreign(guard, scope, frame, depth + 1) if guard is not None else None
+        guard, holder = built[0].guard, test.value if isinstance(test, ast.Attribute) else None
+        return self.foreign(guard, built[0].scope, frame, depth + 1, holder) if guard is not None else None
 
     def _flag_value(self, test: ast.expr, frame: Frame) -> tuple[ast.expr, Frame] | None:
         if not isinstance(test, ast.Name) or test.id in frame.bindings:
@@ -270,8 +270,8 @@ class Namer:
         return self._condition(rewritten, frame, depth)
 
     def _is_of(self, holder: ast.expr, owner: Scope, frame: Frame) -> bool:
-        held = self._resolver.resolve(holder, frame.scope)
-        classes = (self._resolver.scope_of(one.node) for one in held if one.form is Form.OBJECT)
+        held = (one for one in self._roles.held(holder, frame) if one.form is Form.OBJECT)
+        classes = (self._resolver.scope_of(one.node) for one in held)
         return any(owner in self._resolver.ancestry(one) for one in classes)
 
     def switch(self, node: ast.expr, frame: Frame) -> Condition | None:

@@ -314,7 +314,8 @@ def _steps_by_scaler(do: Do, name: str) -> bool:
 def _is_alive(name: str, do: Do) -> bool:
     """Whether an optimizer still exists at an event: one that a call made for itself ends with the call."""
     root = re.split(r"[.\[]", name, maxsplit=1)[0]
-    return ":" not in root or any(root in site.names for site in do.site.frames())
+    ways = (do.site.way(), do.site.origin.way() if do.site.origin is not None else ())
+    return ":" not in root or any(root in site.names for way in ways for site in way)
 
 
 def _tries_again(node: Loop) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.roles import argument
@@ -10,6 +12,8 @@ from ampfix.lint.usage import dotted
 from ampfix.program.tree import walk
 
 _LINEAR = ("mean", "sum", "div", "mul")
+_SCALES = ("scale", "get_scale")  # scaler.scale(loss), loss * scaler.get_scale()
+_LOSS = re.compile(r"loss|objective|cost|(^|_)err", re.IGNORECASE)
 
 
 def loss_name(node: ast.expr) -> ast.expr:
@@ -21,6 +25,19 @@ def loss_name(node: ast.expr) -> ast.expr:
             node = node.func.value
         else:
             return node
+
+
+def scaling(node: ast.expr) -> Iterator[ast.expr]:
+    """What scales in an expression: `s` of `s.scale(loss)` and `loss * s.get_scale()`."""
+    for child in walk(node):
+        if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in _SCALES:
+            yield child.func.value
+
+
+def is_loss(node: ast.expr) -> bool:
+    """Whether a name says that it holds a loss. `x.backward(loss)` is no tensor's: that takes a gradient."""
+    name = (dotted(node) or "").rpartition(".")[2]
+    return _LOSS.search(name) is not None
 
 
 def takes_closure(step: ast.Call, position: int) -> bool:

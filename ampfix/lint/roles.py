@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import parameters
 from ampfix.lint.usage import Guess, dotted
@@ -13,6 +14,8 @@ from ampfix.program import Binding, Form, Role
 if TYPE_CHECKING:
     from ampfix.lint.frames import Frame
 
+_DEFINED = (Form.FUNCTION, Form.CLASS, Form.OBJECT)
+_METHODS = ("scale", "unscale_", "step", "update")
 _OPEN = (Form.PARAMETER, Form.UNKNOWN, Form.NONE)
 NOTHING = Guess(Role.OTHER, False)
 
@@ -22,18 +25,20 @@ class Roles:
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
+        self.handed = Handed(resolver)
 
     def of(self, node: ast.expr, frame: Frame) -> Guess:
-        bindings = self.resolver.resolve(node, frame.scope)
+        direct = self.resolver.resolve(node, frame.scope)
+        bindings = self.handed.of(direct)
         found = [role for binding in bindings if (role := self.resolver.role(binding)) is not Role.OTHER]
         if found:
             return Guess(found[0], True)
-        if any(binding.form in (Form.FUNCTION, Form.CLASS, Form.OBJECT) for binding in bindings):
+        if any(binding.form in _DEFINED for binding in direct) or any(self._does_alike(one) for one in bindings):
             return NOTHING  # its definition can be seen, and is not what its name says
         passed = frame.passed(node)
         if passed is not None:
             guess = self.of(*passed)
-            if guess.role is not Role.OTHER:
+            if guess.role is not Role.OTHER or any(self._does_alike(one) for one in self.held(node, frame)):
                 return guess
         path = dotted(node)
         if path is None:
@@ -43,13 +48,18 @@ class Roles:
         built_elsewhere = any(binding.form is Form.INSTANCE for binding in bindings)
         return Guess(guess.role, guess.proven and not built_elsewhere)
 
-    def is_function(self, node: ast.expr, frame: Frame) -> bool:
-        """Whether a function can be seen, here or where what is called was handed in."""
+    def _does_alike(self, binding: Binding) -> bool:
+        """Whether it is an object whose class defines methods as a scaler or an optimizer has them."""
+        if binding.form is not Form.OBJECT:
+            return False
+        owner = self.resolver.scope_of(binding.node)
+        return any(True for name in _METHODS for _ in self.resolver.attribute_of_class(owner, name))
+
+    def held(self, node: ast.expr, frame: Frame) -> tuple[Binding, ...]:
+        """What an expression may hold, where a caller handed it in too."""
+        bindings = self.handed.of(self.resolver.resolve(node, frame.scope))
         passed = frame.passed(node)
-        bindings = self.resolver.resolve(node, frame.scope)
-        if passed is not None:
-            bindings += self.resolver.resolve(passed[0], passed[1].scope)
-        return any(binding.form is Form.FUNCTION for binding in bindings)
+        return bindings if passed is None else bindings + self.resolver.resolve(passed[0], passed[1].scope)
 
     def instance(self, node: ast.expr, frame: Frame, role: Role) -> Binding | None:
         """The construction behind an expression of this role, where the file shows it."""

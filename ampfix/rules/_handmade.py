@@ -78,7 +78,8 @@ def is_loss_scale(value: float) -> bool:
 
 def product_of(backward: ast.Call, source: Source) -> Product | None:
     """The product that runs backward, where one of its factors may be a loss scale and no scaler is about."""
-    assert isinstance(backward.func, ast.Attribute)
+    if not isinstance(backward.func, ast.Attribute):
+        return None  # a call of what runs backward in another file
     function = places.function_of(backward, source) or source.tree
     if any(_scales(call, source) for call in places.methods_called(function, "scale", "scale_loss")):
         return None
