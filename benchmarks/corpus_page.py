@@ -21,13 +21,13 @@ COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
 
-Seven samples of published code. The *development* sample was read while the rules were written: each finding was judged
+Eight samples of published code. The *development* sample was read while the rules were written: each finding was judged
 by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample was
 measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
 packages with loops of their own. Its bugs were labelled by reading the training code around every scaler, region,
 backward and step; the labels were committed, and then `ampfix check` was run on it, once. Two labels lie in a file that
 is not valid Python, which check refuses. The *second blind sample* was drawn and labelled after the repairs that the
-first one brought, and each later one, to the *sixth*, after those of the sample before it, over code that the repairs
+first one brought, and each later one, to the *seventh*, after those of the sample before it, over code that the repairs
 had not seen.
 
 Labels that a closer reading did not bear out are withdrawn below, each with its reason; recall is given over all
@@ -133,8 +133,47 @@ reports as well), and an evaluation in a method that nobody calls.
 
 """
 
+SEVENTH = """## Seventh blind sample
+
+Repositories found by the paths of their files, other paths than before, taken in the order of a hash of their names if
+a loop of their own trains under AMP. Copies of published code and repositories that only infer under AMP were left out,
+in one half also those with more than 2,000 lines in files that mention AMP; of scripts of one repository that are
+nearly alike the first was kept. Two people labelled half each without running the checker, then each read the other's
+labels: of 211 both held 208, the other three were dropped, and four were added. The labels were committed,
+`ampfix check` was run once with the rules of commit df4372c, and each reader judged what it said beyond the labels in
+one half.
+
+What check missed: a region that a helper of another file chooses by the device, with the deprecated name in it and the
+backward inside, and regions whose dtype a function reads from a name (AMP201); steps, savers, evaluations and scalers
+that lie in helpers and scripts of other files than the scaler (AMP114, AMP202, AMP203, AMP304); a guard that updates
+the scaler before any backward, a schedule behind it and its scaler beside bfloat16 (AMP110, AMP114, AMP204); a scaler
+and a dtype switched by one flag (AMP204); the second of two evaluations, and the first of two restores; fakes of a
+generator in evaluation mode (AMP304); and one label each of AMP119 and AMP123. Labels whose bug spans files, and
+labels side by side, are met by any finding that fits; so the list of missed labels names `src/training/engine.py` of
+one repository for a call in its `src/main.py`, `src/engine/train.py` of another for one in its `src/cli/train.py`, and
+line 1176 of `alpha_zero.py` for line 1154.
+
+Seventeen of the false findings are errors. Fifteen of them, in two repositories, are one mistake: AMP307 took the
+models for models of the CPU, where they go only behind their regions, to free memory. The other two are clips (AMP101)
+behind an `unscale_`: one stands in a wrapper of another file, under a flag of its own, the other in a function that two
+callers hand an optimizer each. The others: attention by hand (AMP412) in a region that is bfloat16 or off, and at
+lookups by normalized vectors; flags set together with the dtype (AMP208); evaluations that nobody calls or that measure made-up
+data, and one of a model that no caller trains under AMP (AMP304); reads for a guard, or beside a scaler that waits
+anyway (AMP502); a softmax in a branch for evaluation (AMP401), and half weights whose optimizer rounds stochastically
+(AMP301). One true error, AMP602, lies in a fallback that nobody reaches. One label of AMP110 is met by AMP111, of the
+same call, and counts as missed.
+
+"""
+
 # Folder in the tables -> what the page says of that sample.
-LATER = {"second": SECOND, "third": THIRD, "fourth": FOURTH, "fifth": FIFTH, "sixth": SIXTH}
+LATER = {
+    "second": SECOND,
+    "third": THIRD,
+    "fourth": FOURTH,
+    "fifth": FIFTH,
+    "sixth": SIXTH,
+    "seventh": SEVENTH,
+}
 
 
 def table(name: str) -> list[dict[str, str]]:
