@@ -157,11 +157,11 @@ Seventeen of the false findings are errors. Fifteen of them, in two repositories
 models for models of the CPU, where they go only behind their regions, to free memory. The other two are clips (AMP101)
 behind an `unscale_`: one stands in a wrapper of another file, under a flag of its own, the other in a function that two
 callers hand an optimizer each. The others: attention by hand (AMP412) in a region that is bfloat16 or off, and at
-lookups by normalized vectors; flags set together with the dtype (AMP208); evaluations that nobody calls or that measure made-up
-data, and one of a model that no caller trains under AMP (AMP304); reads for a guard, or beside a scaler that waits
-anyway (AMP502); a softmax in a branch for evaluation (AMP401), and half weights whose optimizer rounds stochastically
-(AMP301). One true error, AMP602, lies in a fallback that nobody reaches. One label of AMP110 is met by AMP111, of the
-same call, and counts as missed.
+lookups by normalized vectors; flags set together with the dtype (AMP208); evaluations that nobody calls or that measure
+made-up data, and one of a model that no caller trains under AMP (AMP304); reads for a guard, or beside a scaler that
+waits anyway (AMP502); a softmax in a branch for evaluation (AMP401), and half weights whose optimizer rounds
+stochastically (AMP301). One true error, AMP602, lies in a fallback that nobody reaches. One label of AMP110 is met by
+AMP111, of the same call, and counts as missed.
 
 """
 
