@@ -251,10 +251,11 @@ class _Interpreter:
 
     def _clipped(self, do: Do, state: State) -> tuple[str, ...]:
         owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
-        owned = tuple(name for name in self._routine.owners if owner and owner in self._routine.owners[name])
+        owners = self._routine.owners
+        owned = tuple(name for name in alive if owner and owner in owners.get(name, ()))
         unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
         if owned:
-            return tuple(name for name in alive if name in owned and not self._shares(name, unscaled))
+            return tuple(name for name in owned if not self._shares(name, unscaled))
         return unscaled or tuple(alive)
 
     def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:

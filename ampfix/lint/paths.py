@@ -10,6 +10,7 @@ from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, No
 from ampfix.protocol import UNKNOWN_OPTIMIZER, OptimizerState, State
 from ampfix.records import dataclass, replace
 
+_DONE = re.compile(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
 # What a run is set to, and stays: a flag for AMP.
 SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
@@ -128,18 +129,29 @@ def _ways_of_all(
 
 
 def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) -> bool:
-    """Whether a flag for AMP kept the path from a use of a scaler that may be disabled by the same flag.
+    """Whether a flag kept the path from a use of a scaler: one for AMP that may disable the scaler as well, or one that
+    tells that the gradients are unscaled already.
 
     earlier: the events in front of this one in the source. unclear: scalers whose switch is not seen.
     """
-    if not unclear:
-        return False
     passed, here = {id(past.site) for past in path.events()}, set(do.site.tests)
     return any(
-        other.event.scaler in unclear
-        and id(other.site) not in passed
-        and any(SWITCH.search(test) for test in other.site.tests if test not in here)
+        id(other.site) not in passed
+        and any(
+            _DONE.search(test) or (other.event.scaler in unclear and SWITCH.search(test))
+            for test in _tests(other)
+            if test not in here
+        )
         for other in earlier
+        if other.event.scaler
+    )
+
+
+def _tests(do: Do) -> tuple[str, ...]:
+    """The tests around an event, those in another file included."""
+    origin = do.site.origin
+    return (
+        do.site.tests if origin is None else (*do.site.tests, *(test for site in origin.way() for test in site.tests))
     )
 
 

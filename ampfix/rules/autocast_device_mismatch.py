@@ -72,6 +72,17 @@ model = model.cpu()
 with torch.autocast("cpu"):
     model(torch.zeros(8))
 """,
+        """\
+import torch
+
+def train(model, encoder, loader, device):
+    encoder.to(device)
+    for x in loader:
+        with torch.autocast("cuda"):
+            model(encoder(x)).sum().backward()
+    encoder.to("cpu")  # to free memory
+    model.cpu()
+""",
     )
     INVALID = (
         Invalid(
@@ -128,6 +139,7 @@ def train(loader, optimizer):
 
 
 _OTHER = {"cuda": "cpu", "cpu": "cuda"}
+_ANYWHERE = "?"  # a device that is chosen at run time, or one that the module is on later
 
 
 def _repair(region: CoveredRegion, device: str, source: Source) -> Repair | str:
@@ -172,12 +184,13 @@ def _device_of(name: str, call: ast.AST, source: Source) -> str:
         assert isinstance(move, ast.Expr)
         receiver, moved = method(move.value)
         if moved in ("cuda", "cpu", "to") and path(receiver) == name and owner_of(move, name, source) is owner:
-            found = (found - {""}) | {_moved_to(move.value, source)}
-    return found.pop() if len(found) == 1 else ""
+            is_before = move.lineno < getattr(call, "lineno", 0)
+            found = (found - {""}) | {_moved_to(move.value, source) if is_before else _ANYWHERE}
+    return "" if len(found) != 1 or found == {_ANYWHERE} else found.pop()
 
 
 def _moved_to(value: ast.expr, source: Source) -> str:
-    """The device that a chain of calls leaves a module on, where it is written out."""
+    """The device that a chain of calls leaves a module on, where it is written out; empty where none moves it."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
         name = value.func.attr
         if name in ("cuda", "cpu"):
@@ -186,7 +199,7 @@ def _moved_to(value: ast.expr, source: Source) -> str:
             for argument in (*value.args[:1], *(k.value for k in value.keywords if k.arg == "device")):
                 literal = _literal(argument, source)
                 if literal != "dtype":
-                    return literal
+                    return literal or _ANYWHERE
         value = value.func.value
     return ""
 
