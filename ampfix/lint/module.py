@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ampfix.findings import Span
@@ -237,6 +237,9 @@ class SourceModule:
     @cached_property
     def _by_type(self) -> dict[type[ast.AST], list[ast.AST]]:
         return self._file.index.by_type()
+
+    def calls_to(self, name: str) -> Sequence[ast.Call]:
+        return self._file.calls.get(name, ())
 
     def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
         for kind in kinds:

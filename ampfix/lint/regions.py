@@ -98,6 +98,8 @@ class RegionReader:
     def _dtype(self, node: ast.expr, binding: Binding) -> str | None:
         symbols = self._resolver.symbols(node, binding.scope)
         names = {DTYPES.get(symbol) for symbol in symbols}
+        if len(names) > 1:
+            names.discard("float32")  # in which the region does nothing
         found = self._resolver.resolve(node, binding.scope)
         name = names.pop() if len(names) == 1 and len(found) == len(symbols) else None
         return None if name == "float32" else name

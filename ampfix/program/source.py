@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from ampfix.findings import Span
@@ -86,6 +86,9 @@ class Source(Protocol):
 
     def segment(self, node: ast.AST) -> str:
         """The node's source text."""
+
+    def calls_to(self, name: str) -> Sequence[ast.Call]:
+        """The calls `name(...)` and `anything.name(...)`, in source order."""
 
     def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterable[ast.AST]:
         """Every node of these types."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
+from weakref import WeakKeyDictionary
 
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
@@ -80,17 +81,25 @@ def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
 def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether two functions only call optimizers alike that each builds for itself."""
     functions = {pair.function, places.function_of(entry.node, source)}
-    if entry.owner != pair.optimizer or len(functions) == 1:
-        return False
-    building = {
-        places.function_of(node, source)
-        for node in source.nodes((ast.Assign,))
-        if isinstance(node, ast.Assign)
-        and entry.owner in map(places.spelled, node.targets)
-        and isinstance(node.value, ast.Call)
-        and source.held(node.value).role is Role.OPTIMIZER
-    }
-    return functions <= building
+    is_alike = entry.owner == pair.optimizer and len(functions) > 1
+    return is_alike and functions <= _building(entry.owner, source)
+
+
+_BUILT: WeakKeyDictionary[Source, Mapping[str, set[ast.AST | None]]] = WeakKeyDictionary()
+
+
+def _building(name: str, source: Source) -> Set[ast.AST | None]:
+    """The functions that build an optimizer of this name."""
+    found = _BUILT.get(source)
+    if found is None:
+        built: dict[str, set[ast.AST | None]] = {}
+        for node in source.nodes((ast.Assign,)):
+            assert isinstance(node, ast.Assign)
+            if isinstance(node.value, ast.Call) and source.held(node.value).role is Role.OPTIMIZER:
+                for target in node.targets:
+                    built.setdefault(places.spelled(target), set()).add(places.function_of(node, source))
+        found = _BUILT[source] = built
+    return found.get(name, set())
 
 
 def _is_handed_in(entry: Entry, source: Source) -> bool:

@@ -123,7 +123,8 @@ def methods_called(node: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 def all_methods_called(source: Source, *names: str) -> Iterator[ast.Call]:
     """Calls `receiver.name(...)` anywhere in a file."""
-    for node in source.nodes((ast.Call,)):
+    made = source.calls_to(names[0]) if len(names) == 1 else source.nodes((ast.Call,))
+    for node in made:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names:
             yield node
 
@@ -144,10 +145,7 @@ def is_switched_off(built: ast.Call) -> bool:
 
 def calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:
     """Calls of a function in its own file."""
-    for node in source.nodes((ast.Call,)):
-        assert isinstance(node, ast.Call)
-        if function.name not in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
-            continue
+    for node in source.calls_to(function.name):
         if any(b.form is Form.FUNCTION and b.node is function for b in source.resolve(node.func)):
             yield node
 

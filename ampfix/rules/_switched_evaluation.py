@@ -51,7 +51,7 @@ def _by_argument(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Ca
         given = [(call, _given(call, name, function)) for call in made if _is_plain(call)]
         off = [call for call, value in given if _is_off(value)]
         if off and any(value is not None and not _is_off(value) for _, value in given):
-            yield SwitchedOff(off[0], model, region, name)
+            yield from (SwitchedOff(call, model, region, name) for call in off)
             return
 
 
@@ -125,8 +125,7 @@ def _parameters(function: ast.AST) -> list[ast.arg]:
 
 def _calls_of(function: ast.AST, source: Source) -> list[ast.Call]:
     name = getattr(function, "name", "")
-    made = (call for call in source.nodes((ast.Call,)) if isinstance(call, ast.Call))
-    return [call for call in made if path(call.func).rpartition(".")[2] == name]
+    return [call for call in source.calls_to(name) if path(call.func)]
 
 
 def _is_plain(call: ast.Call) -> bool:

@@ -204,3 +204,16 @@ def _known(root: ast.Name, expression: ast.expr, at: ast.AST, source: Source) ->
         return True
     paths = [name for name in places.names_in(expression) if name.partition(".")[0] == root.id]
     return places.in_reach(min(paths, key=lambda path: (path.count(".") != 1, len(path))), at, source)
+
+
+def set_together(one: ast.expr, other: ast.expr, source: Source) -> bool:
+    """Whether branches set both, as for each precision: what they are together is decided there."""
+    both = {places.spelled(one), places.spelled(other)}
+    branches = (node for node in source.nodes((ast.If,)) if isinstance(node, ast.If))
+    return any(both <= set(_assigned(block)) for node in branches for block in (node.body, node.orelse))
+
+
+def _assigned(block: list[ast.stmt]) -> Iterator[str]:
+    for statement in block:
+        for target in statement.targets if isinstance(statement, ast.Assign) else ():
+            yield from (places.spelled(inner) for inner in getattr(target, "elts", [target]))

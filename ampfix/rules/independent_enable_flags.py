@@ -111,6 +111,24 @@ def train(model, loader, optimizer, args):
             loss.backward()
             optimizer.step()
 """,
+        """\
+import torch
+
+class Trainer:
+    def __init__(self, precision):
+        if precision == "fp16":
+            self.dtype, self.use_amp, self.use_scaler = torch.float16, True, True
+        else:
+            self.dtype, self.use_amp, self.use_scaler = torch.bfloat16, True, False
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self.use_scaler)
+
+    def step(self, model, x, y, optimizer):
+        with torch.autocast("cuda", dtype=self.dtype, enabled=self.use_amp):
+            loss = model(x, y)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(optimizer)
+        self.scaler.update()
+""",
     )
     INVALID = (
         Invalid(
@@ -288,7 +306,10 @@ def _unrelated_test(call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt,
         said = (
             switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
         )
-        if is_flag and plain and not said and not _flag(test, source) & _flag(region.enabled, source):
+        alike = _flag(test, source) & _flag(region.enabled, source) or switches.set_together(
+            test, region.enabled, source
+        )
+        if is_flag and plain and not said and not alike:
             return test
     return None
 
@@ -303,8 +324,8 @@ def _flag(test: ast.expr, source: Source) -> set[str]:
 
 
 def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
-    """Whether the switches share a name, at first sight or where their names are set."""
-    return bool(_words(one, source) & _words(other, source))
+    """Whether the switches share a name, at first sight or where their names are set, or are set side by side."""
+    return bool(_words(one, source) & _words(other, source)) or switches.set_together(one, other, source)
 
 
 def _words(test: ast.expr, source: Source) -> set[str]:

@@ -201,8 +201,8 @@ def main(model, loader, optimizer):
 
     def _in_loop(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
         """Built inside loops of its own function that keep the optimizer."""
-        stepped = _stepped_by(scaler, source)
         around = places.loops_around(scaler.node, source)
+        stepped = _stepped_by(scaler, source) if around else set()
         kept = [loop for loop in around if not _builds_optimizer(loop, source, stepped)]
         if not kept:
             return []
@@ -233,8 +233,9 @@ def main(model, loader, optimizer):
         uses = [call for call in places.methods_called(function, "scale") if places.receiver(call) == scaler.target]
         tests = places.tests_around(scaler.node, source)
         is_used = bool(uses) or _handed_on(function, scaler)
-        own = _builds_optimizer(function, source, _stepped_by(scaler, source))
-        if not is_used or own or any(_asks_once(test, scaler) for test in tests):
+        if not is_used or any(_asks_once(test, scaler) for test in tests):
+            return []
+        if _builds_optimizer(function, source) and _builds_optimizer(function, source, _stepped_by(scaler, source)):
             return []
         calls = list(places.calls_of(function, source))
         looped = [call for call in calls if places.loops_around(call, source)]

@@ -237,10 +237,10 @@ def main(model, loader, optimizer, path, resume):
         self, source: Source, found: list[Pair], entries: list[Entry], kept: list[Kept], keys: list[str], verb: str
     ) -> Iterator[Finding]:
         last: dict[object, tuple[Pair, Entry]] = {}
+        others = {pair: states.of_others(pair, found, source) for pair in found} if entries else {}
         for entry in entries:
             for pair in found:
-                others = states.of_others(pair, found, source)
-                own = [state for state in kept if state.scaler not in others]
+                own = [state for state in kept if state.scaler not in others[pair]]
                 if not states.is_complete(entry, own, source) and checkpoints.concerns(pair, entry, source):
                     key = (pair.scaler, checkpoints.place_of(entry.node, source), entry.checkpoint)
                     last[key] = (pair, entry)

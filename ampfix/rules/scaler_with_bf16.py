@@ -227,12 +227,13 @@ def train(model, loader, optimizer, cfg):
     def check(self, source: Source) -> Iterator[Finding]:
         yield from self._inverted(source)
         regions = switches.training_regions(source)
-        dtypes = {dtype for region in regions for dtype in region.dtypes}
+        chosen = {region.dtypes - {"float32"} for region in regions}  # a region in float32 does nothing
+        dtypes = {dtype for several in chosen for dtype in several}
         if "bfloat16" not in dtypes:
             return
         if "unknown" in dtypes and not all(isinstance(region.dtype, ast.Attribute) for region in regions):
             return  # of a setting the default is known, of anything else nothing
-        if len({frozenset(region.dtypes) for region in regions}) > 1:
+        if len(chosen) > 1:
             return  # some steps of the file may be float16's, and which ones is not known
         if dtypes != {"bfloat16"} and any(switches.is_choice_of_device(region, source) for region in regions):
             return
