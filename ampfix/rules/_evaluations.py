@@ -111,12 +111,13 @@ def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> boo
 
 
 def _prepares_training(function: ast.AST, source: Source) -> bool:
-    """Whether each turn of training calls a function: what it makes is trained on."""
+    """Whether each turn of training calls a function in front of its backward: what it makes is trained on."""
     name, made = getattr(function, "name", ""), []
     for call in source.nodes((ast.Call,)):
         if isinstance(call, ast.Call) and path(call.func) in (name, f"self.{name}"):
             around, caller = loops(call, source)[:1], function_of(call, source)
-            trains = (loops(one, source)[:1] == around for one in backwards(caller))
+            behind = (one for one in backwards(caller) if one.lineno > call.lineno)
+            trains = (loops(one, source)[:1] == around for one in behind)
             made.append(any(trains) and not _is_now_and_then(call, source))
     return bool(made) and all(made)
 
