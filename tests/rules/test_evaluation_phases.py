@@ -153,6 +153,11 @@ def test_a_helper_that_makes_what_each_turn_trains_on_is_no_evaluation() -> None
     assert found(PREPARED.format(occasion=occasion)) == ["return self.model(x)"]
 
 
+def test_a_helper_that_each_turn_calls_behind_its_step_is_one() -> None:
+    text = PREPARED.format(occasion="score = self.state_of(x)").replace("state = self.state_of(x)", "state = x")
+    assert found(text) == ["return self.model(x)"]
+
+
 BRANCHES = """\
 import torch
 
