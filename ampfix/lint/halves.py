@@ -36,9 +36,8 @@ _TELLING = frozenset({ast.Attribute, ast.With, ast.AsyncWith})  # where a functi
 class HalfWalker:
     """Collects the tensor operations of one module, each with the dtype and the autocast state it runs in."""
 
-    def __init__(self, resolver: Resolver, regions: RegionReader) -> None:
-        self._resolver, self._regions = resolver, regions
-        self._handed = Handed(resolver)
+    def __init__(self, resolver: Resolver, regions: RegionReader, handed: Handed) -> None:
+        self._resolver, self._regions, self._handed = resolver, regions, handed
         self._evaluator = Evaluator(resolver, self._handed, self._enter)
         self._budget = _BUDGET
 

@@ -16,7 +16,6 @@ from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
 from ampfix.lint.halves import HalfWalker
-from ampfix.lint.handed import Handed
 from ampfix.lint.inherit import inherited
 from ampfix.lint.interest import Interest, interest
 from ampfix.lint.interpret import flatten, interpret
@@ -145,7 +144,7 @@ class SourceModule:
     @cached_property
     def tensor_operations(self) -> tuple[Value, ...]:
         """Operations on tensors, where autocast regions and half casts reach."""
-        walker = HalfWalker(self._resolver, self._regions)
+        walker = HalfWalker(self._resolver, self._regions, self._roles.handed)
         operations = walker.operations(list(self._scopes.scope_of.items()), self._file.index.owned)
         walker.release()
         return tuple(value for value in operations if (value.site or value.node) in self._parents)
@@ -161,7 +160,7 @@ class SourceModule:
 
     @cached_property
     def _precision(self) -> PrecisionReader:
-        return PrecisionReader(self._resolver, self._regions, self.scope_at)
+        return PrecisionReader(self._resolver, self._regions, self._roles.handed, self.scope_at)
 
     @cached_property
     def regions(self) -> tuple[CoveredRegion, ...]:
@@ -185,7 +184,9 @@ class SourceModule:
     def regions_in(self, function: ast.AST) -> tuple[CoveredRegion, ...]:
         scope = self._resolver.scope_of(function)
         opened = (node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith)))
-        return tuple(PrecisionReader(self._resolver, self._regions, lambda _: scope).regions(opened))
+        return tuple(
+            PrecisionReader(self._resolver, self._regions, self._roles.handed, lambda _: scope).regions(opened)
+        )
 
     def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
         return tuple(built_elsewhere(node, self.scope_at(node), self._resolver))
@@ -201,11 +202,11 @@ class SourceModule:
         return self._calls.get(span)
 
     def number(self, node: ast.expr) -> float | None:
-        found = {number(*one) for one in self._handed.expressions(node, self.scope_at(node))}
+        found = {number(*one) for one in self._roles.handed.expressions(node, self.scope_at(node))}
         return found.pop() if len(found) == 1 else None
 
     def truth(self, node: ast.expr) -> bool | None:
-        found = {truth(*one, self._resolver) for one in self._handed.expressions(node, self.scope_at(node))}
+        found = {truth(*one, self._resolver) for one in self._roles.handed.expressions(node, self.scope_at(node))}
         return found.pop() if len(found) == 1 else None
 
     def held(self, node: ast.expr) -> Held:
@@ -213,12 +214,8 @@ class SourceModule:
         return Held(guess.role, guess.proven)
 
     def resolve(self, node: ast.expr) -> tuple[Binding, ...]:
-        found = self._handed.of(self._resolver.resolve(node, self.scope_at(node)))
+        found = self._roles.handed.of(self._resolver.resolve(node, self.scope_at(node)))
         return tuple(dict.fromkeys(self._local(binding) for binding in found))
-
-    @cached_property
-    def _handed(self) -> Handed:
-        return Handed(self._resolver)
 
     def _local(self, binding: Binding) -> Binding:
         """A binding without what lies in other files, where a rule can neither point nor edit."""

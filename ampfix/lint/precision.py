@@ -23,9 +23,10 @@ _HALVES = ("float16", "bfloat16")
 class PrecisionReader:
     """Answers for one module. `scope_at` gives the scope a node is evaluated in."""
 
-    def __init__(self, resolver: Resolver, regions: RegionReader, scope_at: Callable[[ast.AST], Scope]) -> None:
-        self._resolver, self._regions, self._scope_at = resolver, regions, scope_at
-        self._handed = Handed(resolver)
+    def __init__(
+        self, resolver: Resolver, regions: RegionReader, handed: Handed, scope_at: Callable[[ast.AST], Scope]
+    ) -> None:
+        self._resolver, self._regions, self._handed, self._scope_at = resolver, regions, handed, scope_at
 
     def regions(self, nodes: Iterable[ast.AST]) -> Iterator[CoveredRegion]:
         """The regions that `with` statements and decorators open, switched-off ones included."""

@@ -56,9 +56,8 @@ def _is_overridden(name: str, function: ast.AST, source: Source) -> bool:
     if any(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store) for one in walk(function)):
         return True
     order = [one.arg for one in function.args.args]  # type: ignore[attr-defined]
-    for call in source.nodes((ast.Call,)):
-        assert isinstance(call, ast.Call)
-        if path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
+    for call in source.calls_to(getattr(function, "name", "")):
+        if not path(call.func):
             continue
         place = order.index(name) - (order[:1] == ["self"]) if name in order else len(call.args)
         unclear = any(isinstance(one, ast.Starred) for one in call.args)

@@ -7,7 +7,7 @@ import ast
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._models import parameters
+from ampfix.rules._places import parameters
 from ampfix.rules._shapes import FUNCTIONS, function_of, method, own, owner_of, path, regions_around, statement_of
 from ampfix.rules._trained_models import TrainedModel
 

@@ -113,8 +113,8 @@ def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> boo
 def _prepares_training(function: ast.AST, source: Source) -> bool:
     """Whether each turn of training calls a function in front of its backward: what it makes is trained on."""
     name, made = getattr(function, "name", ""), []
-    for call in source.nodes((ast.Call,)):
-        if isinstance(call, ast.Call) and path(call.func) in (name, f"self.{name}"):
+    for call in source.calls_to(name):
+        if path(call.func) in (name, f"self.{name}"):
             around, caller = loops(call, source)[:1], function_of(call, source)
             behind = (one for one in backwards(caller) if one.lineno > call.lineno)
             trains = (loops(one, source)[:1] == around for one in behind)

@@ -10,8 +10,8 @@ from ampfix.program import Form, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._evaluations import LIKE_A_REGION
 from ampfix.rules._halfmodels import assigned
-from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named, parameters, parted, switched_names
-from ampfix.rules._places import given_for
+from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named, parted, switched_names
+from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import (
     backwards,
     function_of,

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 from ampfix.program import Source
-from ampfix.program.tree import walk
 from ampfix.rules._places import given_for
 from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
 
@@ -128,17 +127,9 @@ def alternatives(value: ast.expr) -> Iterator[str]:
         yield bare_name(named(value))
 
 
-def parameters(function: ast.AST) -> set[str]:
-    """The names of a function's parameters."""
-    arguments = getattr(function, "args", None)
-    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
-
-
 def handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
     """The variables that calls in this file pass for a parameter, each with where it belongs."""
-    for call in source.nodes((ast.Call,)):
-        if not isinstance(call, ast.Call) or path(call.func).rpartition(".")[2] != getattr(function, "name", ""):
-            continue
+    for call in source.calls_to(getattr(function, "name", "")):
         variable = bare_name(named(given_for(name, function, call)))
-        if variable:
+        if variable and path(call.func):
             yield variable, holder_of(call, variable, source)

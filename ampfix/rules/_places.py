@@ -180,7 +180,8 @@ def in_reach(target: str, node: ast.AST, source: Source) -> bool:
 
 def parameters(function: ast.AST) -> set[str]:
     """The names of a function's parameters."""
-    return {node.arg for node in walk(getattr(function, "args", function)) if isinstance(node, ast.arg)}
+    arguments = getattr(function, "args", None)
+    return {node.arg for node in walk(arguments) if isinstance(node, ast.arg)} if arguments is not None else set()
 
 
 def _own_assignments(holder: ast.AST) -> Iterator[tuple[str, int]]:

@@ -14,9 +14,9 @@ from ampfix.rules._models import (
     alternatives,
     handed,
     holder_of,
-    parameters,
     parted,
 )
+from ampfix.rules._places import parameters
 from ampfix.rules._shapes import (
     FUNCTIONS,
     backwards,
