@@ -6,9 +6,11 @@ import ast
 from types import MappingProxyType
 
 from ampfix.lint.dtypes import joined
-from ampfix.lint.scopes import Scope
+from ampfix.lint.scopes import FUNCTIONS, Scope
 from ampfix.program import Context, Value
+from ampfix.program.tree import TreeIndex
 from ampfix.records import dataclass, field
+from ampfix.rules._shapes import backwards
 
 
 @dataclass
@@ -63,6 +65,16 @@ def is_near(node: ast.expr, scope: Scope) -> bool:
         or (definition.node is not None and not isinstance(definition.node, ast.arg))
         for definition in definitions
     )
+
+
+def is_trained(context: Context) -> bool:
+    """Whether the function that enters the region runs a backward, so that modules run there in training mode."""
+    index: TreeIndex | None = getattr(context.entered, "ampfix_tree", None)
+    if index is None:
+        return False
+    is_decorated = isinstance(context.entered, FUNCTIONS)
+    owner = context.entered if is_decorated else index.owners[context.entered]
+    return any(True for _ in backwards(owner))
 
 
 def around(scope: Scope, frame: Frame) -> Frame | None:

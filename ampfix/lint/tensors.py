@@ -10,7 +10,7 @@ from ampfix.lint.dtypes import Outcome, promoted
 from ampfix.lint.numbers import known_number
 from ampfix.lint.symbols import DTYPES
 from ampfix.lint.tensorcalls import NO_TENSOR, NUMBER_NAME, CallEvaluator
-from ampfix.lint.tensorframes import Frame, join
+from ampfix.lint.tensorframes import Frame, is_trained, join
 from ampfix.lint.usage import dotted
 from ampfix.program import Dtype, Value
 from ampfix.program.tree import children
@@ -44,10 +44,13 @@ class Evaluator(CallEvaluator):
         return self._input(node, frame)
 
     def truth(self, test: ast.expr, frame: Frame) -> bool | None:
-        """What a test gives that asks a constant, as a default is where the call leaves it; None where that is open."""
+        """What a test gives that asks a constant, as a default is where the call leaves it, or in a step that trains
+        for the mode of training; None where that is open."""
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             inner = self.truth(test.operand, frame)
             return None if inner is None else not inner
+        if isinstance(test, ast.Attribute) and test.attr == "training":
+            return True if dotted(test.value) == frame.scope.self_name() and is_trained(frame.context) else None
         if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Is, ast.IsNot)):
             held, compared = _constant(test.left, frame), test.comparators[0]
             if held is None or not isinstance(compared, ast.Constant):

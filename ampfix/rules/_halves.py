@@ -22,6 +22,7 @@ PICKS = frozenset(
         "detach", "float",
     }
 )  # fmt: skip
+PRODUCTS = ("matmul", "mm", "bmm")
 _MARKED = re.compile(r"<(torch[\w.]*)>")  # a name that the codemod spells
 _GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
 
@@ -72,11 +73,27 @@ def _guard(value: Value) -> tuple[Value, float] | None:
 
 
 def is_bounded(value: Value) -> bool:
-    """Whether exp of a value fits float16: a probability, or held below 11.09 by a clamp or its own maximum."""
-    if value.op in ("sigmoid", "softmax", "log_softmax", "logsigmoid", "tanh"):
+    """Whether exp of a value fits float16: a probability, a cosine, or one held below 11.09 by a clamp."""
+    if value.op in ("sigmoid", "softmax", "log_softmax", "logsigmoid", "tanh") or is_cosine(value):
         return True
     bound = value.argument("max", 2 if value.op == "clamp" else 1) if value.op in ("clamp", "clamp_max") else None
     return bound is not None and bound.number is not None and bound.number <= 11.09
+
+
+def is_cosine(value: Value) -> bool:
+    """Whether a value is products of vectors of length 1, none of which passes 1."""
+    if value.op == "cosine_similarity":
+        return True
+    return value.op in PRODUCTS and len(value.operands) > 1 and all(map(_is_normalized, value.operands[:2]))
+
+
+def _is_normalized(vectors: Value) -> bool:
+    """`normalize(x)`, `x / x.norm()`, also arranged anew."""
+    while vectors.op in PICKS | {"cat", "stack", "tuple"} and vectors.operands:
+        vectors = vectors.operands[0]
+    if vectors.op == "join":
+        return all(map(_is_normalized, vectors.operands))
+    return vectors.op == "normalize" or (vectors.op == "div" and unguarded(vectors.operands[1]).op == "norm")
 
 
 def rounds_to_one(number: float | None, dtype: Dtype) -> bool:

@@ -273,7 +273,9 @@ for batch in loader:
 
 
 _MASTER = re.compile(
-    r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer", re.IGNORECASE
+    r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer|"
+    r"stochastic_?(round|accum)|kahan",  # updates that half weights do not lose
+    re.IGNORECASE,
 )
 _WHY = {
     "float16": "updates below 1/2048 of a weight are rounded away, and Adam's eps of 1e-8 is zero in float16",

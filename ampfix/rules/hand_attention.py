@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,6 +14,7 @@ from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import TensorRule, in_region, names_between, text_at, wrapped
 
 _PRODUCTS = ("matmul", "bmm")
+_TEMPERATURE = re.compile(r"(^|[_.])(temperature|temp|tau)(_|$)", re.IGNORECASE)
 
 
 class HandAttention(TensorRule):
@@ -189,6 +191,8 @@ def _attention(out: Value) -> _Attention | None:
         scores = next(scores.alternatives()) if scores.op == "join" else scores.operands[0]
     if scores.op not in _PRODUCTS or not scores.dtype.may_be_float16 or _is_scaled(scores):
         return None
+    if scaling is not None and _is_lookup(scores, scaling):
+        return None
     return _Attention(out, weights, scaling, scores, is_plain)
 
 
@@ -217,6 +221,15 @@ def _is_scaled(product: Value) -> bool:
         if operand.op in ("mul", "div", "normalize", "layer_norm"):
             return True
     return False
+
+
+def _is_lookup(product: Value, scaling: Value) -> bool:
+    """Whether vectors of an unseen model are compared with a bank of them: such are of length 1 as a rule, for what
+    divides their products is a temperature and no root of their size."""
+    queries, keys = product.operands[:2]
+    is_bank = keys.op == "t" or (isinstance(keys.node, ast.Attribute) and keys.node.attr == "T")
+    factor = ast.unparse(scaling.parts[1]) if len(scaling.parts) > 1 else ""
+    return is_bank and queries.op != "linear" and _TEMPERATURE.search(factor) is not None
 
 
 def _repair(found: _Attention, source: Source) -> Repair | str:

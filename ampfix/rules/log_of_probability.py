@@ -26,6 +26,8 @@ from ampfix.rules._halves import (
 
 _WIDE_GUARD = 1e-4
 """Guards from here on hold in float16: log(1e-4 + p) has a gradient of at most 1e4, which loss scales survive."""
+_TINY = 1.2e-38
+"""Guards from here on hold in float32."""
 
 
 class LogOfProbability(TensorRule):
@@ -203,12 +205,13 @@ def _probability(log: Value) -> _Found | None:
         return None
     made = picked = unguarded(core.operands[1]) if negated else core
     while made.op in PICKS and made.operands:
+        guard = max([guard, *(number for _, number in guards(made.operands[0]))])
         made = unguarded(made.operands[0])
     if guard >= _WIDE_GUARD or made.op not in ("sigmoid", "softmax") or not made.operands:
         return None
     if made.op == "sigmoid":
         return _of_sigmoid(log, made, picked, negated)
-    return None if negated else _of_softmax(log, made, picked)
+    return None if negated else _of_softmax(log, made, picked, guard)
 
 
 def _is_kept_apart(value: Value) -> bool:
@@ -229,11 +232,11 @@ def _of_sigmoid(log: Value, made: Value, picked: Value, negated: bool) -> _Found
     return _Found(log, made, picked, negated, f"{message}, so the loss is inf and its gradient NaN", sure)
 
 
-def _of_softmax(log: Value, made: Value, picked: Value) -> _Found | None:
+def _of_softmax(log: Value, made: Value, picked: Value, guard: float) -> _Found | None:
     if made.dtype.may_be_float16:
         message = f"log(softmax) in {made.dtype.value}: p rounds to 0 where a score lies 17 below the highest"
         return _Found(log, made, picked, False, f"{message}, so the loss is inf", proven_float16(made))
-    if made.operands[0].is_half and in_region(made):
+    if made.operands[0].is_half and in_region(made) and guard < _TINY:
         message = "log(softmax) of half scores: float32 under CUDA's autocast, and still -inf at a gap of 104"
         return _Found(log, made, picked, False, f"{message}; log_softmax has no such limit", False)
     return None

@@ -11,7 +11,8 @@ from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._losses import trained_names, weighs_a_loss
-from ampfix.rules._shapes import LOOPS, calls, inside, is_on_gpu, method, own, path, statement_of
+from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
+from ampfix.rules._waits import is_check, is_every_turn, is_of_the_cpu, is_timed, waits_anyway
 
 
 class SyncInHotLoop(Rule):
@@ -190,9 +191,9 @@ def train(model, loader, scaler, optimizer):
             return
         for loop in dict.fromkeys(_training_loops(source)):
             reads = sorted(_reads(loop, source), key=lambda read: (read.node.lineno, read.node.col_offset))
-            if not reads or (_waits_anyway(loop, source) and len(reads) == 1 and reads[0].is_item):
+            if not reads or (waits_anyway(loop, source) and len(reads) == 1 and reads[0].is_item):
                 continue
-            if _is_timed(loop, source):
+            if is_timed(loop, source):
                 continue
             lines = sorted({read.node.lineno for read in reads})
             where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
@@ -228,12 +229,12 @@ def _training_loops(source: Source) -> Iterator[ast.AST]:
 
 def _reads(loop: ast.AST, source: Source) -> Iterator[_Read]:
     for node in own(loop):
-        if not isinstance(node, ast.Call) or not _is_every_turn(node, loop, source):
+        if not isinstance(node, ast.Call) or not is_every_turn(node, loop, source):
             continue
         receiver, name = method(node)
         prints = path(node.func) == "print" and any(_is_loss(argument, loop) for argument in node.args)
         scales = name == "get_scale" and source.held(receiver).role is Role.SCALER and _is_logged(node, source)
-        is_item = name == "item" and not node.args
+        is_item = name == "item" and not node.args and not is_of_the_cpu(receiver, loop, source)
         if prints or ((scales or is_item) and not _decides(node, loop, source)):
             yield _Read(node, is_item)
 
@@ -255,24 +256,11 @@ def _is_logged(node: ast.AST, source: Source) -> bool:
     return False
 
 
-def _is_every_turn(node: ast.AST, loop: ast.AST, source: Source) -> bool:
-    """Whether nothing inside the loop lets the node run on some turns only."""
-    decisive = (ast.If, ast.IfExp, ast.Try, ast.Match, *LOOPS)
-    below: ast.AST = node
-    for around in inside(node, source):
-        if around is loop:
-            return below not in getattr(loop, "orelse", [])
-        if isinstance(around, decisive) and below is not getattr(around, "test", None):
-            return False
-        below = around
-    return False
-
-
 def _decides(node: ast.Call, loop: ast.AST, source: Source) -> bool:
     """Whether the value, or the name it is given, is compared, checked for being finite, or weighs the loss."""
     names: set[str] = set()
     for around in (node, *inside(node, source)):
-        if isinstance(around, (ast.Compare, ast.If, ast.While)) or _is_check(around):
+        if isinstance(around, (ast.Compare, ast.If, ast.While)) or is_check(around):
             return True
         if isinstance(around, ast.Assign):
             names = {path(target) for target in around.targets} - {""}
@@ -282,13 +270,28 @@ def _decides(node: ast.Call, loop: ast.AST, source: Source) -> bool:
             break
     if not names:
         return False
-    checks = (other for other in walk(loop) if isinstance(other, (ast.Compare, ast.Assert)) or _is_check(other))
-    return any(path(child) in names for check in checks for child in walk(check))
+    names |= _judgements(names, loop)
+    checks = (_check(other) for other in walk(loop))
+    return any(path(child) in names for check in checks if check is not None for child in walk(check))
 
 
-def _is_check(node: ast.AST) -> bool:
-    called = path(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
-    return called in ("isfinite", "isnan", "isinf")
+def _check(node: ast.AST) -> ast.AST | None:
+    """What is asked about in a comparison, an assertion, a test of a branch, a check for being finite."""
+    if isinstance(node, (ast.Compare, ast.Assert)) or is_check(node):
+        return node
+    return node.test if isinstance(node, (ast.If, ast.IfExp)) else None
+
+
+def _judgements(names: set[str], loop: ast.AST) -> set[str]:
+    """What a helper says of them: `healthy, why = check_loss(value)`."""
+    return {
+        path(target)
+        for node in own(loop)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if names & set(map(path, node.value.args))
+        for one in node.targets
+        for target in getattr(one, "elts", [one])
+    } - {""}
 
 
 def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
@@ -297,35 +300,6 @@ def _is_loss(node: ast.expr, loop: ast.AST) -> bool:
     if any(method(child)[1] for child in walk(node)):
         return False
     return bool(names & trained_names(loop))
-
-
-def _waits(loop: ast.AST, source: Source) -> Iterator[ast.Call]:
-    """Calls of `torch.cuda.synchronize`, also under a name of the file's own."""
-    yield from calls(loop, "synchronize")
-    for node in own(loop):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or "sync" not in node.func.id:
-            continue
-        if any(binding.symbol.endswith(".synchronize") for binding in source.resolve(node.func)):
-            yield node
-
-
-_CLOCKS = frozenset({"time", "perf_counter", "monotonic"})
-
-
-def _is_timed(loop: ast.AST, source: Source) -> bool:
-    """Whether every turn waits on purpose, to take its time."""
-    if not any(_is_every_turn(call, loop, source) for call in _waits(loop, source)):
-        return False
-    return any(isinstance(node, ast.Call) and path(node.func).rpartition(".")[2] in _CLOCKS for node in own(loop))
-
-
-def _waits_anyway(loop: ast.AST, source: Source) -> bool:
-    """Whether a scaler steps in the loop: it reads from the device whether gradients overflowed."""
-    for call in own(loop):
-        receiver, name = method(call)
-        if name == "step" and isinstance(call, ast.Call) and call.args and source.held(receiver).role is Role.SCALER:
-            return True
-    return False
 
 
 def _repair(reads: list[_Read], source: Source) -> Repair | str:
