@@ -26,7 +26,10 @@ _RELEVANT_EXPRESSIONS = (
     (b" * ", re.compile(rb"(\b\w[\w.]*) \* \1\b")),
 )
 _TRAINING_WORDS = (b"zero_grad(", b".step(", b"backward(", b"unscale_", b"clip_grad", b".scale(")
-_TRAINING_EXPRESSIONS = ((b".grad is ", re.compile(rb"\.grad is (?:not )?None")),)
+_TRAINING_EXPRESSIONS = (
+    (b".grad is ", re.compile(rb"\.grad is (?:not )?None")),
+    (b"autocast", re.compile(rb"autocast\([^\n]*:\s*yield")),  # a manager that opens a region around a step
+)
 _AROUND = 100  # characters on each side of a part, in which what belongs to it stands
 
 

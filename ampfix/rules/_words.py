@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # fmt: off
 # ruff: noqa: E501
-_0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('))
 _1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.', 'caler('),)
@@ -29,7 +29,7 @@ _8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.sc
  ('state_dict', '.train_epoch('), ('.train_epoch(', 'save_checkpoint('), ('.train_epoch(', 'aver.step('),
  ('save_checkpoint(', '.train_step('), ('Trainer(', 'optimizer.state_dict('))
 _9 = (('GradScaler', 'bfloat16'), ('.scale(', 'autocast', 'bfloat16'), ('GradScaler', 'autocast', 'dtype'))
-_10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.backward(', '.half('))
 _11 = (('.backward(',),)
@@ -78,24 +78,24 @@ _21 = (('.half()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('.bfloat16()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]'),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
  ('.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
@@ -128,12 +128,12 @@ _25 = (('autocast', 'cuda', 'cpu'),)
 _26 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
 _27 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_',
   'near:.half():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*\\.half\\(\\)',
@@ -184,29 +184,29 @@ _29 = (('deepcopy', 'AveragedModel',
   'near:.bfloat16(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
   'near:.to(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
   'near:.type(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)'),)
-_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 'exp('), ('.half(', 'exp_('))
-_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\blog_?\\(', 'oftm'),
  ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
-_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
  ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
   '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.float16\\b|torch\\.float16 if )',
   'near:e-:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
-_33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
  ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
-_34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('),
  ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
-_35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b',),
+_35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',),
  ('import amp',), ('custom_fwd',), ('.scale(', '.backward('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
  ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
@@ -217,27 +217,27 @@ _36 = (('.apply', 'autograd.Function'), ('.apply', 'torch.autograd', 'Function')
 _37 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_'),)
 _38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
 _39 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
 _40 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),)
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),)
 _41 = (('autocast', 'backward'), ('GradScaler', 'backward'))
 _42 = (('autocast',),)
 _43 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
  ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',))
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',))
 _44 = (('autocast', 'backward', 'Linear('), ('backward', 'Linear(', 'half()'), ('GradScaler', 'Linear('))
 _45 = (('autocast', 'time'), ('autocast', 'speedup'))
 _46 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
   'as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]',),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
 _47 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',),
  ('_autocast_ipu_',))
