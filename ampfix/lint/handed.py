@@ -55,7 +55,7 @@ class Handed:
 
     def _from_callers(self, node: ast.arg, scope: Scope, hops: int) -> tuple[Binding, ...]:
         held: list[Binding] = []
-        for given, there in self._arguments(node, scope):
+        for given, there in self.arguments(node, scope):
             if given is None:
                 return ()
             found = self._resolver.resolve(given, there)
@@ -68,7 +68,7 @@ class Handed:
         if hops == _MAX_HOPS or not any(one.form is Form.PARAMETER for one in bindings):
             return [(node, scope)]
         parameters = [one for one in bindings if one.form is Form.PARAMETER]
-        given = [found for one in parameters for found in self._arguments(one.node, one.scope)]
+        given = [found for one in parameters for found in self.arguments(one.node, one.scope)]
         if len(bindings) > 1 or not given:
             return [(node, scope)]
         return [
@@ -77,7 +77,7 @@ class Handed:
             for found in ([(node, scope)] if argument is None else self.expressions(argument, there, hops + 1))
         ]
 
-    def _arguments(self, node: ast.arg, scope: Scope) -> Iterator[tuple[ast.expr | None, Scope]]:
+    def arguments(self, node: ast.arg, scope: Scope) -> Iterator[tuple[ast.expr | None, Scope]]:
         """What each call in the file hands in for a parameter, None where it is left to its default or not seen."""
         owner, file = scope.parent, scope.file
         if file is None or not isinstance(scope.node, FUNCTIONS):
@@ -91,10 +91,11 @@ class Handed:
             meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}
             if not any(one.node in meant for one in self._resolver.resolve(call.func, there)):
                 continue  # something else of the same name
-            yield _argument(call, node.arg, names), there
+            yield argument_for(call, node.arg, names), there
 
 
-def _argument(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
+def argument_for(call: ast.Call, name: str, names: list[str]) -> ast.expr | None:
+    """What a call hands in for a parameter among `names`; None where it leaves it out, or nobody can tell."""
     if any(isinstance(one, ast.Starred) for one in call.args) or any(word.arg is None for word in call.keywords):
         return None
     given = dict(zip(names, call.args, strict=False)) | {word.arg: word.value for word in call.keywords if word.arg}

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from ampfix.lint.dtypechoice import UNKNOWN, DtypeChoices
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
-from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES, SCALERS
+from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, SCALERS
 from ampfix.lint.usage import dotted
-from ampfix.program import AutocastOpened, Binding, Form, ScalerBuilt
+from ampfix.program import AutocastOpened, Form, ScalerBuilt
 
 _SCALER_PARAMETERS = ("init_scale", "growth_factor", "backoff_factor", "growth_interval", "enabled")
 _SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor", "growth_interval", "enabled")
@@ -19,7 +20,6 @@ _SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor"
 _AUTOCAST_POSITIONS = {True: (1, 2), False: (1, 0)}
 _SCALER_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in SCALERS)
 _AUTOCAST_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in AUTOCASTS)
-UNKNOWN = "unknown"
 
 
 Nodes = Callable[[tuple[type[ast.AST], ...]], Iterable[ast.AST]]
@@ -31,8 +31,10 @@ class LifecycleReader:
     scope_at: the scope a node is evaluated in. nodes: every node of some types.
     """
 
-    def __init__(self, resolver: Resolver, scope_at: Callable[[ast.AST], Scope], nodes: Nodes) -> None:
-        self._resolver, self._scope_at, self._nodes = resolver, scope_at, nodes
+    def __init__(
+        self, resolver: Resolver, choices: DtypeChoices, scope_at: Callable[[ast.AST], Scope], nodes: Nodes
+    ) -> None:
+        self._resolver, self._choices, self._scope_at, self._nodes = resolver, choices, scope_at, nodes
 
     def scalers(self, parents: Callable[[ast.AST], Iterator[ast.AST]]) -> Iterator[ScalerBuilt]:
         """Every direct call of a scaler class."""
@@ -82,59 +84,10 @@ class LifecycleReader:
         if any(keyword.arg is None for keyword in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
             return AutocastOpened(call, device, frozenset({UNKNOWN}), dtype, enabled)
         default = DEFAULT_DTYPE.get(device, UNKNOWN)
-        dtypes = frozenset(self._dtypes(dtype, call, default)) if dtype is not None else {default}
-        return AutocastOpened(call, device, frozenset(dtypes), dtype, enabled)
-
-    def _dtypes(self, node: ast.expr, at: ast.AST, default: str) -> Iterator[str]:
-        """The dtypes an expression may be; a choice among a table's entries may be any of them. default: for None."""
-        table = self._table(node, self._scope_at(at))
-        if table is not None:
-            for value in table:
-                yield from self._dtypes(value, at, default)
-            return
-        scope = self._scope_at(at)
-        for binding in (*self._resolver.resolve(node, scope), *self._by_default(node, scope)):
-            if binding.form is Form.NONE:
-                yield default
-            else:
-                yield DTYPES.get(binding.symbol, UNKNOWN) if binding.form is Form.SYMBOL else UNKNOWN
-
-    def _by_default(self, node: ast.expr, scope: Scope) -> Iterator[Binding]:
-        """What a field of a parameter holds where nobody sets it: its annotation names a class that says so."""
-        for held in self._resolver.resolve(node.value, scope) if isinstance(node, ast.Attribute) else ():
-            if held.form is not Form.PARAMETER or held.node.annotation is None or held.scope.parent is None:
-                continue
-            for kind in self._resolver.resolve(held.node.annotation, held.scope.parent):
-                if kind.form is Form.CLASS and isinstance(node, ast.Attribute):
-                    yield from self._resolver.attribute_of_class(kind.scope, node.attr)
-
-    def _table(self, node: ast.expr, scope: Scope) -> list[ast.expr] | None:
-        """The values of the dict literal that a subscript or `get` reads, also through what is assigned once."""
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            value, scope = _set_once(node, scope)
-            return None if value is None or isinstance(value, ast.Name) else self._table(value, scope)
-        holder: ast.expr | None = None
-        defaults: list[ast.expr] = []
-        if isinstance(node, ast.Subscript):
-            holder = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            holder, defaults = node.func.value, node.args[1:]
-        if isinstance(holder, (ast.Name, ast.Attribute)):
-            holder, _ = _set_once(holder, scope)
-        return [*holder.values, *defaults] if isinstance(holder, ast.Dict) else None
-
-
-def _set_once(node: ast.Name | ast.Attribute, scope: Scope) -> tuple[ast.expr | None, Scope]:
-    """What a name, or an attribute of self, is set to where that happens once, and the scope of that place."""
-    if isinstance(node, ast.Name):
-        definitions = scope.lookup(node.id)
-    else:
-        owner = scope.owner_class()
-        of_self = owner is not None and isinstance(node.value, ast.Name) and node.value.id == scope.self_name()
-        definitions = owner.attributes.get(node.attr, []) if owner is not None and of_self else []
-    if len(definitions) != 1 or definitions[0].item is not None:
-        return None, scope
-    return definitions[0].value, definitions[0].scope or scope
+        dtypes = frozenset({default} if device else {default, DEFAULT_DTYPE["cuda"]})
+        if dtype is not None:
+            dtypes = self._choices.of(dtype, self._scope_at(call), default)
+        return AutocastOpened(call, device, dtypes, dtype, enabled)
 
 
 def _last_name(node: ast.expr) -> str:

@@ -10,6 +10,7 @@ from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
+from ampfix.lint.dtypechoice import DtypeChoices
 from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
@@ -64,7 +65,8 @@ class SourceModule:
         self._roles = Roles(self._resolver)
         namer = Namer(self._resolver, Fields(self._resolver), self._roles)
         self._reader = CallReader(self._resolver, self._roles, namer, path)
-        self._regions = RegionReader(self._resolver, namer, self._reader.site)
+        self._dtypes = DtypeChoices(self._resolver, self._roles.handed)
+        self._regions = RegionReader(self._resolver, namer, self._dtypes, self._reader.site)
         self._alone: dict[tuple[str, str], frozenset[object]] = {}
 
     def release(self) -> None:
@@ -151,12 +153,12 @@ class SourceModule:
 
     @cached_property
     def scalers(self) -> tuple[ScalerBuilt, ...]:
-        reader = LifecycleReader(self._resolver, self.scope_at, self.nodes)
+        reader = LifecycleReader(self._resolver, self._dtypes, self.scope_at, self.nodes)
         return tuple(reader.scalers(self.ancestors))
 
     @cached_property
     def autocasts(self) -> tuple[AutocastOpened, ...]:
-        return tuple(LifecycleReader(self._resolver, self.scope_at, self.nodes).autocasts())
+        return tuple(LifecycleReader(self._resolver, self._dtypes, self.scope_at, self.nodes).autocasts())
 
     @cached_property
     def _precision(self) -> PrecisionReader:
@@ -208,6 +210,9 @@ class SourceModule:
     def truth(self, node: ast.expr) -> bool | None:
         found = {truth(*one, self._resolver) for one in self._roles.handed.expressions(node, self.scope_at(node))}
         return found.pop() if len(found) == 1 else None
+
+    def given(self, node: ast.expr) -> tuple[ast.expr, ...]:
+        return tuple(one for one, _ in self._roles.handed.expressions(node, self.scope_at(node)))
 
     def held(self, node: ast.expr) -> Held:
         guess = self._roles.of(node, Frame(self.scope_at(node)))

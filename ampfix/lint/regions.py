@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from ampfix.lint.dtypechoice import UNKNOWN, DtypeChoices
 from ampfix.lint.frames import Frame, Namer, negate
+from ampfix.lint.handed import argument_for
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
-from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, DTYPES
+from ampfix.lint.scopes import FUNCTIONS, parameters
+from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
@@ -36,8 +39,10 @@ class Setting:
 class RegionReader:
     """Recognises autocast regions in `with` items and decorators."""
 
-    def __init__(self, resolver: Resolver, namer: Namer, site: Callable[[ast.expr, Frame], Site]) -> None:
-        self._resolver, self._namer, self._site = resolver, namer, site
+    def __init__(
+        self, resolver: Resolver, namer: Namer, dtypes: DtypeChoices, site: Callable[[ast.expr, Frame], Site]
+    ) -> None:
+        self._resolver, self._namer, self._dtypes, self._site = resolver, namer, dtypes, site
 
     def enter(self, node: ast.expr, frame: Frame, *, as_decorator: bool = False) -> Region | None:
         """The region an expression opens, or None; `autocast() if amp else nullcontext()` opens one on a branch."""
@@ -77,7 +82,9 @@ class RegionReader:
         enabled_node = argument(call, "enabled", at_enabled + shift)
         if device is None:
             device = self._device(argument(call, "device_type", shift))
-        dtype = DEFAULT_DTYPE.get(device or "cuda") if dtype_node is None else self._dtype(dtype_node, binding)
+        dtype = DEFAULT_DTYPE.get(device or "cuda")
+        if dtype_node is not None:
+            dtype = self._dtype(dtype_node, binding, frame, dtype or UNKNOWN)
         enabled: Condition = Always(True)
         if enabled_node is not None:
             enabled = self._namer.foreign(enabled_node, binding.scope, frame) or Always(True)
@@ -95,14 +102,25 @@ class RegionReader:
             return node.value.partition(":")[0]
         return None
 
-    def _dtype(self, node: ast.expr, binding: Binding) -> str | None:
-        symbols = self._resolver.symbols(node, binding.scope)
-        names = {DTYPES.get(symbol) for symbol in symbols}
-        if len(names) > 1:
-            names.discard("float32")  # in which the region does nothing
-        found = self._resolver.resolve(node, binding.scope)
-        name = names.pop() if len(names) == 1 and len(found) == len(symbols) else None
-        return None if name == "float32" else name
+    def _dtype(self, node: ast.expr, binding: Binding, frame: Frame, default: str) -> str | None:
+        """The one dtype in which the region does something."""
+        node, there = self._from_helper(node, binding, frame)
+        names = self._dtypes.within(node, there, default)
+        names = names - {"float32"} if len(names) > 1 else names  # in which the region does nothing
+        name = next(iter(names)) if len(names) == 1 else UNKNOWN
+        return None if name in ("float32", UNKNOWN) else name
+
+    def _from_helper(self, node: ast.expr, binding: Binding, frame: Frame) -> tuple[ast.expr, Frame]:
+        """An argument of an autocast call; of one in a helper, what a parameter of it was handed."""
+        if binding.scope is frame.scope:
+            return node, frame
+        inside = binding.scope
+        if binding.built is None or not isinstance(node, ast.Name) or not isinstance(inside.node, FUNCTIONS):
+            return node, Frame(inside)
+        call, scope = binding.built
+        names = [one.arg for one in parameters(inside.node)]
+        given = argument_for(call, node.id, names[names[:1] == [inside.self_name()] :])
+        return (node, Frame(inside)) if given is None else (given, frame if scope is frame.scope else Frame(scope))
 
 
 def _is_partial(call: ast.Call, resolver: Resolver, binding: Binding) -> bool:

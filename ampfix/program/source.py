@@ -75,6 +75,9 @@ class Source(Protocol):
     def truth(self, node: ast.expr) -> bool | None:
         """What a switch is, where the text fixes it: True, False, or what a helper hands back on every path."""
 
+    def given(self, node: ast.expr) -> tuple[ast.expr, ...]:
+        """What a name stands for: what the calls in the file hand in where it is a parameter; else the name."""
+
     def held(self, node: ast.expr) -> Held:
         """What an expression is to a training step: a scaler, an optimizer, ..."""
 

@@ -13,21 +13,37 @@ from ampfix.rules._shapes import is_without_grad
 
 _ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
 _BFLOAT16 = re.compile(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
+_FLAG = re.compile(r"(^|[._])mixed_precision$")
 _LISTED = (ast.Tuple, ast.List, ast.Set)
 _ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
 
 
 def scale_calls(scaler: ScalerBuilt, source: Source) -> list[ast.Call]:
-    """Where this scaler scales a loss, as far as the name it is built under tells, or the parameters it is given to."""
+    """Where this scaler scales a loss, as far as the name it is built under tells, or the parameters it is given to;
+    of one that a helper hands back, where it is held."""
     if not scaler.target:
-        return []
+        return [call for call in places.all_methods_called(source, "scale") if _is_held(scaler, call, source)]
     last = scaler.target.rpartition(".")[2]
     calls = list(places.all_methods_called(source, "scale"))
     named = [call for call in calls if places.receiver(call).rpartition(".")[2] == last]
     if named or not calls:
-        return named
+        return [call for call in named if not _is_another(scaler, call, source)]
     handed = set(_handed_to(scaler.target, source))
     return [call for call in calls if (places.function_of(call, source), places.receiver(call)) in handed]
+
+
+def _is_held(scaler: ScalerBuilt, call: ast.Call, source: Source) -> bool:
+    """Whether a method is called on a scaler."""
+    assert isinstance(call.func, ast.Attribute)
+    return any(held.node is scaler.node for held in source.resolve(call.func.value))
+
+
+def _is_another(scaler: ScalerBuilt, call: ast.Call, source: Source) -> bool:
+    """Whether a method is called on a scaler of the same name that is built elsewhere in the file."""
+    assert isinstance(call.func, ast.Attribute)
+    given = source.given(call.func.value)
+    built = {held.node for one in given for held in source.resolve(one) if isinstance(held.node, ast.Call)}
+    return bool(built) and scaler.node not in built
 
 
 def _handed_to(target: str, source: Source) -> Iterator[tuple[ast.AST, str]]:
@@ -69,9 +85,17 @@ def deciding_tests(scaler: ScalerBuilt, source: Source) -> list[ast.expr]:
     enabled = (scaler.arguments or {}).get("enabled")
     tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
     tests += _returning_before(scaler.node, source)
+    tests += [test for call in _made_by(scaler, source) for test in places.tests_around(call, source)]
     for call in scale_calls(scaler, source):
         tests += places.tests_around(call, source)
     return tests
+
+
+def _made_by(scaler: ScalerBuilt, source: Source) -> Iterator[ast.Call]:
+    """The calls of the helper that hands a scaler back."""
+    helper = places.function_of(scaler.node, source) if not scaler.target else None
+    if isinstance(helper, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield from places.calls_of(helper, source)
 
 
 def _returning_before(node: ast.AST, source: Source) -> Iterator[ast.expr]:
@@ -87,7 +111,7 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
     switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
     shared = next(iter(switches)) if len(switches) == 1 else ""
     others = [test for test in tests if places.spelled(test) != shared and source.truth(test) is None]
-    return any(_tells_halves_apart(value) for test in others for value in _values(test, source)) or any(
+    return any(_tells_halves_apart(value) for test in others for value in values(test, source)) or any(
         isinstance(test, ast.Name) and _is_unpacked(test, source) for test in others
     )
 
@@ -112,12 +136,24 @@ def has_own_switch(scaler: ScalerBuilt, source: Source) -> bool:
 
 
 def _tells_halves_apart(test: ast.expr) -> bool:
-    """Whether a test speaks of the dtype, but for memberships like `dtype in ("bf16", "fp16")`: they hold for both."""
-    both = [node for node in walk(test) if isinstance(node, ast.Compare) and _holds_for_both(node)]
+    """Whether a test speaks of the dtype, but for memberships like `dtype in ("bf16", "fp16")` and flags like
+    `args.mixed_precision`: they hold for both."""
+    both: list[ast.expr] = [node for node in walk(test) if isinstance(node, ast.Compare) and _holds_for_both(node)]
+    both += [node for node in _operands(test) if _FLAG.search(places.spelled(node))]
     text = places.spelled(test)
-    for comparison in both:
-        text = text.replace(places.spelled(comparison), "")
+    for one in both:
+        text = text.replace(places.spelled(one), "")
     return speaks_of_dtype(text)
+
+
+def _operands(test: ast.expr) -> Iterator[ast.expr]:
+    """What a test asks for its truth."""
+    if isinstance(test, ast.BoolOp):
+        yield from (one for value in test.values for one in _operands(value))
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _operands(test.operand)
+    elif isinstance(test, (ast.Name, ast.Attribute)):
+        yield test
 
 
 def _holds_for_both(test: ast.Compare) -> bool:
@@ -129,18 +165,27 @@ def _holds_for_both(test: ast.Compare) -> bool:
 
 
 def spellings(test: ast.expr, source: Source) -> Iterator[str]:
-    """A test as written, then with what its names are set to."""
-    return (places.spelled(value) for value in _values(test, source))
+    """A test as written, then with what its names are set to, or handed where they are parameters."""
+    return (places.spelled(value) for value in values(test, source))
 
 
-def _values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
+def values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
+    yield from _set(test, source)
+    for name in (node for node in walk(test) if isinstance(node, ast.Name)):
+        for given in source.given(name):
+            if given is not name:
+                yield from _set(given, source)
+
+
+def _set(test: ast.expr, source: Source) -> Iterator[ast.expr]:
     yield test
     read = places.names_in(test)
     for node in source.nodes((ast.Assign,)):
         assert isinstance(node, ast.Assign)
-        for target in node.targets:
-            if places.spelled(target) in read:
-                yield from _read_of(node.value, places.spelled(target), test, source)
+        for target, value in places.assignments(node):
+            is_unpacked = value is node.value and target not in node.targets
+            if not is_unpacked and places.spelled(target) in read:
+                yield from _read_of(value, places.spelled(target), test, source)
 
 
 def _read_of(value: ast.expr, name: str, test: ast.expr, source: Source) -> Iterator[ast.expr]:

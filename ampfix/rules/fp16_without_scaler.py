@@ -160,7 +160,9 @@ def train(model, loader, optimizer, criterion, precision):
         """Backwards behind a region whose dtype is one half or the other, in files that name no scaler."""
         if "scaler" in source.text.lower():
             return
-        chosen = {source.span(one.node).start for one in training_regions(source) if one.dtypes >= _BOTH}
+        made = {one.node for one in training_regions(source) if one.dtypes >= _BOTH}
+        entered = (one.opening for one in source.regions if one.call in made)
+        chosen = {source.span(one).start for one in (*made, *entered)}
         seen = set[Span]()
         for routine in source.routines if chosen else ():
             backward = _behind(chosen, routine, source.path)

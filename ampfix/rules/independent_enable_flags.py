@@ -11,6 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._flags import besides_the_device, is_handed_on, is_left_to_callers, named_flags, related
 
 
 class IndependentEnableFlags(Rule):
@@ -218,14 +219,15 @@ def train(model, loader, optimizer, mixed, scaled):
             enabled = (scaler.arguments or {}).get("enabled")
             if enabled is None or isinstance(enabled, ast.Constant) or scaler.optional:
                 continue
-            text = " ".join(switches.spellings(enabled, source))
-            if switches.speaks_of_dtype(text) or switches.speaks_of_device(text):
+            flag = besides_the_device(enabled, source)
+            if flag is None or switches.speaks_of_dtype(" ".join(switches.spellings(enabled, source))):
                 continue
-            if places.tests_around(scaler.node, source) or _is_handed_on(enabled, source):
+            if places.tests_around(scaler.node, source) or is_handed_on(enabled, source):
                 continue
             for region in _regions_of(scaler, source):
-                yield from self._compare(source, scaler, enabled, region)
-            yield from self._used_apart(source, scaler)
+                yield from self._compare(source, scaler, flag, region)
+            if flag is enabled:
+                yield from self._used_apart(source, scaler)
 
     def _used_apart(self, source: Source, scaler: ScalerBuilt) -> Iterator[Finding]:
         """Where a flag that the region does not know decides whether the loss is scaled or runs plain."""
@@ -245,15 +247,17 @@ def train(model, loader, optimizer, mixed, scaled):
                 break
 
     def _compare(
-        self, source: Source, scaler: ScalerBuilt, enabled: ast.expr, region: AutocastOpened
+        self, source: Source, scaler: ScalerBuilt, flag: ast.expr, region: AutocastOpened
     ) -> Iterator[Finding]:
+        """flag: what switches the scaler, but for the device."""
+        enabled = (scaler.arguments or {})["enabled"]
         switch = places.spelled(enabled)
         if region.enabled is None or switches.is_on(region.enabled):
             message = (
                 f"the region is on in any case and {scaler.target} only with {switch}: without it float16 is unscaled"
             )
             at, value, old = region.node, enabled, region.enabled
-        elif not _related(enabled, region.enabled, source):
+        elif not related(flag, region.enabled, source) and not is_left_to_callers(flag, region.enabled, source):
             other = places.spelled(region.enabled)
             message = f"{scaler.target} is switched by {switch} and the region by {other}, which may differ"
             at, value, old = scaler.node, region.enabled, enabled
@@ -267,25 +271,16 @@ def train(model, loader, optimizer, mixed, scaled):
         yield self.finding(source, source.span(at), message, symbol=name, repair=repair)
 
 
-def _is_handed_on(enabled: ast.expr, source: Source) -> bool:
-    """Whether a switch is a True that a helper hands back on every path: nobody edits that one alone."""
-    return source.truth(enabled) is True and not any(
-        isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Constant)
-        and places.spelled(enabled) in map(places.spelled, node.targets)
-        for node in source.nodes((ast.Assign,))
-    )
-
-
 def _regions_of(scaler: ScalerBuilt, source: Source) -> list[AutocastOpened]:
     """Regions that may be float16, in functions in which the scaler scales, under no test of their own."""
     functions = {places.function_of(call, source) for call in switches.scale_calls(scaler, source)}
+    entered = {one.call: one.node for one in source.regions}
     return [
         region
         for region in switches.training_regions(source)
-        if places.function_of(region.node, source) in functions
+        if places.function_of(at := entered.get(region.node, region.node), source) in functions
         and "float16" in region.dtypes
-        and not places.tests_around(region.node, source)
+        and not any(places.tests_around(one, source) for one in (at, region.node))
     ]
 
 
@@ -306,36 +301,9 @@ def _unrelated_test(call: ast.Call, region: AutocastOpened, scaler: ScalerBuilt,
         said = (
             switches.speaks_of_dtype(text) or switches.speaks_of_device(text) or scaler.target in places.names_in(test)
         )
-        alike = _flag(test, source) & _flag(region.enabled, source) or switches.set_together(
+        alike = named_flags(test, source) & named_flags(region.enabled, source) or switches.set_together(
             test, region.enabled, source
         )
         if is_flag and plain and not said and not alike:
             return test
     return None
-
-
-def _flag(test: ast.expr, source: Source) -> set[str]:
-    """What a setting is called: `args.amp` and `args.get("amp")` go by their last word, wherever args is from."""
-    if isinstance(test, ast.Attribute) and places.spelled(test.value) != "self":
-        return {test.attr}
-    if isinstance(test, ast.Call):
-        return {one.value for one in test.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    return _words(test, source)
-
-
-def _related(one: ast.expr, other: ast.expr, source: Source) -> bool:
-    """Whether the switches share a name, at first sight or where their names are set, or are set side by side."""
-    return bool(_words(one, source) & _words(other, source)) or switches.set_together(one, other, source)
-
-
-def _words(test: ast.expr, source: Source) -> set[str]:
-    found: set[str] = set()
-    for text in switches.spellings(test, source):
-        for node in walk(ast.parse(text, mode="eval")):
-            if isinstance(node, ast.Attribute):
-                found.add(node.attr)
-            elif isinstance(node, ast.Name) and node.id not in ("self", "args", "cfg", "config", "opt", "torch"):
-                found.add(node.id)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return found

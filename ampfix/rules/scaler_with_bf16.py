@@ -243,7 +243,7 @@ def train(model, loader, optimizer, cfg):
             enabled = (scaler.arguments or {}).get("enabled")
             if scaler.arguments is None or places.is_constant(enabled, False):
                 continue
-            certain = dtypes == {"bfloat16"}
+            certain, name = dtypes == {"bfloat16"}, scaler.target or "the scaler"
             tests = switches.deciding_tests(scaler, source)
             if not switches.scale_calls(scaler, source) and not switches.is_handed_back(scaler, regions, source):
                 continue
@@ -254,9 +254,9 @@ def train(model, loader, optimizer, cfg):
             yield self.finding(
                 source,
                 source.span(scaler.node),
-                f"{scaler.target} scales a run in bfloat16, which has float32's range and needs no scaler"
+                f"{name} scales a run in bfloat16, which has float32's range and needs no scaler"
                 if certain
-                else f"{scaler.target} is on in a bfloat16 run too: its switch does not look at the dtype",
+                else f"{name} is on in a bfloat16 run too: its switch does not look at the dtype",
                 symbol=getattr(places.function_of(scaler.node, source), "name", ""),
                 repair=self._repair(source, scaler, regions, certain),
             )
@@ -327,7 +327,7 @@ def train(model, loader, optimizer, cfg):
                 text = source.segment(enabled)
                 value = f"{text if isinstance(enabled, (ast.Name, ast.Attribute)) else f'({text})'} and {value}"
         arguments = {"value": value, **({"old": source.segment(enabled)} if enabled is not None else {})}
-        message = f"Switch {scaler.target} on for float16 alone"
+        message = f"Switch {scaler.target or 'the scaler'} on for float16 alone"
         return Repair("set_enabled", Applicability.SAFE, message, source.span(scaler.node), arguments)
 
 
