@@ -161,9 +161,13 @@ class ProtocolRule(Rule):
         """The repair, or why there is none."""
 
 
+_ABOUT_REGIONS = (EventKind.AUTOCAST_ENTER, EventKind.AUTOCAST_EXIT, EventKind.FORWARD)
+
+
 def _elsewhere(occurrence: Occurrence, source: Source) -> str:
     """Why a step that runs in another file cannot be repaired from here: its lines are not lines of this file."""
-    sites = (do.site for do in (*occurrence.before, *occurrence.after))
+    steps = (do for do in (*occurrence.before, *occurrence.after) if do.event.kind not in _ABOUT_REGIONS)
+    sites = (do.site for do in steps)
     path = next((site.path for site in sites if site.path not in ("", source.path)), "")
     return f"{path} runs part of this step" if path else ""
 

@@ -171,7 +171,8 @@ def spellings(test: ast.expr, source: Source) -> Iterator[str]:
 
 def values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
     yield from _set(test, source)
-    for name in (node for node in walk(test) if isinstance(node, ast.Name)):
+    held = {node.value for node in walk(test) if isinstance(node, (ast.Attribute, ast.Subscript))}
+    for name in (node for node in walk(test) if isinstance(node, ast.Name) and node not in held):
         for given in source.given(name):
             if given is not name:
                 yield from _set(given, source)
