@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Dtype, Source, Value
+from ampfix.program import Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
     PICKS,
     TensorRule,
     argument_text,
     is_bounded,
-    is_cosine,
     names_between,
     picked_text,
     text_at,
@@ -215,19 +214,11 @@ def _exponentials(value: Value, depth: int = 8) -> Iterator[Value]:
         scores = value.operands[0]
         half = scores.dtype.may_be_float16 or value.dtype.may_be_float16
         shifted = scores.op == "sub" and any(_has_maximum(operand) for operand in scores.operands)
-        if half and not shifted and not is_bounded(scores) and not _is_tempered(scores, value):
+        if half and not shifted and not is_bounded(scores):
             yield value
     elif depth and (value.op in _SUMS or value.op in _THROUGH):
         for operand in value.operands:
             yield from _exponentials(operand, depth - 1)
-
-
-def _is_tempered(scores: Value, exponential: Value) -> bool:
-    """Whether the scores are cosines over a temperature, in float32: it would have to be below 0.0113 to matter."""
-    if scores.op != "div" or exponential.dtype.may_be_float16 or not is_cosine(scores.operands[0]):
-        return False
-    temperature = scores.operands[1]
-    return temperature.dtype is Dtype.NUMBER and (temperature.number is None or temperature.number > 0.0113)
 
 
 def _has_maximum(value: Value) -> bool:
