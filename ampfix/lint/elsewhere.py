@@ -11,7 +11,7 @@ from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import Scope
+from ampfix.lint.scopes import Scope, parameters
 from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
 from ampfix.rules._shapes import placed
 
@@ -59,7 +59,7 @@ def _built_from(call: ast.Call, scope: Scope, resolver: Resolver, fields: Fields
     for held in resolver.resolve(receiver, scope) if scope.self_name() != getattr(receiver, "id", "") else ():
         for name, value in fields.given(held):
             assert held.built is not None
-            seen = _seen_from(scope, value, held.built[1])
+            seen = _seen_from(scope, value, held.built[1]) or _handed_to_helper(receiver, value, held.built[1], scope)
             if seen is not None:
                 yield name, seen
 
@@ -77,6 +77,18 @@ def _seen_from(scope: Scope, value: ast.expr, there: Scope) -> ast.expr | None:
             if definition.scope is there and isinstance(kept, ast.expr) and _root(placed(kept)) == value.id:
                 return ast.Attribute(ast.Name(scope.self_name() or "self", ast.Load()), attribute, ast.Load())
     return None
+
+
+def _handed_to_helper(receiver: ast.expr, value: ast.expr, there: Scope, scope: Scope) -> ast.expr | None:
+    """What the function that builds an object was given for a parameter, where one call of it makes the receiver."""
+    definitions = scope.lookup(receiver.id) if isinstance(receiver, ast.Name) else []
+    made = definitions[0].value if len(definitions) == 1 else None
+    called = made.func if isinstance(made, ast.Call) else None
+    if not isinstance(called, ast.Name) or called.id != there.label or not isinstance(there.node, _DEFINITIONS):
+        return None
+    given = dict(zip((one.arg for one in parameters(there.node)), made.args, strict=False))  # type: ignore[union-attr]
+    given |= {word.arg: word.value for word in made.keywords if word.arg}  # type: ignore[union-attr]
+    return given.get(value.id) if isinstance(value, ast.Name) else None
 
 
 def _root(node: ast.expr) -> str | None:

@@ -6,18 +6,22 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
+from typing import TypeGuard
 
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed, walk
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
 from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named
-from ampfix.rules._places import COMPREHENSIONS
-from ampfix.rules._shapes import LOOPS, backwards, calls, is_without_grad, method, own, path
+from ampfix.rules._places import COMPREHENSIONS, names_in
+from ampfix.rules._region_switches import off_parameters, switched_off_by
+from ampfix.rules._shapes import LOOPS, backwards, calls, is_without_grad, loops, method, own, path, statement_of
+from ampfix.rules._trials import is_a_trial
 
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
 _MANY = re.compile(r"(^|[._])models$")
+_BUILDS = re.compile(r"_?(build|make|create|get|init|setup|load)_(?!\w*(optim|sched|loader))")
 _HOPS = 3  # functions that only pass the model on
 
 
@@ -54,12 +58,12 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
 
 
 def _holders(source: Source, switched: set[str]) -> Iterator[str]:
-    """The variables that hold what a call of a class makes of a model."""
+    """The variables that hold what a call of a class, or of a function that builds one, makes of a model."""
     for assign in source.nodes((ast.Assign,)):
         assert isinstance(assign, ast.Assign)
         made = assign.value
-        is_object = isinstance(made, ast.Call) and path(made.func).rpartition(".")[2][:1].isupper()
-        if is_object and any(True for _ in _models_given(made, switched)):  # type: ignore[arg-type]
+        called = path(made.func).rpartition(".")[2] if isinstance(made, ast.Call) else ""
+        if (called[:1].isupper() or _BUILDS.match(called)) and any(True for _ in _models_given(made, switched)):  # type: ignore[arg-type]
             yield named(assign.targets[0])
 
 
@@ -78,10 +82,32 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     name = getattr(handed.to.definition, "name", "")
     if regions_around(handed.call, source) or _CALIBRATES.search(name) or is_acting(PurePath(handed.to.path).stem):
         return False
-    reached = _Reached(handed.to.definition, handed.names, is_without_grad(handed.call, source))
+    reached = _reached_by(handed, source)
     if not _evaluates(reached, source):
         return False
     return not any(any(True for _ in backwards(one.function)) for one in _all_reached(reached, source))
+
+
+def is_told_here(handed: HandedModel, source: Source) -> bool:
+    """Whether the function evaluates without a region because of what this call hands in: its own file shows none."""
+    return not _evaluates(replace(_reached_by(handed, source), off=frozenset()), source)
+
+
+def _reached_by(handed: HandedModel, source: Source) -> _Reached:
+    quiet, off = is_without_grad(handed.call, source), off_parameters(handed.call, handed.to.definition)
+    return _Reached(handed.to.definition, handed.names, quiet, _is_repeated(handed, source), off)
+
+
+def _is_repeated(handed: HandedModel, source: Source) -> bool:
+    """Whether a loop makes the call, and not for what a turn of it trains on."""
+    around = loops(handed.call, source)
+    if not around:
+        return False
+    statement = statement_of(handed.call, source)
+    made = {named(target) for target in getattr(statement, "targets", ())} - {""}
+    given = (names_in(one) for one in walk(around[0]) if isinstance(one, ast.Call))
+    trains = any(True for _ in backwards(around[0])) or any(made & names and handed.name in names for names in given)
+    return not trains
 
 
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
@@ -89,39 +115,49 @@ def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     opening, trains = None, False
     for reached in _all_reached(_Reached(handed.to.definition, handed.names, False), source):
         trains = trains or any(True for _ in backwards(reached.function))
-        names = _aliases(reached.function, reached.names)
         for region in source.regions_in(reached.function) if opening is None else ():
             items = [unparsed(item.context_expr) for item in region.node.items]
             if region.enabled is False or any(_NO_GRAD.search(item) for item in items):
                 continue
-            if any(_runs(inner, names) for inner in walk(region.node)):
+            if _runs_in(region.node, reached, source):
                 opening = region.opening
     return opening if trains else None
+
+
+def _runs_in(node: ast.AST, reached: _Reached, source: Source) -> bool:
+    """Whether the model is run in a part of a function, or in what that calls."""
+    names, inside = known_as(reached.function, reached.names), walk(node)
+    if any(_runs(inner, names) for inner in inside):
+        return True
+    made = [one for one in inside if isinstance(one, ast.Call)]
+    return any(_runs_in(one.function, one, source) for one in _passed_on(reached, reached.quiet, source, made))
 
 
 @dataclass(frozen=True)
 class _Reached:
     """A function of another file that the model comes to. quiet: no gradients are recorded around its call; looped: a
-    loop is around it."""
+    loop is around it; off: its parameters that are None or False."""
 
     function: ast.AST
     names: frozenset[str]
     quiet: bool
     looped: bool = False
+    off: frozenset[str] = frozenset()
     hops: int = 0
 
 
 def _evaluates(reached: _Reached, source: Source) -> bool:
     function = reached.function
-    if _may_open(function, source) or acts(function) or any(True for _ in backwards(function)):
+    if _may_open(reached, source) or acts(function) or any(True for _ in backwards(function)):
         return False
-    names = _aliases(function, reached.names)
+    names = known_as(function, reached.names)
     if any(named(method(call)[0]) in names for call in calls(function, "half", "bfloat16")):
         return False  # it is half itself
     switched = {named(method(call)[0]) for call in calls(function, "eval")}
     quiet = reached.quiet or _NO_GRAD.search(unparsed(function)) is not None or bool(switched & names)
     quiet = quiet or (any(map(_is_many, names)) and bool(switched))
-    if quiet and any(_runs(inner, names) for inner in _repeated(function, reached.looped)):
+    run = (inner for inner in _repeated(function, reached.looped) if _runs(inner, names))
+    if quiet and any(not is_a_trial(inner, function) for inner in run):
         return True
     return any(_evaluates(one, source) for one in _passed_on(reached, quiet, source))
 
@@ -147,21 +183,23 @@ def _is_many(name: str) -> bool:
     return _MANY.search(name) is not None
 
 
-def _runs(node: ast.AST, names: frozenset[str]) -> bool:
+def _runs(node: ast.AST, names: frozenset[str]) -> TypeGuard[ast.Call]:
     ran = model_of(node, set(names)) if isinstance(node, ast.Call) else ""
     return ran in names or (bool(ran) and ran.partition("[")[0] in names)
 
 
-def _may_open(function: ast.AST, source: Source) -> bool:
+def _may_open(reached: _Reached, source: Source) -> bool:
     """Whether a region of the function may be on: one that is seen, or something that is named like one."""
-    off = {region.opening for region in source.regions_in(function) if region.enabled is False}
+    function = reached.function
+    regions = source.regions_in(function)
+    off = {one.opening for one in regions if one.enabled is False or switched_off_by(one, function, reached.off)}
     statements = [node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith))]
     openings = [item.context_expr for node in statements for item in node.items]
     entered = [*openings, *getattr(function, "decorator_list", ()), *calls(function, "enter_context")]
     return any(one not in off and LIKE_A_REGION.search(unparsed(one).replace("nullcontext", "")) for one in entered)
 
 
-def _aliases(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
+def known_as(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
     """The names that a model has in a function, besides those it comes under too."""
     found = set(names)
     for node in own(function):
@@ -170,25 +208,29 @@ def _aliases(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _passed_on(reached: _Reached, quiet: bool, source: Source) -> Iterator[_Reached]:
-    """The functions that a function hands the model to, or reaches with the object that holds it."""
+def _passed_on(
+    reached: _Reached, quiet: bool, source: Source, made: Iterable[ast.AST] | None = None
+) -> Iterator[_Reached]:
+    """The functions that a function hands the model to, or reaches with the object that holds it. made: by which of
+    its calls."""
     if reached.hops == _HOPS:
         return
-    function, names = reached.function, _aliases(reached.function, reached.names)
+    function, names = reached.function, known_as(reached.function, reached.names)
     roots = {name.partition(".")[0] for name in names}
     again = set(_repeated(function, reached.looped))
     inside = {one.name: one for one in own(function) if isinstance(one, ast.FunctionDef)}
-    for call in own(function):
+    for call in own(function) if made is None else made:
         if not isinstance(call, ast.Call):
             continue
         looped = call in again
         if path(call.func) in inside:  # it sees the names of the function around it
-            yield _Reached(inside[path(call.func)], names, quiet, looped, reached.hops + 1)
+            yield _Reached(inside[path(call.func)], names, quiet, looped, reached.off, reached.hops + 1)
         elif roots & {named(one).partition(".")[0] for one in (*_given(call), call.func)} - {""}:
             for to in source.called_in(function, call):
                 inner = _inner(to, call, names)
                 if inner and to.definition is not function:
-                    yield _Reached(to.definition, inner, quiet, looped, reached.hops + 1)
+                    off = off_parameters(call, to.definition, reached.off)
+                    yield _Reached(to.definition, inner, quiet, looped, off, reached.hops + 1)
 
 
 def _inner(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ampfix.program import Source
 from ampfix.records import dataclass
@@ -11,11 +11,9 @@ from ampfix.rules._evaluated_elsewhere import HandedModel
 from ampfix.rules._evaluations import is_evaluation, scope_of
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import loaded_models
-from ampfix.rules._models import holder_of
 from ampfix.rules._shapes import FUNCTIONS, function_of
 from ampfix.rules._trained_models import TrainedModel, meant, part_of
-
-Trainers = Mapping[tuple[str, int], HandedModel]  # a model's name and what it belongs to -> who trains it elsewhere
+from ampfix.rules._trained_there import TrainedThere
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Evaluated:
 
 
 def evaluated_here(
-    source: Source, forwards: Forwards, trained: list[TrainedModel], there: Trainers
+    source: Source, forwards: Forwards, trained: list[TrainedModel], there: TrainedThere
 ) -> Iterator[Evaluated]:
     """The first evaluation of each loop, or of each function without one."""
     if not trained and not there:
@@ -51,7 +49,7 @@ def evaluated_here(
 class _Finder:
     """reported: the loops and functions of which an evaluation was found."""
 
-    def __init__(self, source: Source, trained: list[TrainedModel], there: Trainers) -> None:
+    def __init__(self, source: Source, trained: list[TrainedModel], there: TrainedThere) -> None:
         self._source, self._trained, self._there = source, trained, there
         self._halves = {model.name for model in loaded_models(source)}  # evaluated in half as they are
         self.reported: set[ast.AST] = set()
@@ -63,7 +61,7 @@ class _Finder:
         if scope is None or scope in self.reported or not is_evaluation(call, name, scope, source):
             return
         match = meant(name, call, trained, source) or part_of(name, call, trained, source)
-        trainer = self._there.get((name, id(holder_of(call, name, source))))
+        trainer = self._there.by(name, call) if match is None else None
         if self._halves & {name, match.name if match is not None else name} or (match is None and trainer is None):
             return
         self.reported.add(scope)

@@ -26,6 +26,7 @@ from ampfix.rules._shapes import (
     path,
 )
 from ampfix.rules._shapes import regions_around as _regions_around
+from ampfix.rules._trials import is_a_trial
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
@@ -40,16 +41,20 @@ _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", 
 
 def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
     """What evaluates: the innermost loop, or where there is none, a function that a loop elsewhere calls (its name
-    says so, or it records no gradients), or the statement that records none beside a loop that trains."""
+    says so, or it records no gradients, be it on a branch), or the statement that records none beside a loop that
+    trains."""
     loop = next((around for around in inside(call, source) if isinstance(around, (*LOOPS, *COMPREHENSIONS))), None)
     if loop is not None:
         return _turn_of_training(loop, source) or loop
     function = function_of(call, source)
     name = getattr(function, "name", "")
-    if not is_without_grad(call, source) or name in ("forward", "__init__"):  # of a forward its caller decides
-        return function if _EVALUATES.search(name) else None
     training = list(backwards(function))
+    plain = is_without_grad(call, source) or (bool(training) and _is_off_training(call, source))
+    if not plain or name in ("forward", "__init__"):  # of a forward its caller decides
+        return function if _EVALUATES.search(name) else None
     if not training:
+        return function if isinstance(function, FUNCTIONS) else None
+    if all(are_alternatives(call, one, source) for one in training):
         return function if isinstance(function, FUNCTIONS) else None
     trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in training)
     around = (one for one in inside(call, source) if isinstance(one, ast.With) and not is_without_grad(one, source))
@@ -86,7 +91,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     if _trains_without_region(call, function, source) or acts(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
     training = [*backwards(loop), *(one for one in calls(loop, "step") if not _is_schedule(one, source))]
-    if (not training and _repeats_itself(loop, call)) or _is_a_trial(call, function) or is_on_cpu(call, source):
+    if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function) or is_on_cpu(call, source):
         return False
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
@@ -255,28 +260,6 @@ def _fetches(loop: ast.AST, call: ast.Call) -> bool:
     return False
 
 
-def _is_a_trial(call: ast.Call, function: ast.AST) -> bool:
-    """Whether a model runs on made-up data, to see the shape of what comes out."""
-    data = [*call.args, *(word.value for word in call.keywords)][:1]
-    if any(_DUMMY.search(path(one)) or _is_blank(one) for one in data):
-        return True
-    names = {path(one) for one in data} - {""}
-    sets = [n for n in own(function) if isinstance(n, ast.Assign) and any(path(t) in names for t in n.targets)]
-    return bool(sets) and all(_is_blank(one.value, fixed=True) for one in sets)
-
-
-def _is_blank(value: ast.expr, *, fixed: bool = False) -> bool:
-    """`torch.zeros(...)`, and `torch.randn(...)` for a batch of one or where it is handed on as it is."""
-    while isinstance(value, ast.Call) and method(value)[1] in ("to", "cuda", "float"):
-        value = method(value)[0]
-    if not isinstance(value, ast.Call):
-        return False
-    is_one = bool(value.args) and isinstance(value.args[0], ast.Constant) and value.args[0].value == 1
-    return path(value.func) in (_BLANKS if fixed and not is_one else (*_BLANKS, "torch.rand", "torch.randn"))
-
-
-_BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
-_DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
 _NO_TRAINING = re.compile(r"sched|bar$", re.IGNORECASE)
 _NEXT = re.compile(r"next|batch|sample_data|generate|encode|tokeni")
 

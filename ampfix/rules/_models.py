@@ -129,7 +129,10 @@ def alternatives(value: ast.expr) -> Iterator[str]:
 
 def handed(function: ast.AST, name: str, source: Source) -> Iterator[tuple[str, ast.AST]]:
     """The variables that calls in this file pass for a parameter, each with where it belongs."""
-    for call in source.calls_to(getattr(function, "name", "")):
+    called = getattr(function, "name", "")
+    if called == "__init__":
+        called = getattr(next(source.ancestors(function), None), "name", "")
+    for call in source.calls_to(called):
         variable = bare_name(named(given_for(name, function, call)))
         if variable and path(call.func):
             yield variable, holder_of(call, variable, source)

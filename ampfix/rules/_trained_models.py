@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from ampfix.program import CoveredRegion, Source
+from ampfix.program import CoveredRegion, Form, Source
 from ampfix.records import dataclass
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import assigned
@@ -31,7 +31,7 @@ from ampfix.rules._shapes import (
     placed,
 )
 
-_Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
+Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _MAX_ALIASES = 3
 
 
@@ -107,13 +107,14 @@ def meant(
     match = proven(name, at, trained, source)
     if match is not None or depth == _MAX_ALIASES:
         return match
-    if not _is_parameter(name, owner):
+    if not is_parameter(name, owner):
         found = (meant(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
         return next((one for one in found if one is not None), None)
-    if _is_rebound(name, owner, source):
+    if is_rebound(name, owner, source):
         return None
-    if all(one == name and _is_parameter(one, there) for one, there in _handed_on({(name, owner)}, source)):
-        return next((one for one in trained if one.name == name and _train_all(trained, name, source)), None)
+    if all(one == name and is_parameter(one, there) for one, there in handed_on({(name, owner)}, source)):
+        same = (one for one in trained if one.name in (name, f"{SELF}.{name}"))
+        return next((one for one in same if _train_all(trained, one.name, source)), None)
     return None
 
 
@@ -129,14 +130,14 @@ def proven(
     same = same or _loaded_again(name, owner, trained, source)
     if same is not None:
         return same
-    if not _is_parameter(name, owner):
+    if not is_parameter(name, owner):
         if depth == _MAX_ALIASES:
             return None
         found = (proven(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
         return next((one for one in found if one is not None), None)
-    if _is_rebound(name, owner, source):
+    if is_rebound(name, owner, source):
         return None
-    passed = _handed_on({(name, owner)}, source)
+    passed = handed_on({(name, owner)}, source)
     return next((one for one in trained if passed & _variables(one, source)), None)
 
 
@@ -146,7 +147,7 @@ def _aliases(name: str, owner: ast.AST, source: Source) -> list[tuple[str, ast.e
     return [(alias, value) for alias, value in found.items() if alias != name]
 
 
-def _is_rebound(name: str, owner: ast.AST, source: Source) -> bool:
+def is_rebound(name: str, owner: ast.AST, source: Source) -> bool:
     """Whether a parameter is something else by then."""
     return any(name not in {path(placed(value)), *alternatives(value)} for value in assigned(name, owner, source))
 
@@ -176,11 +177,11 @@ def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Sou
     return next((one for one in trained if one.owner is owner and one.name.startswith(f"{name}[")), None)
 
 
-def _is_parameter(name: str, owner: ast.AST) -> bool:
+def is_parameter(name: str, owner: ast.AST) -> bool:
     return isinstance(owner, FUNCTIONS) and parted(name)[0] in parameters(owner)
 
 
-def _handed_on(variables: set[_Variable], source: Source) -> set[_Variable]:
+def handed_on(variables: set[Variable], source: Source) -> set[Variable]:
     """The variables, what they are set to, and what callers hand in where they are parameters, callers of these too."""
     found = set(variables)
     new = found
@@ -189,16 +190,26 @@ def _handed_on(variables: set[_Variable], source: Source) -> set[_Variable]:
         more = {(alias, holder_of(value, alias, source)) for value in values for alias in alternatives(value)}
         for name, owner in new:
             root, rest = parted(name)
-            if _is_parameter(name, owner):
+            if is_parameter(name, owner):
                 more |= {(f"{one}{rest}", there) for one, there in handed(owner, root, source)}
+            elif rest.startswith(".") and root != SELF:
+                more |= {(f"{SELF}{rest}", kind) for kind in _classes(root, owner, source)}
         new = more - found
         found |= new
     return found
 
 
-def _variables(model: TrainedModel, source: Source) -> set[_Variable]:
+def _classes(name: str, owner: ast.AST, source: Source) -> Iterator[ast.ClassDef]:
+    """The classes of this file of which a variable holds an object."""
+    for value in assigned(name, owner, source):
+        for binding in source.resolve(value.func) if isinstance(value, ast.Call) else ():
+            if binding.form is Form.CLASS and isinstance(binding.node, ast.ClassDef):
+                yield binding.node
+
+
+def _variables(model: TrainedModel, source: Source) -> set[Variable]:
     """The variables that hold a trained model: its own name, and what its function is handed under it."""
-    return _handed_on({(model.name, model.owner)}, source)
+    return handed_on({(model.name, model.owner)}, source)
 
 
 def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:

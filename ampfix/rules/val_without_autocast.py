@@ -8,18 +8,27 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, trains_in_region
-from ampfix.rules._evaluated_here import Trainers, evaluated_here
+from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, is_told_here
+from ampfix.rules._evaluated_here import evaluated_here
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
 from ampfix.rules._forwards import Forwards
-from ampfix.rules._models import holder_of
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
+from ampfix.rules._trained_there import TrainedThere
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
 
 _TRAINER = r"near:Trainer(:\A\s*(?:self\.)?\w*trainer\w* *= *\w*Trainer\("  # of another file, which scales and steps
+
+# A model that is handed to a function or an object of another file, which may train it in a region.
+_HANDED = r"(?:[^()#]|\([^()]*\)){0,150}?\b(?:\w*_)?(?:model|net|network|encoder|generator)\b"
+_SET = r"\A\s*(?:[\w.,\[\] ]+ = |return )?"
+_BY_FUNCTION = (
+    rf"near:train_:{_SET}(?:\w+\.)?\w*train_\w+\({_HANDED}",
+    *(rf"near:{name}(:{_SET}\w*{name}\({_HANDED}" for name in ("train", "training", "fit")),
+)
+_BY_OBJECT = rf"near:Trainer(:{_SET}\w*Trainer\({_HANDED}"
 
 
 class ValWithoutAutocast(Rule):
@@ -74,6 +83,9 @@ class ValWithoutAutocast(Rule):
         ("autocast", "scaler(", "no_grad"),
         ("autocast", "scaler(", "import"),
         (_TRAINER, "valuat"),
+        (_BY_OBJECT, "eval"),
+        (_BY_OBJECT, "no_grad"),
+        *((handed, word) for handed in _BY_FUNCTION for word in (".parameters()", "state_dict")),
         (_MANAGED, "backward", "no_grad"),
         (_MANAGED, "backward", ".eval()"),
     )
@@ -275,17 +287,13 @@ def main(loader, optimizer, scaler):
         forwards = Forwards(source)
         trained = list(trained_models(source, forwards))
         handed = list(handed_models(source, forwards.switched, dict.fromkeys(one.name for one in trained)))
-        there = {
-            (one.name, id(holder_of(one.call, one.name, source))): one
-            for one in handed
-            if trains_in_region(one, source)
-        }
+        there = TrainedThere(handed, source)
         yield from self._here(source, forwards, trained, there)
         yield from self._elsewhere(source, trained, handed, there)
-        yield from self._switched_off(source, handed)
+        yield from self._switched_off(source, handed, trained)
 
     def _here(
-        self, source: Source, forwards: Forwards, trained: list[TrainedModel], there: Trainers
+        self, source: Source, forwards: Forwards, trained: list[TrainedModel], there: TrainedThere
     ) -> Iterator[Finding]:
         """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
         for one in evaluated_here(source, forwards, trained, there):
@@ -299,7 +307,7 @@ def main(loader, optimizer, scaler):
             )
 
     def _elsewhere(
-        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: Trainers
+        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: TrainedThere
     ) -> Iterator[Finding]:
         """Models that a function of another file evaluates, and this file or a function of a third one trains."""
         seen: set[ast.AST] = set()
@@ -307,8 +315,8 @@ def main(loader, optimizer, scaler):
             if one.to.definition in seen or not is_evaluated(one, source):
                 continue
             match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
-            trainer = there.get((one.name, id(holder_of(one.call, one.name, source))))
-            if match is None and (trainer is None or trainer.to.path == one.to.path):
+            trainer = there.by(one.name, one.call) if match is None else None
+            if match is None and (trainer is None or _is_told_there(one, trainer, source)):
                 continue
             seen.add(one.to.definition)
             name = one.to.definition.name
@@ -322,9 +330,11 @@ def main(loader, optimizer, scaler):
                 repair=f"{name} lies in {one.to.path}; open the region that training uses there",
             )
 
-    def _switched_off(self, source: Source, handed: list[HandedModel]) -> Iterator[Finding]:
-        """One function for both, called without what switches its region on."""
-        for one in evaluated_with_region_off(source, handed):
+    def _switched_off(
+        self, source: Source, handed: list[HandedModel], trained: list[TrainedModel]
+    ) -> Iterator[Finding]:
+        """A function that evaluates, or does both, called without what switches its region on."""
+        for one in evaluated_with_region_off(source, handed, trained):
             yield self.finding(
                 source,
                 source.span(one.call),
@@ -332,6 +342,11 @@ def main(loader, optimizer, scaler):
                 symbol=one.model,
                 repair=f"let another argument than {one.argument} tell training from evaluation",
             )
+
+
+def _is_told_there(evaluated: HandedModel, trainer: HandedModel, source: Source) -> bool:
+    """Whether one other file trains and evaluates the model, and shows that by itself."""
+    return trainer.to.path == evaluated.to.path and not is_told_here(evaluated, source)
 
 
 def _where(match: TrainedModel | None, trainer: HandedModel | None) -> str:

@@ -1,0 +1,94 @@
+"""What switches a region of a function on: its parameters, and what calls hand in for them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Set
+
+from ampfix.program import CoveredRegion
+from ampfix.program.tree import walk
+from ampfix.rules._places import given_for
+from ampfix.rules._shapes import own, path
+
+
+def off_parameters(call: ast.Call, function: ast.AST, outer: Set[str] = frozenset()) -> frozenset[str]:
+    """The parameters for which a call hands in None or False, or leaves it at that. outer: those of the caller that
+    are off themselves."""
+    if not shows_all(call):
+        return frozenset()
+    handed = {one.arg: given(call, one.arg, function) for one in parameters_of(function)}
+    return frozenset(name for name, value in handed.items() if is_off(value) or path(value) in outer)
+
+
+def switched_off_by(region: CoveredRegion, function: ast.AST, off: Set[str]) -> str:
+    """Which of some parameters that are off keeps a region of a function from acting; empty for none."""
+    tests = [one for one in own(function) if isinstance(one, ast.If) and region.node in walk(one)]
+    entered = (one.test for one in tests if any(region.node in walk(part) for part in one.body))
+    found = (name for switch in (*switches(region, function), *entered) for name in presences(switch))
+    return next((name for name in found if name in off), "")
+
+
+def switches(region: CoveredRegion, function: ast.AST) -> Iterator[ast.expr]:
+    """The tests that turn a region on: what it is handed as enabled, and what chooses between it and no region."""
+    for opening in set_to(region.opening, function):
+        if isinstance(opening, ast.IfExp) and path(getattr(opening.orelse, "func", None)).endswith("nullcontext"):
+            yield from set_to(opening.test, function)
+            opening = opening.body
+        words = opening.keywords if isinstance(opening, ast.Call) else []
+        for enabled in (word.value for word in words if word.arg == "enabled"):
+            yield from set_to(enabled, function)
+
+
+def set_to(value: ast.expr, function: ast.AST) -> list[ast.expr]:
+    """What a variable of a function is set to, the variable itself where that is nothing; none of several."""
+    if not isinstance(value, ast.Name):
+        return [value]
+    sets = [
+        one.value
+        for one in walk(function)
+        if isinstance(one, ast.Assign) and any(path(target) == value.id for target in one.targets)
+    ]
+    return sets[:1] if len(sets) == 1 else [] if sets else [value]
+
+
+def operands(switch: ast.expr) -> list[ast.expr]:
+    """What must all hold for a test to."""
+    return switch.values if isinstance(switch, ast.BoolOp) and isinstance(switch.op, ast.And) else [switch]
+
+
+def presences(switch: ast.expr) -> Iterator[str]:
+    """The variables that must be true, or not None, for a test to hold."""
+    for one in operands(switch):
+        if isinstance(one, ast.Compare) and isinstance(one.ops[0], ast.IsNot):
+            is_none = isinstance(one.comparators[0], ast.Constant) and one.comparators[0].value is None
+            one = one.left if is_none else one
+        if isinstance(one, ast.Name):
+            yield one.id
+
+
+def parameters_of(function: ast.AST) -> list[ast.arg]:
+    arguments = getattr(function, "args", None)
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs] if arguments is not None else []
+
+
+def shows_all(call: ast.Call) -> bool:
+    """Whether a call shows all that it hands in."""
+    return not any(isinstance(one, ast.Starred) for one in call.args) and all(word.arg for word in call.keywords)
+
+
+def given(call: ast.Call, name: str, function: ast.AST) -> ast.expr | None:
+    """What a call hands in for a parameter, its default included."""
+    handed = given_for(name, function, call)
+    if handed is not None:
+        return handed
+    arguments = getattr(function, "args", None)
+    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
+    defaults = dict(zip(positions[::-1], arguments.defaults[::-1], strict=False)) if arguments else {}
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if arguments else ():
+        defaults[argument.arg] = default
+    value: ast.expr | None = defaults.get(name)
+    return value
+
+
+def is_off(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Constant) and value.value in (None, False)

@@ -1,0 +1,70 @@
+"""Models that functions and objects of other files train under autocast, by the names that this file has for them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from ampfix.program import Form, Source
+from ampfix.rules._evaluated_elsewhere import HandedModel, known_as, trains_in_region
+from ampfix.rules._models import SELF, holder_of, named
+from ampfix.rules._places import given_for, parameters
+from ampfix.rules._shapes import FUNCTIONS, method, own, path
+from ampfix.rules._trained_models import Variable, handed_on, is_parameter, is_rebound
+
+
+class TrainedThere:
+    """Answers for one file."""
+
+    def __init__(self, handed: Iterable[HandedModel], source: Source) -> None:
+        self._source = source
+        self._known: dict[Variable, HandedModel] = {}
+        for one in handed:
+            if trains_in_region(one, source):
+                for variable in _variables(one, source):
+                    self._known.setdefault(variable, one)
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def by(self, name: str, at: ast.AST) -> HandedModel | None:
+        """The call by which the model that a name means at some place is trained."""
+        if not self._known:
+            return None
+        owner = holder_of(at, name, self._source)
+        if (name, owner) in self._known:
+            return self._known[name, owner]
+        if is_parameter(name, owner) and is_rebound(name, owner, self._source):
+            return None
+        passed = handed_on({(name, owner)}, self._source) & self._known.keys()
+        return next((one for variable, one in self._known.items() if variable in passed), None)
+
+
+def _variables(handed: HandedModel, source: Source) -> Iterator[Variable]:
+    """What the model is called: here, where callers hand it in, as an attribute of the object that trains it, and in
+    the functions that are handed over with it."""
+    yield from handed_on({(handed.name, holder_of(handed.call, handed.name, source))}, source)
+    holder = named(method(handed.call)[0]) if isinstance(handed.call.func, ast.Attribute) else ""
+    for inner in handed.names:
+        root, _, kept = inner.partition(".")
+        if root == SELF and kept and holder:
+            name = f"{holder}.{kept}"
+            yield name, holder_of(handed.call, name, source)
+    yield from _in_callbacks(handed, source)
+
+
+def _in_callbacks(handed: HandedModel, source: Source) -> Iterator[Variable]:
+    """The parameters for which the function that trains hands the model to functions that it is handed."""
+    given = {**handed.to.arguments, **{f"{SELF}.{name}": value for name, value in handed.to.fields.items()}}
+    functions = {name: list(_functions(value, source)) for name, value in given.items()}
+    names = known_as(handed.to.definition, handed.names)
+    for call in own(handed.to.definition):
+        for function in functions.get(path(call.func), ()) if isinstance(call, ast.Call) else ():
+            for one in parameters(function):
+                if named(given_for(one, function, call)) in names:  # type: ignore[arg-type]
+                    yield one, function
+
+
+def _functions(value: object, source: Source) -> Iterator[ast.AST]:
+    if isinstance(value, (ast.Name, ast.Attribute, ast.Lambda)):
+        yield from (b.node for b in source.resolve(value) if b.form is Form.FUNCTION and isinstance(b.node, FUNCTIONS))

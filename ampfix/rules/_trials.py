@@ -1,0 +1,81 @@
+"""Forwards on made-up data: warm-ups, looks at shapes, clocks and graphs."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ampfix.program.tree import walk
+from ampfix.rules._shapes import method, own, path
+
+_BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
+_RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
+_DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
+_PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
+_MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
+
+
+def is_a_trial(call: ast.Call, function: ast.AST) -> bool:
+    """Whether a model runs on made-up data alone, to see the shape of what comes out, or for nothing that comes out."""
+    given = [*call.args, *(word.value for word in call.keywords)]
+    if given and _DUMMY.search(path(given[0])):
+        return True
+    data = [one.value if isinstance(one, ast.Starred) else one for one in given if not isinstance(one, ast.Constant)]
+    sets = {one: _set_to(one, function) for one in data}
+    if not data or not all(sets.values()):
+        return False
+    if all(_is_blank(value, fixed=value is not one) for one, values in sets.items() for value in values):
+        return True
+    return all(_is_made_up(value) for values in sets.values() for value in values) and _is_only_measured(call, function)
+
+
+def _set_to(data: ast.expr, function: ast.AST) -> list[ast.expr]:
+    """What a variable is set to, but for itself on another device; an expression as it is."""
+    name = path(_unplaced(data))
+    if not name:
+        return [data]
+    sets = [n.value for n in own(function) if isinstance(n, ast.Assign) and any(path(t) == name for t in n.targets)]
+    return [value for value in sets if path(_unplaced(value)) != name]
+
+
+def _unplaced(value: ast.expr) -> ast.expr:
+    while isinstance(value, ast.Call) and method(value)[1] in _PLACING:
+        value = method(value)[0]
+    return value
+
+
+def _is_blank(value: ast.expr, *, fixed: bool = False) -> bool:
+    """`torch.zeros(...)`, and `torch.randn(...)` for a batch of one or where it is handed on as it is."""
+    value = _unplaced(value)
+    if not isinstance(value, ast.Call):
+        return False
+    is_one = bool(value.args) and isinstance(value.args[0], ast.Constant) and value.args[0].value == 1
+    return path(value.func) in (_BLANKS if fixed and not is_one else (*_BLANKS, "torch.rand", "torch.randn"))
+
+
+def _is_made_up(value: ast.expr) -> bool:
+    """Whether data is random, alone or in a tuple or dictionary."""
+    value = _unplaced(value)
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return bool(value.elts) and all(map(_is_made_up, value.elts))
+    if isinstance(value, ast.Dict):
+        return bool(value.values) and all(map(_is_made_up, value.values))
+    return isinstance(value, ast.Call) and path(value.func) in (*_BLANKS, *_RANDOM)
+
+
+def _is_only_measured(call: ast.Call, function: ast.AST) -> bool:
+    """Whether nothing of what a call returns is read but its shape and the like."""
+    if any(isinstance(n, ast.Attribute) and n.attr in _MEASURES and n.value is call for n in own(function)):
+        return True
+    holders = [n for n in own(function) if isinstance(n, (ast.Expr, ast.Assign)) and n.value is call]
+    if not holders:
+        return False
+    names = {one.id for holder in holders for t in getattr(holder, "targets", ()) for one in _names(t)}
+    reads = [one for one in _names(function) if one.id in names and isinstance(one.ctx, ast.Load)]
+    measured = (n.value for n in own(function) if isinstance(n, ast.Attribute) and n.attr in _MEASURES)
+    known = {one for value in measured for one in _names(value)}
+    return all(one in known for one in reads)
+
+
+def _names(node: ast.AST) -> list[ast.Name]:
+    return [one for one in walk(node) if isinstance(one, ast.Name)]
