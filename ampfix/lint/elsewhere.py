@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
-from ampfix.lint.callees import Callees
+from ampfix.lint.callees import Callee, Callees
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
+from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, parameters
 from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
@@ -18,11 +19,24 @@ from ampfix.rules._shapes import placed
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def called_elsewhere(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
-    """The functions in other files that `call`, made in `scope`, may run."""
-    for callee, inside in _callees(call, Frame(scope), resolver, reader):
+def called_elsewhere(
+    call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader, handed: Handed
+) -> Iterator[CalledElsewhere]:
+    """The functions in other files that `call`, made in `scope`, may run, be it as methods of an object that the
+    callers of its function hand in."""
+    frame, callees = Frame(scope), Callees(resolver, reader, reader.namer.fields)
+    found = list(callees.of(call, frame)) or list(_of_parameter(call, scope, callees, handed))
+    for callee, inside in _shown(found, call, frame, resolver, reader):
         if not resolver.is_own(inside):
             yield callee
+
+
+def _of_parameter(call: ast.Call, scope: Scope, callees: Callees, handed: Handed) -> Iterator[Callee]:
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        for given, there in handed.expressions(call.func.value, scope):
+            callee = callees.method(given, call.func.attr, Frame(there)) if there is not scope else None
+            if callee is not None:
+                yield callee
 
 
 def called_in(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
@@ -38,7 +52,15 @@ def _callees(
     call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader
 ) -> Iterator[tuple[CalledElsewhere, Scope]]:
     callees = Callees(resolver, reader, reader.namer.fields)
-    for callee in callees.of(call, frame):
+    return _shown(callees.of(call, frame), call, frame, resolver, reader)
+
+
+def _shown(
+    found: Iterable[Callee], call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader
+) -> Iterator[tuple[CalledElsewhere, Scope]]:
+    """Those whose definition lies in a file, as rules see them."""
+    callees = Callees(resolver, reader, reader.namer.fields)
+    for callee in found:
         inside = resolver.scope_of(callee.function)
         if inside.file is None or not isinstance(callee.function, _DEFINITIONS):
             continue
@@ -51,6 +73,24 @@ def _callees(
         named = partial(reader.namer.canonical, frame=within)
         further = partial(_called_within, frame=within, resolver=resolver, reader=reader)
         yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further), inside
+
+
+def methods_elsewhere(
+    call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader
+) -> Iterator[CalledElsewhere]:
+    """The methods of the object that `call`, made in `scope`, makes of a class in another file."""
+    for held in resolver.resolve(call, scope):
+        owner = resolver.scope_of(held.node) if held.form is Form.OBJECT else None
+        if owner is None or owner.file is None or resolver.is_own(owner) or held.node not in owner.file.index.parents:
+            continue
+        built = dict(reader.namer.fields.given(held))
+        for method in held.node.body:
+            if isinstance(method, _DEFINITIONS):
+                within = Frame(resolver.scope_of(method))
+                named = partial(reader.namer.canonical, frame=within)
+                further = partial(_called_within, frame=within, resolver=resolver, reader=reader)
+                span = owner.file.spans.span(method)
+                yield CalledElsewhere(method, owner.file.path, span, {}, named, built, further)
 
 
 def _built_from(call: ast.Call, scope: Scope, resolver: Resolver, fields: Fields) -> Iterator[tuple[str, ast.expr]]:

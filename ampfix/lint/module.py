@@ -11,7 +11,7 @@ from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
 from ampfix.lint.dtypechoice import DtypeChoices
-from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in
+from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in, methods_elsewhere
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
@@ -178,7 +178,10 @@ class SourceModule:
         return tuple(managed_backwards(self))
 
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
-        return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
+        return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader, self._roles.handed))
+
+    def methods_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        return tuple(methods_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
 
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_in(call, self._resolver.scope_of(function), self._resolver, self._reader))

@@ -57,6 +57,9 @@ class Source(Protocol):
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of other files that a call may run."""
 
+    def methods_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
+        """The methods of the object that a call makes of a class in another file; fields: what it is made of."""
+
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import PurePath
 from typing import TypeGuard
 
@@ -12,10 +13,21 @@ from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, replace
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
-from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named
+from ampfix.rules._models import alternatives, handed_name, is_model, model_of, named
 from ampfix.rules._places import COMPREHENSIONS, names_in
 from ampfix.rules._region_switches import off_parameters, switched_off_by
-from ampfix.rules._shapes import LOOPS, backwards, calls, is_without_grad, loops, method, own, path, statement_of
+from ampfix.rules._shapes import (
+    LOOPS,
+    backwards,
+    calls,
+    inside,
+    is_without_grad,
+    loops,
+    method,
+    own,
+    path,
+    statement_of,
+)
 from ampfix.rules._trials import is_a_trial
 
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
@@ -50,7 +62,7 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
         if not names and not built and named(receiver) not in holders:
             continue
         for to in source.called_elsewhere(call):
-            kept = (bare_name(named(value)) for value in to.fields.values())
+            kept = (handed_name(value) for value in to.fields.values())
             for name in names | dict.fromkeys(name for name in kept if name and is_model(name, switched)):
                 inner = _inner(to, call, frozenset({name}))
                 if inner:
@@ -72,7 +84,7 @@ def _given(call: ast.Call) -> list[ast.expr]:
 
 
 def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
-    for name in (bare_name(named(one)) for one in _given(call)):
+    for name in (handed_name(one) for one in _given(call)):
         if name and (is_model(name, switched) or _is_many(name)):
             yield name
 
@@ -82,10 +94,20 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     name = getattr(handed.to.definition, "name", "")
     if regions_around(handed.call, source) or _CALIBRATES.search(name) or is_acting(PurePath(handed.to.path).stem):
         return False
+    if _is_part_of_a_turn(handed.call, source):
+        return False
     reached = _reached_by(handed, source)
     if not _evaluates(reached, source):
         return False
     return not any(any(True for _ in backwards(one.function)) for one in _all_reached(reached, source))
+
+
+def _is_part_of_a_turn(call: ast.Call, source: Source) -> bool:
+    """Whether each turn of a loop that trains makes the call: what it makes is trained on."""
+    around = loops(call, source)[:1]
+    if not around or not _trains(around[0], source):
+        return False
+    return not any(isinstance(one, ast.If) for one in takewhile(lambda one: one is not around[0], inside(call, source)))
 
 
 def is_told_here(handed: HandedModel, source: Source) -> bool:
@@ -106,8 +128,12 @@ def _is_repeated(handed: HandedModel, source: Source) -> bool:
     statement = statement_of(handed.call, source)
     made = {named(target) for target in getattr(statement, "targets", ())} - {""}
     given = (names_in(one) for one in walk(around[0]) if isinstance(one, ast.Call))
-    trains = any(True for _ in backwards(around[0])) or any(made & names and handed.name in names for names in given)
-    return not trains
+    return not (_trains(around[0], source) or any(made & names and handed.name in names for names in given))
+
+
+def _trains(loop: ast.AST, source: Source) -> bool:
+    """Whether each turn of a loop runs a backward, in no further loop."""
+    return any(loops(one, source)[:1] == [loop] for one in backwards(loop))
 
 
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
@@ -122,6 +148,11 @@ def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
             if _runs_in(region.node, reached, source):
                 opening = region.opening
     return opening if trains else None
+
+
+def is_run(handed: HandedModel, source: Source) -> bool:
+    """Whether the function runs the model, or what it calls does."""
+    return _runs_in(handed.to.definition, _Reached(handed.to.definition, handed.names, False), source)
 
 
 def _runs_in(node: ast.AST, reached: _Reached, source: Source) -> bool:
@@ -235,8 +266,8 @@ def _passed_on(
 
 def _inner(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> frozenset[str]:
     """What a called function knows models as: by a parameter, an attribute of its object, or of what it is handed."""
-    places = [(parameter, bare_name(named(value))) for parameter, value in to.arguments.items()]
-    places += [(f"self.{attribute}", bare_name(named(value))) for attribute, value in to.fields.items()]
+    places = [(parameter, handed_name(value)) for parameter, value in to.arguments.items()]
+    places += [(f"self.{attribute}", handed_name(value)) for attribute, value in to.fields.items()]
     places += [("self", named(method(call)[0]) if isinstance(call.func, ast.Attribute) else named(call.func))]
     found = set()
     for inner, outer in places:

@@ -158,7 +158,8 @@ class Forwards:
         """What a model of a helper is where the helper is called."""
         root, rest = parted(name)
         if root == "self":
-            yield from (name,) if path(call.func).startswith("self.") and rest else ()
+            holder = named(method(call)[0]) if isinstance(call.func, ast.Attribute) else ""
+            yield from (f"{holder}{rest}",) if holder and rest else ()
             return
         for one in self._behind(root, function):
             if one in parameters(function):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.program import Source
+from ampfix.program.tree import unparsed
 from ampfix.rules._places import given_for
 from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
 
@@ -28,6 +29,7 @@ _WRAPPERS = re.compile(
     r"\w*unwrap\w*|de_parallel|\w*raw_model|(Model)?E(ma|MA)(V\d|Model)?"
 )
 _PLACING = ("to", "cuda", "eval", "train", "requires_grad_")
+_ELSEWHERE = re.compile(r"cpu|half|float16")
 _INFERERS = {"sliding_window_inference": ("predictor", 3), "inferer": ("network", 1)}  # of MONAI
 
 
@@ -100,6 +102,17 @@ def bare_name(name: str) -> str:
     while (inner := _HELD.sub("", name)) not in (name, SELF):
         name = inner
     return name
+
+
+def handed_name(value: ast.expr | None) -> str:
+    """The name of a model that is handed over, where it may be placed or switched by the way; not of one that is cast
+    to half or goes to the CPU."""
+    while value is not None and method(value)[1] in _PLACING:
+        given = " ".join(map(unparsed, getattr(value, "args", ())))
+        if _ELSEWHERE.search(given):
+            return ""
+        value = method(value)[0]
+    return bare_name(named(value))
 
 
 def _handed_to_inferer(call: ast.Call) -> ast.expr | None:

@@ -14,6 +14,7 @@ from ampfix.rules._models import (
     alternatives,
     handed,
     holder_of,
+    named,
     parted,
 )
 from ampfix.rules._places import parameters
@@ -144,6 +145,7 @@ def proven(
 def _aliases(name: str, owner: ast.AST, source: Source) -> list[tuple[str, ast.expr]]:
     """The other names of what a variable is set to, each with the expression."""
     found = {alias: value for value in assigned(name, owner, source) for alias in alternatives(value)}
+    found |= {named(method(one)[0]): one for one in _loaded_from(name, owner)}
     return [(alias, value) for alias, value in found.items() if alias != name]
 
 
@@ -158,6 +160,13 @@ def _loaded_again(name: str, owner: ast.AST, trained: Sequence[TrainedModel], so
     if not made or not any(path(method(one)[0]) == name for one in calls(owner, "load_state_dict")):
         return None
     return next((one for one in trained if one.name == name and _built(name, one.owner, source) == made), None)
+
+
+def _loaded_from(name: str, owner: ast.AST) -> Iterator[ast.expr]:
+    """The weights that a copy is given: `copy.load_state_dict(model.state_dict())`."""
+    loads = (one for one in calls(owner, "load_state_dict") if named(method(one)[0]) == name)
+    given = (argument for one in loads for argument in one.args[:1])
+    yield from (one for one in given if method(one)[1] == "state_dict" and named(method(one)[0]))
 
 
 def _built(name: str, owner: ast.AST, source: Source) -> str:

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from ampfix.program import Form, Source
-from ampfix.rules._evaluated_elsewhere import HandedModel, known_as, trains_in_region
+from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, trains_in_region
 from ampfix.rules._models import SELF, holder_of, named
 from ampfix.rules._places import given_for, parameters
-from ampfix.rules._shapes import FUNCTIONS, method, own, path
-from ampfix.rules._trained_models import Variable, handed_on, is_parameter, is_rebound
+from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
+from ampfix.rules._trained_models import TrainedModel, Variable, handed_on, is_parameter, is_rebound
 
 
 class TrainedThere:
@@ -38,6 +38,15 @@ class TrainedThere:
             return None
         passed = handed_on({(name, owner)}, self._source) & self._known.keys()
         return next((one for variable, one in self._known.items() if variable in passed), None)
+
+
+def trained_through(handed: Iterable[HandedModel], source: Source) -> Iterator[TrainedModel]:
+    """The models that functions and objects of other files run in the region of a training step of this one."""
+    for one in handed:
+        around = regions_around(one.call, source)
+        trains = around and any(True for _ in backwards(function_of(one.call, source)))
+        if trains and around[0].enabled is not False and not is_without_grad(one.call, source) and is_run(one, source):
+            yield TrainedModel(one.name, holder_of(one.call, one.name, source), around[0])
 
 
 def _variables(handed: HandedModel, source: Source) -> Iterator[Variable]:

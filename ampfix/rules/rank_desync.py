@@ -12,9 +12,9 @@ from ampfix.protocol import EventKind
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._finite_tests import judges, lost_in
 
 _WRAPPERS = ("DistributedDataParallel", "FullyShardedDataParallel", "fully_shard", "init_process_group")
-_CHECKS = frozenset({"isfinite", "isnan", "isinf"})
 _AGREEING = ("all_reduce", "all_gather", "reduce_", "allreduce", "broadcast", "ReduceOp", "gather(", "_reduce")
 _ADVICE = (
     "let the ranks agree first: `bad = (~torch.isfinite(loss)).float()`, `dist.all_reduce(bad, dist.ReduceOp.MAX)`, "
@@ -258,9 +258,9 @@ def train(model, loader, optimizer, scaler):
         call = windows.node_at(do.site, source)
         if call is None:
             return
-        loss = {name for name in places.names_in(call.func) if "." not in name}
+        loss = lost_in(call)
         for test in _skipping(call, source):
-            if test not in seen and _judges(test.test, loss, source) and not _ranks_agree(call, test.test, source):
+            if test not in seen and judges(test.test, loss, source) and not _ranks_agree(call, test.test, source):
                 seen.add(test)
                 yield self.finding(
                     source,
@@ -282,12 +282,10 @@ def _is_distributed(source: Source) -> bool:
 
 
 def _ranks_agree(call: ast.Call, test: ast.expr, source: Source) -> bool:
-    """Whether the ranks exchange anything in the loop around the backward before a test is asked; what they average
-    behind it, for the log or once an epoch, is no verdict."""
-    loops = places.loops_around(call, source)
-    if not loops:
-        return any(word in source.text for word in _AGREEING)
-    before = [node for node in walk(loops[0]) if getattr(node, "lineno", test.lineno) <= (test.end_lineno or 0)]
+    """Whether the ranks exchange anything in the loop around the backward, or in the function that does one turn,
+    before a test is asked; what they average behind it, for the log or once an epoch, is no verdict."""
+    turn = next(iter(places.loops_around(call, source)), places.function_of(call, source) or source.tree)
+    before = [node for node in walk(turn) if getattr(node, "lineno", test.lineno) <= (test.end_lineno or 0)]
     names = {getattr(node, "attr", getattr(node, "id", "")) for node in before}
     if any(word.rstrip("(") in name for name in names for word in _AGREEING):
         return True
@@ -301,7 +299,8 @@ def _ranks_agree(call: ast.Call, test: ast.expr, source: Source) -> bool:
 def _skipping(call: ast.Call, source: Source) -> Iterator[ast.If]:
     """The `if` statements that keep a call from running: around it, or in front of it with a `continue`."""
     inner: ast.AST = places.statement_of(call, source)
-    for ancestor in places.within_function(inner, source):
+    function = places.function_of(inner, source)
+    for ancestor in (*places.within_function(inner, source), *([function] if function is not None else ())):
         if isinstance(ancestor, ast.If):
             yield ancestor
         for block in (getattr(ancestor, "body", []), getattr(ancestor, "orelse", [])):
@@ -324,25 +323,3 @@ def _leaving(statement: ast.stmt) -> Iterator[ast.If]:
     elif isinstance(statement, (ast.With, ast.AsyncWith)):
         for inner in statement.body:
             yield from _leaving(inner)
-
-
-def _judges(test: ast.expr, loss: set[str], source: Source) -> bool:
-    """Whether a test asks if the loss is finite, by itself or by a helper that is handed the loss."""
-    calls = [node for node in walk(test) if isinstance(node, ast.Call)]
-    by_itself = any(places.names_in(call) & loss for call in calls if _is_check(call))
-    return by_itself or any(_hands_to_check(call, loss, source) for call in calls)
-
-
-def _is_check(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CHECKS
-
-
-def _hands_to_check(call: ast.Call, loss: set[str], source: Source) -> bool:
-    """Whether a function of this file is handed the loss itself and checks it."""
-    positions = [at for at, one in enumerate(call.args) if places.spelled(one) in loss]
-    for binding in source.resolve(call.func) if positions else ():
-        arguments = getattr(getattr(binding.node, "args", None), "args", []) if binding.form is Form.FUNCTION else []
-        judged = {one.arg for at, one in enumerate(arguments) if at in positions}
-        if judged and any(_is_check(node) and places.names_in(node) & judged for node in walk(binding.node)):
-            return True
-    return False

@@ -8,27 +8,18 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._evaluated_by_callbacks import handed_to_callbacks
 from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, is_told_here
 from ampfix.rules._evaluated_here import evaluated_here
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
+from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
-from ampfix.rules._trained_there import TrainedThere
+from ampfix.rules._trained_there import TrainedThere, trained_through
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
-
-_TRAINER = r"near:Trainer(:\A\s*(?:self\.)?\w*trainer\w* *= *\w*Trainer\("  # of another file, which scales and steps
-
-# A model that is handed to a function or an object of another file, which may train it in a region.
-_HANDED = r"(?:[^()#]|\([^()]*\)){0,150}?\b(?:\w*_)?(?:model|net|network|encoder|generator)\b"
-_SET = r"\A\s*(?:[\w.,\[\] ]+ = |return )?"
-_BY_FUNCTION = (
-    rf"near:train_:{_SET}(?:\w+\.)?\w*train_\w+\({_HANDED}",
-    *(rf"near:{name}(:{_SET}\w*{name}\({_HANDED}" for name in ("train", "training", "fit")),
-)
-_BY_OBJECT = rf"near:Trainer(:{_SET}\w*Trainer\({_HANDED}"
 
 
 class ValWithoutAutocast(Rule):
@@ -82,10 +73,7 @@ class ValWithoutAutocast(Rule):
         ("GradScaler", "valid"),
         ("autocast", "scaler(", "no_grad"),
         ("autocast", "scaler(", "import"),
-        (_TRAINER, "valuat"),
-        (_BY_OBJECT, "eval"),
-        (_BY_OBJECT, "no_grad"),
-        *((handed, word) for handed in _BY_FUNCTION for word in (".parameters()", "state_dict")),
+        *TRAINED_ELSEWHERE,
         (_MANAGED, "backward", "no_grad"),
         (_MANAGED, "backward", ".eval()"),
     )
@@ -287,9 +275,11 @@ def main(loader, optimizer, scaler):
         forwards = Forwards(source)
         trained = list(trained_models(source, forwards))
         handed = list(handed_models(source, forwards.switched, dict.fromkeys(one.name for one in trained)))
+        trained += trained_through(handed, source)
         there = TrainedThere(handed, source)
         yield from self._here(source, forwards, trained, there)
-        yield from self._elsewhere(source, trained, handed, there)
+        called_back = handed_to_callbacks(source, forwards.switched, handed) if trained or there else ()
+        yield from self._elsewhere(source, trained, [*handed, *called_back], there)
         yield from self._switched_off(source, handed, trained)
 
     def _here(

@@ -1,0 +1,47 @@
+"""Tests that ask whether a loss is finite, by themselves or by a helper that is handed it."""
+
+from __future__ import annotations
+
+import ast
+
+from ampfix.program import Form, Source
+from ampfix.program.tree import walk
+from ampfix.rules import _places as places
+
+_CHECKS = frozenset({"isfinite", "isnan", "isinf"})
+
+
+def lost_in(call: ast.Call) -> set[str]:
+    """The names of what a backward starts from: `loss` of `scaler.scale(loss / steps).backward()`."""
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else call
+    roots = receiver.args if isinstance(receiver, ast.Call) and receiver.args else [receiver]
+    names = {name for root in roots for name in places.names_in(root)}
+    return {name for name in names if "." not in name or "loss" in name} - {"self"}
+
+
+def judges(test: ast.expr, loss: set[str], source: Source) -> bool:
+    """Whether a test asks if the loss is finite, by itself or by a helper that is handed the loss."""
+    calls = [node for node in walk(test) if isinstance(node, ast.Call)]
+    by_itself = any(places.names_in(call) & loss for call in calls if _is_check(call))
+    return by_itself or any(_hands_to_check(call, loss, source) for call in calls)
+
+
+def _is_check(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CHECKS
+
+
+def _hands_to_check(call: ast.Call, loss: set[str], source: Source) -> bool:
+    """Whether a function or method is handed the loss itself and checks it."""
+    given = (*call.args, *(word.value for word in call.keywords))
+    if not any(places.spelled(one) in loss for one in given):
+        return False
+    functions = [b.node for b in source.resolve(call.func) if b.form is Form.FUNCTION]
+    functions += [one.definition for one in source.called_elsewhere(call)]
+    return any(_checks(function, call, loss) for function in functions)
+
+
+def _checks(function: ast.AST, call: ast.Call, loss: set[str]) -> bool:
+    """Whether a function checks what a call hands it of the loss."""
+    handed = {name: places.given_for(name, function, call) for name in places.parameters(function)}
+    judged = {name for name, value in handed.items() if value is not None and places.spelled(value) in loss}
+    return any(_is_check(node) and places.names_in(node) & judged for node in walk(function))
