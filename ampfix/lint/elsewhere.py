@@ -72,7 +72,17 @@ def _shown(
         span = inside.file.spans.span(callee.function)
         named = partial(reader.namer.canonical, frame=within)
         further = partial(_called_within, frame=within, resolver=resolver, reader=reader)
-        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further), inside
+        made = _made_by(call, frame.scope, resolver)
+        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further, made), inside
+
+
+def _made_by(call: ast.Call, scope: Scope, resolver: Resolver) -> ast.Call | None:
+    """The one call that makes the object whose method is called."""
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    if getattr(receiver, "id", "") == scope.self_name():
+        return None
+    made = {held.built[0] for held in resolver.resolve(receiver, scope) if held.form is Form.OBJECT and held.built}
+    return made.pop() if len(made) == 1 else None
 
 
 def methods_elsewhere(

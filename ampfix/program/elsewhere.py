@@ -18,6 +18,7 @@ class CalledElsewhere:
     hands it, as expressions of the calling file. named: how the calling file writes what a name or an attribute in the
     function stands for; None where it has no name. fields: by the attributes of the object whose method it is, what it
     was built from, as the calling function knows that. calls: the functions of other files that a call in it runs.
+    built: the call that makes the object, where it is seen.
     """
 
     definition: Any
@@ -27,6 +28,7 @@ class CalledElsewhere:
     named: Callable[[ast.expr], str | None]
     fields: Mapping[str, Any]
     calls: Callable[[ast.Call], tuple[CalledElsewhere, ...]]
+    built: ast.Call | None = None
 
 
 @dataclass(frozen=True)

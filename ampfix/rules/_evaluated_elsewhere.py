@@ -9,13 +9,13 @@ from itertools import takewhile
 from pathlib import PurePath
 from typing import TypeGuard
 
-from ampfix.program import CalledElsewhere, Source
+from ampfix.program import CalledElsewhere, CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, replace
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
 from ampfix.rules._models import alternatives, handed_name, is_model, model_of, named
-from ampfix.rules._places import COMPREHENSIONS, names_in
-from ampfix.rules._region_switches import off_parameters, switched_off_by
+from ampfix.rules._places import COMPREHENSIONS, assignments, names_in
+from ampfix.rules._region_switches import off_attributes, off_parameters, switched_off_by
 from ampfix.rules._shapes import (
     LOOPS,
     backwards,
@@ -73,10 +73,11 @@ def _holders(source: Source, switched: set[str]) -> Iterator[str]:
     """The variables that hold what a call of a class, or of a function that builds one, makes of a model."""
     for assign in source.nodes((ast.Assign,)):
         assert isinstance(assign, ast.Assign)
-        made = assign.value
-        called = path(made.func).rpartition(".")[2] if isinstance(made, ast.Call) else ""
-        if (called[:1].isupper() or _BUILDS.match(called)) and any(True for _ in _models_given(made, switched)):  # type: ignore[arg-type]
-            yield named(assign.targets[0])
+        for target, made in assignments(assign):
+            called = path(made.func).rpartition(".")[2] if isinstance(made, ast.Call) else ""
+            is_object = called[:1].isupper() or _BUILDS.match(called)
+            if is_object and any(True for _ in _models_given(made, switched)):  # type: ignore[arg-type]
+                yield named(target)
 
 
 def _given(call: ast.Call) -> list[ast.expr]:
@@ -116,7 +117,8 @@ def is_told_here(handed: HandedModel, source: Source) -> bool:
 
 
 def _reached_by(handed: HandedModel, source: Source) -> _Reached:
-    quiet, off = is_without_grad(handed.call, source), off_parameters(handed.call, handed.to.definition)
+    quiet = is_without_grad(handed.call, source)
+    off = off_parameters(handed.call, handed.to.definition) | off_attributes(handed.to)
     return _Reached(handed.to.definition, handed.names, quiet, _is_repeated(handed, source), off)
 
 
@@ -139,11 +141,11 @@ def _trains(loop: ast.AST, source: Source) -> bool:
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     """The expression that opens the region in which the function, or one that it calls, runs the model it trains."""
     opening, trains = None, False
-    for reached in _all_reached(_Reached(handed.to.definition, handed.names, False), source):
+    for reached in _all_reached(_reached_by(handed, source), source):
         trains = trains or any(True for _ in backwards(reached.function))
         for region in source.regions_in(reached.function) if opening is None else ():
             items = [unparsed(item.context_expr) for item in region.node.items]
-            if region.enabled is False or any(_NO_GRAD.search(item) for item in items):
+            if _is_off(region, reached) or any(_NO_GRAD.search(item) for item in items):
                 continue
             if _runs_in(region.node, reached, source):
                 opening = region.opening
@@ -188,7 +190,7 @@ def _evaluates(reached: _Reached, source: Source) -> bool:
     quiet = reached.quiet or _NO_GRAD.search(unparsed(function)) is not None or bool(switched & names)
     quiet = quiet or (any(map(_is_many, names)) and bool(switched))
     run = (inner for inner in _repeated(function, reached.looped) if _runs(inner, names))
-    if quiet and any(not is_a_trial(inner, function) for inner in run):
+    if quiet and any(not is_a_trial(inner, function, source) for inner in run):
         return True
     return any(_evaluates(one, source) for one in _passed_on(reached, quiet, source))
 
@@ -223,11 +225,15 @@ def _may_open(reached: _Reached, source: Source) -> bool:
     """Whether a region of the function may be on: one that is seen, or something that is named like one."""
     function = reached.function
     regions = source.regions_in(function)
-    off = {one.opening for one in regions if one.enabled is False or switched_off_by(one, function, reached.off)}
+    off = {one.opening for one in regions if _is_off(one, reached)}
     statements = [node for node in own(function) if isinstance(node, (ast.With, ast.AsyncWith))]
     openings = [item.context_expr for node in statements for item in node.items]
     entered = [*openings, *getattr(function, "decorator_list", ()), *calls(function, "enter_context")]
     return any(one not in off and LIKE_A_REGION.search(unparsed(one).replace("nullcontext", "")) for one in entered)
+
+
+def _is_off(region: CoveredRegion, reached: _Reached) -> bool:
+    return region.enabled is False or bool(switched_off_by(region, reached.function, reached.off))
 
 
 def known_as(function: ast.AST, names: frozenset[str]) -> frozenset[str]:

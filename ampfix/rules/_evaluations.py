@@ -26,6 +26,7 @@ from ampfix.rules._shapes import (
     path,
 )
 from ampfix.rules._shapes import regions_around as _regions_around
+from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import is_a_trial
 
 LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
@@ -91,7 +92,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     if _trains_without_region(call, function, source) or acts(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
     training = [*backwards(loop), *(one for one in calls(loop, "step") if not _is_schedule(one, source))]
-    if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function) or is_on_cpu(call, source):
+    if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function, source) or is_on_cpu(call, source):
         return False
     apart = plain and _is_on_occasion(call, name, loop, source)
     if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
@@ -100,7 +101,9 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False
     if loop is function and _prepares_training(function, source):
         return False
-    return getattr(function, "name", None) not in _reached_from_regions(source)
+    if getattr(function, "name", None) in _reached_from_regions(source):
+        return False
+    return not is_trained_on(call, source)
 
 
 def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> bool:

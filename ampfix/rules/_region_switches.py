@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Set
 
-from ampfix.program import CoveredRegion
-from ampfix.program.tree import walk
+from ampfix.program import CalledElsewhere, CoveredRegion
+from ampfix.program.tree import TreeIndex, walk
 from ampfix.rules._places import given_for
 from ampfix.rules._shapes import own, path
 
@@ -17,7 +17,22 @@ def off_parameters(call: ast.Call, function: ast.AST, outer: Set[str] = frozense
     if not shows_all(call):
         return frozenset()
     handed = {one.arg: given(call, one.arg, function) for one in parameters_of(function)}
-    return frozenset(name for name, value in handed.items() if is_off(value) or path(value) in outer)
+    off = {name for name, value in handed.items() if is_off(value) or path(value) in outer}
+    same = {name for name in outer if name.startswith("self.") and path(call.func).startswith("self.")}
+    return frozenset(off | same)
+
+
+def off_attributes(to: CalledElsewhere) -> frozenset[str]:
+    """The attributes of the object whose method is called that its constructor sets to None or False."""
+    tree: TreeIndex | None = getattr(to.definition, "ampfix_tree", None)
+    methods = getattr(tree.parents.get(to.definition), "body", ()) if tree is not None and to.built is not None else ()
+    for constructor in (one for one in methods if getattr(one, "name", "") == "__init__"):
+        assert to.built is not None
+        off = off_parameters(to.built, constructor)
+        sets = [one for one in own(constructor) if isinstance(one, ast.Assign)]
+        switched = (one for one in sets if any(path(each) in off for each in operands(one.value)))
+        return frozenset(path(target) for one in switched for target in one.targets)
+    return frozenset()
 
 
 def switched_off_by(region: CoveredRegion, function: ast.AST, off: Set[str]) -> str:
@@ -62,8 +77,8 @@ def presences(switch: ast.expr) -> Iterator[str]:
         if isinstance(one, ast.Compare) and isinstance(one.ops[0], ast.IsNot):
             is_none = isinstance(one.comparators[0], ast.Constant) and one.comparators[0].value is None
             one = one.left if is_none else one
-        if isinstance(one, ast.Name):
-            yield one.id
+        if path(one):
+            yield path(one)
 
 
 def parameters_of(function: ast.AST) -> list[ast.arg]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from ampfix.program import CoveredRegion, Form, Source
@@ -34,6 +35,10 @@ from ampfix.rules._shapes import (
 
 Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _MAX_ALIASES = 3
+# Parts of a model that its training does not move.
+_APART = re.compile(
+    r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained)\w*$|^self\.\w+$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -175,9 +180,14 @@ def _built(name: str, owner: ast.AST, source: Source) -> str:
 
 
 def part_of(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
-    """The trained model of which `net.backbone` is a part."""
-    whole = name.rpartition(".")[0]
-    return proven(whole, at, trained, source) if whole not in ("", SELF) else None
+    """The trained model of which `net.backbone` is a part, or a parameter that it is handed to."""
+    owner = holder_of(at, name, source)
+    if is_parameter(name, owner) and is_rebound(name, owner, source):
+        return None
+    meanings = handed_on({(name, owner)}, source) if is_parameter(name, owner) else {(name, owner)}
+    wholes = {(one.rpartition(".")[0], there) for one, there in meanings if not _APART.search(one)}
+    known = (one for one in trained if any((one.name, one.owner) == whole for whole in wholes))
+    return next(known, None) or next((one for one in trained if wholes & _variables(one, source)), None)
 
 
 def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import re
 
+from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import method, own, path
+from ampfix.rules._shapes import function_of, method, own, path
 
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
+_NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
 _RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
 _DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
 _PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
 _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
 
 
-def is_a_trial(call: ast.Call, function: ast.AST) -> bool:
+def is_a_trial(call: ast.Call, function: ast.AST, source: Source) -> bool:
     """Whether a model runs on made-up data alone, to see the shape of what comes out, or for nothing that comes out."""
     given = [*call.args, *(word.value for word in call.keywords)]
     if given and _DUMMY.search(path(given[0])):
@@ -25,8 +27,25 @@ def is_a_trial(call: ast.Call, function: ast.AST) -> bool:
     if not data or not all(sets.values()):
         return False
     if all(_is_blank(value, fixed=value is not one) for one, values in sets.items() for value in values):
-        return True
+        return not _trains_on_noise(source) or _is_only_measured(call, function)
     return all(_is_made_up(value) for values in sets.values() for value in values) and _is_only_measured(call, function)
+
+
+def _trains_on_noise(source: Source) -> bool:
+    """Whether a region of the file runs something on noise, as a generator is trained."""
+    for region in source.regions:
+        function = function_of(region.node, source)
+        for call in walk(region.node):
+            given = [one for one in getattr(call, "args", ()) if not isinstance(one, ast.Constant)]
+            values = [value for one in given for value in _set_to(one, function)]
+            if isinstance(call, ast.Call) and values and not method(call)[1] and all(map(_is_noise, values)):
+                return True
+    return False
+
+
+def _is_noise(value: ast.expr) -> bool:
+    value = _unplaced(value)
+    return isinstance(value, ast.Call) and path(value.func) in _NOISE
 
 
 def _set_to(data: ast.expr, function: ast.AST) -> list[ast.expr]:

@@ -1,0 +1,120 @@
+"""AMP304 tells evaluations from forwards whose result is trained on, and samples from noise from trials."""
+
+from __future__ import annotations
+
+import pytest
+
+from ampfix.lint import Settings, check_source
+
+TRAINING = """\
+import torch
+
+@torch.no_grad()
+def predict(model, loader):
+    model.eval()
+    {predicted}
+
+def train_epoch(model, loader, labels, optimizer, scaler):
+    for x, y in zip(loader, labels):
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def prepare(model, loader):
+    return {{"labels": predict(model, loader)}}
+
+def main(model, loader, held_out, optimizer, scaler, report):
+    for epoch in range(10):
+        {used}
+"""
+EACH = "return [model(x) for x in loader]"
+LOSS = "return sum(model(x).sum().item() for x in loader)"
+
+
+def found(text: str) -> list[str]:
+    lines = text.splitlines()
+    findings = check_source(text, "loop.py", Settings(select=("AMP304",)))
+    return [lines[one.span.start.line - 1].strip() for one in findings]
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "labels = predict(model, loader); train_epoch(model, loader, labels, optimizer, scaler)",
+        "train_epoch(model, loader, predict(model, loader), optimizer, scaler)",
+        "batch = prepare(model, loader); train_epoch(model, loader, batch, optimizer, scaler)",
+    ],
+    ids=["a variable", "an argument", "a caller's"],
+)
+def test_what_is_trained_on_is_no_evaluation(used: str) -> None:
+    assert found(TRAINING.format(predicted=EACH, used=used)) == []
+
+
+@pytest.mark.parametrize(
+    ("predicted", "used"),
+    [
+        (EACH, "train_epoch(model, loader, [], optimizer, scaler); report(predict(model, held_out))"),
+        (LOSS, "loss = predict(model, held_out); train_epoch(model, loader, loss, optimizer, scaler)"),
+    ],
+    ids=["a report", "a number"],
+)
+def test_what_is_looked_at_is_one(predicted: str, used: str) -> None:
+    assert found(TRAINING.format(predicted=predicted, used=used)) == [predicted]
+
+
+PARTS = """\
+import torch
+
+@torch.no_grad()
+def evaluate(net, loader):
+    net.eval()
+    return sum((net(x).argmax(1) == y).sum() for x, y in loader)
+
+def main(model, loader, held_out, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    print(evaluate({part}, held_out))
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [("model.student", 1), ("model.encoder", 1), ("model.teacher", 0), ("model.ema_encoder", 0), ("other.encoder", 0)],
+)
+def test_a_part_is_trained_with_the_whole(part: str, count: int) -> None:
+    assert len(found(PARTS.format(part=part))) == count
+
+
+GENERATOR = """\
+import torch
+
+def train(G, D, loader, optimizer, scaler, save):
+    for x in loader:
+        z = torch.randn(len(x), 64, device="cuda")
+        with torch.autocast("cuda"):
+            loss = D(G({fed})).mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    G.eval()
+    with torch.no_grad():
+        {sample}
+"""
+SAMPLE = 'save(G(torch.randn(16, 64, device="cuda")))'
+
+
+def test_noise_is_the_real_input_of_a_generator() -> None:
+    assert found(GENERATOR.format(fed="z", sample=SAMPLE)) == [SAMPLE]
+
+
+@pytest.mark.parametrize(
+    ("fed", "sample"), [("x", SAMPLE), ("z", 'print(G(torch.randn(16, 64, device="cuda")).shape)')], ids=["x", "shape"]
+)
+def test_noise_is_made_up_for_others(fed: str, sample: str) -> None:
+    assert found(GENERATOR.format(fed=fed, sample=sample)) == []
