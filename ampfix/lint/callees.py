@@ -45,6 +45,10 @@ class Callees:
             function, caller = passed
             for binding in self._resolver.resolve(function, caller.scope):
                 yield from self._of(binding, function, caller)
+        elif isinstance(node.func, ast.Attribute):
+            for held in self._reader.handed.objects(node.func.value, frame.scope):
+                found = self._methods(held, node.func.value, (node.func.attr,), frame)
+                yield from (one for one in found if not is_stub(one.function))
 
     def method(self, node: ast.expr, name: str, frame: Frame) -> Callee | None:
         """A method of the object that an expression holds, if its class can be seen."""
@@ -143,6 +147,16 @@ class Callees:
         starred = next((i for i, (argument, _) in enumerate(positional) if isinstance(argument, ast.Starred)), None)
         yield from zip(formal, positional[:starred], strict=False)
         yield from keywords
+
+
+def is_stub(function: ast.AST) -> bool:
+    """Whether a function leaves its work to a subclass."""
+    body = getattr(function, "body", [])
+    return isinstance(body, list) and all(
+        isinstance(statement, (ast.Pass, ast.Raise))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in body
+    )
 
 
 def _closure(scope: Scope, frame: Frame) -> Frame | None:

@@ -9,23 +9,19 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
-from ampfix.lint.guards import gives_up_on_gradients, sets_gradients, tells_of_a_skip
+from ampfix.lint.guards import sets_gradients
 from ampfix.lint.losses import is_loss, loss_name, scaled_by_hand, scaling, takes_closure
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.schedules import is_schedule
-from ampfix.lint.usage import dotted, names_schedulers
+from ampfix.lint.skips import SkipReader
+from ampfix.lint.usage import dotted, is_harmless, names_schedulers
 from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
-# Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
-_HARMLESS = re.compile(
-    r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
-    r"info|save\w*|forward|compute_loss|criterion|loss\w*|model\w*|net\w*)$"
-)
 _WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
 
 
@@ -43,6 +39,7 @@ class CallReader:
 
     def __init__(self, resolver: Resolver, roles: Roles, namer: Namer, path: str) -> None:
         self._resolver, self._roles, self.namer, self._path = resolver, roles, namer, path
+        self.handed, self._skips = roles.handed, SkipReader(resolver, roles.handed)
         self.clips = ClipReader(resolver, namer)
         self.gradients = GradientReader(resolver, namer, self._event)
         self.owners: dict[str, frozenset[str]] = {}  # optimizer -> whose parameters it was built over
@@ -152,7 +149,7 @@ class CallReader:
     def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         if self._resolver.symbols(node.func, frame.scope) == ["torch.autograd.backward"] and node.args:
             receiver = node.args[0]
-        elif any(binding.form is Form.FUNCTION for binding in self._roles.held(node.func, frame)):
+        elif isinstance(node.func, ast.Attribute) and self._is_defined(node.func, frame):
             return None
         elif node.args and (self._is_wrapper(receiver, frame) or is_loss(node.args[0])):
             return (Opaque(),)  # it scales as it likes
@@ -172,6 +169,13 @@ class CallReader:
         event = self._event(EventKind.BACKWARD, node, frame, proven=scaled.proven, scaler=scaled.scaler)
         return _under(scaled.switch, (event,), (plain,))
 
+    def _is_defined(self, method: ast.Attribute, frame: Frame) -> bool:
+        """Whether the definition of a method can be seen."""
+        if any(binding.form is Form.FUNCTION for binding in self._roles.held(method, frame)):
+            return True
+        owners = (self._resolver.scope_of(held.node) for held in self.handed.objects(method.value, frame.scope))
+        return any(True for owner in owners for _ in self._resolver.attribute_of_class(owner, method.attr))
+
     def _is_wrapper(self, node: ast.expr, frame: Frame) -> bool:
         """Whether `node.backward(loss)` is a framework's, or an optimizer's that scales by itself."""
         return bool(_WRAPPERS.search(dotted(node) or "")) or self._roles.of(node, frame).role is Role.OPTIMIZER
@@ -182,7 +186,7 @@ class CallReader:
         if found is None or target is None:
             return None
         optimizer = self.namer.canonical(target, frame)
-        if optimizer is None:
+        if optimizer is None or _is_of_gradient(target):
             return (Opaque(),)
         self._learn_owners(target, optimizer, frame)
         event = self._event(EventKind.UNSCALE, node, frame, proven=found[1], scaler=found[0], optimizers=(optimizer,))
@@ -238,45 +242,16 @@ class CallReader:
     def _scheduler_step(self, node: ast.Call, receiver: ast.expr, frame: Frame, *, proven: bool) -> Do:
         built = self._roles.instance(receiver, frame, Role.SCHEDULER)
         plateau = built is not None and "ReduceLROnPlateau" in built.symbol
-        guarded = bool(node.args or node.keywords) or plateau or self._is_guarded(frame)
-        guarded = guarded or gives_up_on_gradients(frame.scope.node, frame.statement)
+        guarded = bool(node.args or node.keywords) or plateau or self._skips.is_guarded(frame)
         scheduler = self.namer.canonical(receiver, frame) or ast.unparse(receiver)
         return self._event(EventKind.SCHEDULER_STEP, node, frame, proven=proven, guarded=guarded, scheduler=scheduler)
-
-    def _is_guarded(self, frame: Frame) -> bool:
-        tests = [*frame.tests, *(test for site in (frame.call.way() if frame.call else ()) for test in site.tests)]
-        for test in tests:
-            if tells_of_a_skip(test):
-                return True
-            for name in walk(ast.parse(test, mode="eval")) if not test.startswith("match ") else ():
-                if isinstance(name, (ast.Name, ast.Attribute)) and self._tells_of_a_skip(name, frame):
-                    return True
-        return False
-
-    def _tells_of_a_skip(self, flag: ast.Name | ast.Attribute, frame: Frame) -> bool:
-        """Whether a flag is computed from what shows a skipped step, or set under a test of it."""
-        if isinstance(flag, ast.Name):
-            definitions = frame.scope.lookup(flag.id)
-        else:
-            owner = frame.scope.owner_class() if dotted(flag.value) == frame.scope.self_name() else None
-            definitions = owner.attributes.get(flag.attr, []) if owner is not None else []
-        shown = [definition.value for definition in definitions if definition.value is not None]
-        shown += [test for definition in definitions for test, _ in definition.tests]
-        return any(tells_of_a_skip(ast.unparse(one)) or self._hands_back_a_skip(one, frame) for one in shown)
-
-    def _hands_back_a_skip(self, value: ast.expr, frame: Frame) -> bool:
-        """Whether a helper looks at the scale and hands back what it saw: `stepped = step_with(scaler, optimizer)`."""
-        found = self._resolver.resolve(value.func, frame.scope) if isinstance(value, ast.Call) else ()
-        functions = [one.node for one in found if one.form is Form.FUNCTION]
-        return any(
-            tells_of_a_skip(ast.unparse(one)) for function in functions for one in self._resolver.returned(function)
-        )
 
     def _method_zero_grad(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         guess = self._roles.of(receiver, frame)
         path = self.namer.canonical(receiver, frame)
-        optimizers = (path,) if guess.role is Role.OPTIMIZER and path is not None else ()
-        return (self._event(EventKind.ZERO_GRAD, node, frame, proven=guess.proven, optimizers=optimizers),)
+        if guess.role is Role.OPTIMIZER and path is not None:
+            return (self._event(EventKind.ZERO_GRAD, node, frame, proven=guess.proven, optimizers=(path,)),)
+        return (self._event(EventKind.ZERO_GRAD, node, frame, proven=guess.proven, subject=path or ""),)
 
     def _learn_owners(self, node: ast.expr, optimizer: str, frame: Frame) -> None:
         binding = self._roles.instance(node, frame, Role.OPTIMIZER)
@@ -328,9 +303,9 @@ class CallReader:
         return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
 
 
-def is_harmless(method: str) -> bool:
-    """Whether a method of this name leaves gradients alone, as a rule."""
-    return _HARMLESS.match(method) is not None
+def _is_of_gradient(node: ast.expr) -> bool:
+    """Whether an expression is a gradient or hangs on one, and so is no optimizer: `p.grad.device`."""
+    return any(isinstance(one, ast.Attribute) and one.attr == "grad" for one in walk(node))
 
 
 def _under(switch: Condition, on: Block, off: Block) -> Block:

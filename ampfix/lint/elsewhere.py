@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from ampfix.lint.callees import Callee, Callees
+from ampfix.lint.callees import Argument, Callee, Callees
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
@@ -24,11 +24,22 @@ def called_elsewhere(
 ) -> Iterator[CalledElsewhere]:
     """The functions in other files that `call`, made in `scope`, may run, be it as methods of an object that the
     callers of its function hand in."""
-    frame, callees = Frame(scope), Callees(resolver, reader, reader.namer.fields)
+    frame = Frame(scope, arguments=_receiver(call, scope, handed))
+    callees = Callees(resolver, reader, reader.namer.fields)
     found = list(callees.of(call, frame)) or list(_of_parameter(call, scope, callees, handed))
     for callee, inside in _shown(found, call, frame, resolver, reader):
         if not resolver.is_own(inside):
             yield callee
+
+
+def _receiver(call: ast.Call, scope: Scope, handed: Handed) -> dict[str, Argument]:
+    """The parameter whose method is called, with what it holds; empty where that is not one thing."""
+    holder = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if not isinstance(holder, ast.Name):
+        return {}
+    given = {(ast.dump(one), there.node): (one, there) for one, there in handed.expressions(holder, scope)}
+    ((one, there),) = given.values() if len(given) == 1 else ((holder, scope),)
+    return {} if one is holder else {holder.id: (one, Frame(there))}
 
 
 def _of_parameter(call: ast.Call, scope: Scope, callees: Callees, handed: Handed) -> Iterator[Callee]:

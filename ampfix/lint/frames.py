@@ -6,12 +6,14 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ampfix.lint.conditions import negate
 from ampfix.lint.constants import number
 from ampfix.lint.names import Names
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.truths import is_made
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Binding, Block, Condition, Form, Not, Role, Site
 from ampfix.program.tree import unparsed, walk
@@ -74,7 +76,7 @@ class Namer:
         self._resolver, self.fields, self._roles = resolver, fields, roles
         self._globals: dict[tuple[str, Scope], str] = {}
         # Both kept alive: the resolver knows expressions by their identity.
-        self._rewritten: dict[tuple[ast.expr, Scope, str], ast.expr] = {}
+        self._rewritten: dict[tuple[ast.expr, Scope, str, Scope], ast.expr] = {}
         self._handed: list[ast.expr] = []
 
     def canonical(self, node: ast.expr, frame: Frame) -> str | None:
@@ -179,7 +181,8 @@ class Namer:
                 same = constant.value is right.value or constant.value == right.value
                 return Always(same == positive)
             if right.value is None:
-                presence = self._condition(test.left, frame, depth)
+                made = is_made(test.left, frame, self._resolver)
+                presence = Always(True) if made else self._condition(test.left, frame, depth)
                 return negate(presence) if positive else presence
             if isinstance(right.value, bool):
                 truth = self._condition(test.left, frame, depth)
@@ -260,14 +263,19 @@ class Namer:
             if owner is None or holder is None or not self._is_of(holder, owner, frame):
                 return None
             self_name = unparsed(holder)
-        key = (test, scope, self_name)
+        key = (test, scope, self_name, frame.scope.root())
         if key not in self._rewritten:
-            self._rewritten[key] = from_attributes(*key, owner)
+            homes = self._homes(scope) if scope.root() is not key[3] else {}
+            self._rewritten[key] = from_attributes(test, scope, self_name, owner, homes)
         rewritten = self._rewritten[key]
         local = {node.id for node in walk(rewritten) if isinstance(node, ast.Name)} & set(scope.names)
         if local - {scope.self_name()}:
             return None
         return self._condition(rewritten, frame, depth)
+
+    def _homes(self, scope: Scope) -> dict[str, ast.expr]:
+        """The names of another module, as its own functions are shown to write them."""
+        return {name: ast.Name(self._global(name, scope), ast.Load()) for name in scope.root().names}
 
     def _is_of(self, holder: ast.expr, owner: Scope, frame: Frame) -> bool:
         held = (one for one in self._roles.held(holder, frame) if one.form is Form.OBJECT)
@@ -337,11 +345,3 @@ def _outer(scope: Scope, frame: Frame) -> Frame:
             return current
         current = current.closure
     return replace(frame, scope=scope, bindings={}, arguments={}, prefix="", paths={})
-
-
-def negate(condition: Condition) -> Condition:
-    if isinstance(condition, Not):
-        return condition.operand
-    if isinstance(condition, Always):
-        return Always(not condition.value)
-    return Not(condition)

@@ -129,7 +129,11 @@ def _everywhere(target: ast.expr, tests: Iterable[ast.expr]) -> bool:
     parameter = _parameter(target)
     if parameter is None or not parameter.isidentifier():
         return False
-    return all(parameter in ast.unparse(test) and "grad" in ast.unparse(test) for test in tests)
+    return all("grad" in ast.unparse(test) and _names(test) == {parameter} for test in tests)
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {child.id for child in walk(node) if isinstance(child, ast.Name)}
 
 
 def mentions_scale(node: ast.expr) -> bool:

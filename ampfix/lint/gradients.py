@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ampfix.lint.gradedits import Change, change_of, mentions_scale
-from ampfix.lint.gradtaint import LOGGER, Env, Expressions, Kind, Taint, joined, merged_taint
+from ampfix.lint.gradtaint import LOGGER, Env, Expressions, Helpers, Kind, Taint, joined, merged_taint
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.usage import dotted
 from ampfix.program.tree import walk
@@ -35,25 +35,36 @@ class Gradients:
     returns: bool = False
 
 
-def gradients_in(function: ast.AST, returns_gradients: Callable[[ast.Call], bool]) -> Gradients:
-    """Analyse a function. `returns_gradients`: whether what a call returns was computed from gradients."""
-    flow = _Flow(function, returns_gradients)
+def gradients_in(function: ast.AST, helpers: Helpers) -> Gradients:
+    """Analyse a function."""
+    flow = _Flow(function, helpers)
     body = getattr(function, "body", [])
     if isinstance(body, list):
         flow.run(body, {})
     return flow.result()
 
 
+def gives_away(function: ast.AST, handed: Iterable[str], helpers: Helpers) -> bool:
+    """Whether a function decides by, logs or returns what was computed from gradients that these parameters hold."""
+    flow = _Flow(function, helpers)
+    flow.run(getattr(function, "body", []), {name: Taint(Kind.ALIAS) for name in handed})
+    return flow.gives_away
+
+
 class _Flow:
-    def __init__(self, function: ast.AST, returns_gradients: Callable[[ast.Call], bool]) -> None:
+    def __init__(self, function: ast.AST, helpers: Helpers) -> None:
         nodes = walk(function)
         edits = (node for node in nodes if isinstance(node, (ast.Call, ast.AugAssign)))
-        self._expressions = Expressions(nodes, returns_gradients)
+        self._expressions = Expressions(nodes, helpers)
         self._clips = any(is_own_clip(node, function) for node in edits)
         self._touches: list[tuple[ast.stmt, Touch]] = []
         self._tests: tuple[ast.expr, ...] = ()
         self._loops: list[ast.For | ast.AsyncFor] = []
-        self._returns = False
+        self._returns = self._hands_back = False
+
+    @property
+    def gives_away(self) -> bool:
+        return self._hands_back or bool(self._expressions.read)
 
     def result(self) -> Gradients:
         found: dict[int, tuple[Touch, ...]] = {}
@@ -123,7 +134,8 @@ class _Flow:
         edit = change_of(node, lambda expression: self._expressions.is_alias(expression, env), self._tests)
         if edit is not None and edit.change is Change.ZERO:
             around = self._loop_of(edit.node)
-            self._touches.append((around or node, Touch(edit.change, edit.node, late=around is not None)))
+            owner = self._owner(edit.node)
+            self._touches.append((around or node, Touch(edit.change, edit.node, owner, late=around is not None)))
         elif edit is not None:
             self._touches.append((node, Touch(edit.change, edit.node, self._owner(edit.node))))
         if isinstance(node, ast.Assign):
@@ -137,6 +149,7 @@ class _Flow:
         elif isinstance(node, ast.Return):
             taint = self._expressions.taint(node.value, env)
             self._returns |= taint is not None and taint.kind is Kind.VALUE
+            self._hands_back |= taint is not None
         elif isinstance(node, ast.Expr):
             self._expressions.taint(node.value, env)
             env = self._kept(node.value, env)

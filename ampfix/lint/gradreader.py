@@ -10,12 +10,13 @@ from typing import Protocol
 from ampfix.lint.clips import owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradedits import Change
-from ampfix.lint.gradients import Gradients, Touch, gradients_in
+from ampfix.lint.gradients import Gradients, Touch, gives_away, gradients_in
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import Scope
+from ampfix.lint.scopes import Scope, parameters
 from ampfix.program import Block, Do, Form
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
+from ampfix.records import dataclass
 
 _DEPTH = 3  # of helpers that hand on what helpers return
 _KINDS = {Change.READ: EventKind.READ_GRAD, Change.EDIT: EventKind.EDIT_GRAD, Change.ZERO: EventKind.ZERO_GRAD}
@@ -58,19 +59,44 @@ class GradientReader:
         function = scope.node
         if function not in self._known:
             self._known[function] = None  # a function that calls itself
-            if depth <= _DEPTH and _concerned(function, scope, self._calls_gradients(scope, depth)):
-                self._known[function] = gradients_in(function, self._calls_gradients(scope, depth))
+            helpers = _Called(self._resolver, scope, depth + 1, self._of)
+            if depth <= _DEPTH and _concerned(function, scope, helpers.returns_gradients):
+                self._known[function] = gradients_in(function, helpers)
         return self._known[function]
 
-    def _calls_gradients(self, scope: Scope, depth: int) -> Callable[[ast.Call], bool]:
-        def returns(call: ast.Call) -> bool:
-            for binding in self._resolver.resolve(call.func, scope):
-                if binding.form is Form.FUNCTION and isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    found = self._of(self._resolver.scope_of(binding.node), depth + 1)
-                    return found is not None and found.returns and not _runs_backward(binding.node)
-            return False
 
-        return returns
+@dataclass(frozen=True)
+class _Called:
+    """What the functions that calls of one scope run do with gradients. of: asks for that of one of them."""
+
+    resolver: Resolver
+    scope: Scope
+    depth: int
+    of: Callable[[Scope, int], Gradients | None]
+
+    def returns_gradients(self, call: ast.Call) -> bool:
+        function = self._function(call)
+        found = self.of(self.resolver.scope_of(function), self.depth) if function is not None else None
+        return found is not None and found.returns and not _runs_backward(function)
+
+    def withholds(self, call: ast.Call, given: tuple[ast.expr, ...]) -> bool:
+        function = self._function(call) if self.depth <= _DEPTH else None
+        if function is None or any(isinstance(one, ast.Starred) for one in call.args):
+            return False
+        names = [one.arg for one in parameters(function)]
+        passed = [
+            *zip(names[isinstance(call.func, ast.Attribute) and names[:1] == ["self"] :], call.args, strict=False)
+        ]
+        passed += [(word.arg or "", word.value) for word in call.keywords]
+        handed = [name for name, value in passed if value in given]
+        inner = _Called(self.resolver, self.resolver.scope_of(function), self.depth + 1, self.of)
+        return len(handed) == len(given) and not gives_away(function, handed, inner)
+
+    def _function(self, call: ast.Call) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        for binding in self.resolver.resolve(call.func, self.scope):
+            if binding.form is Form.FUNCTION and isinstance(binding.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return binding.node
+        return None
 
 
 def _concerned(function: ast.AST, scope: Scope, returns: Callable[[ast.Call], bool]) -> bool:
@@ -86,9 +112,11 @@ def _concerned(function: ast.AST, scope: Scope, returns: Callable[[ast.Call], bo
     )
 
 
-def _runs_backward(function: ast.AST) -> bool:
+def _runs_backward(function: ast.AST | None) -> bool:
     """Whether the gradients a function reads are those of a backward of its own."""
-    return any(isinstance(node, ast.Call) and _called(node) == "backward" for node in walk(function))
+    return function is not None and any(
+        isinstance(node, ast.Call) and _called(node) == "backward" for node in walk(function)
+    )
 
 
 def _called(call: ast.Call) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
+from typing import Protocol
 
 from ampfix.lint.gradedits import mentions_scale
 from ampfix.lint.usage import dotted
@@ -68,14 +69,24 @@ class Taint:
 Env = dict[str, Taint]
 
 
+class Helpers(Protocol):
+    """What is known of functions that are called."""
+
+    def returns_gradients(self, call: ast.Call) -> bool:
+        """Whether what a call returns was computed from gradients."""
+
+    def withholds(self, call: ast.Call, given: tuple[ast.expr, ...]) -> bool:
+        """Whether a call gives nothing away of these arguments: neither in what it returns nor on the way."""
+
+
 class Expressions:
     """Evaluates the expressions of one function. read: the sources whose value reached a decision or a log.
 
-    returns_gradients: whether what a call returns was computed from gradients.
+    helpers: what the functions that calls run do with gradients.
     """
 
-    def __init__(self, nodes: Iterable[ast.AST], returns_gradients: Callable[[ast.Call], bool]) -> None:
-        self._returns_gradients = returns_gradients
+    def __init__(self, nodes: Iterable[ast.AST], helpers: Helpers) -> None:
+        self._helpers = helpers
         self.iterated = dict(_iterated(nodes))
         self.statement: ast.stmt = ast.Pass()
         self.read: dict[Source, None] = {}
@@ -151,8 +162,11 @@ class Expressions:
             return None if any(taints) and name in ("div", "div_", "eq", "ne") else self._taken(receiver, node)
         if any(taint is not None for taint in taints):
             merged = merged_taint(*taints)
-            return merged if name in _COLLECTIONS else self._taken(merged, node)
-        if self._returns_gradients(node):
+            if name in _COLLECTIONS:
+                return merged
+            given = tuple(one for one, taint in zip(arguments, taints, strict=True) if taint is not None)
+            return None if self._helpers.withholds(node, given) else self._taken(merged, node)
+        if self._helpers.returns_gradients(node):
             return Taint(Kind.VALUE, frozenset({Source(self.statement, node, late=True)}))
         return None
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from ampfix.program.tree import unparsed, walk
 
 _NOT_FINITE = re.compile(r"isfinite|isnan|isinf")
-_OF_GRADIENTS = re.compile(r"norm|grad")
+_OF_GRADIENTS = re.compile(r"norm|grad(?!(ient)?s?_?acc)")  # not the steps that are accumulated
 # A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
 _GUARD = re.compile(
     r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
 )
-_OF_A_STEP = re.compile(r"scale|skip|overflow|found_inf|norm|grad", re.IGNORECASE)
+_OF_A_STEP = re.compile(r"scale|skip|overflow|norm|grad(?!(ient)?s?_?acc)", re.IGNORECASE)
 _LEAVING = (ast.Continue, ast.Return, ast.Raise)
 
 
@@ -26,17 +26,20 @@ def tells_of_a_skip(text: str) -> bool:
 
 def gives_up_on_gradients(function: ast.AST, statement: ast.AST | None) -> bool:
     """Whether an `if` in front of the statement leaves the turn where the norm of the gradients is not finite."""
+    return any(_gives_up(earlier, function) for earlier in leaves_before(function, statement))
+
+
+def leaves_before(function: ast.AST, statement: ast.AST | None) -> Iterator[ast.If]:
+    """Every `if` in front of the statement, in the blocks around it, behind which the turn does not go on."""
     line = getattr(statement, "lineno", 0)
     block: list[ast.stmt] = list(getattr(function, "body", []))
     while block:
         at = next((i for i, one in enumerate(block) if one.lineno <= line <= (one.end_lineno or one.lineno)), None)
         if at is None:
-            return False
-        if any(isinstance(earlier, ast.If) and _gives_up(earlier, function) for earlier in block[:at]):
-            return True
+            return
+        yield from (one for one in block[:at] if isinstance(one, ast.If) and isinstance(one.body[-1], _LEAVING))
         parts = [getattr(block[at], name, []) for name in ("body", "orelse", "finalbody")]
         block = [one for part in parts if isinstance(part, list) for one in part if isinstance(one, ast.stmt)]
-    return False
 
 
 def sets_gradients(function: ast.AST, statement: ast.AST | None) -> bool:
@@ -63,8 +66,6 @@ def _is_gradient(node: ast.expr) -> bool:
 
 
 def _gives_up(test: ast.If, function: ast.AST) -> bool:
-    if not isinstance(test.body[-1], _LEAVING):
-        return False
     names = {node.id for node in walk(test.test) if isinstance(node, ast.Name)}
     shown = [test.test, *(value for value in _set_to(names, function))]
     text = " ".join(map(ast.unparse, shown))

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.usage import dotted
 from ampfix.program import Binding, Form
 
 _HELD = frozenset({Form.OBJECT, Form.INSTANCE, Form.FUNCTION, Form.SYMBOL, Form.PARTIAL})
@@ -39,6 +41,24 @@ class Handed:
         if any(one.form is not Form.PARAMETER and not _is_nothing(one) for one in bindings):
             return bindings
         return self._of(bindings, 0) or bindings
+
+    def objects(self, node: ast.expr, scope: Scope) -> tuple[Binding, ...]:
+        """The objects that a parameter, or an attribute set from one, holds: what callers agree on, else what its
+        annotation says."""
+        held = self._resolver.resolve(node, scope)
+        if any(one.form is not Form.PARAMETER and not _is_nothing(one) for one in held):
+            return ()
+        handed = [one for one in self.of(held) if one.form is Form.OBJECT]
+        return tuple(handed or [found for one in held for found in self._annotated(one)])
+
+    def _annotated(self, parameter: Binding) -> Iterator[Binding]:
+        around: Scope | None = parameter.scope.parent if parameter.form is Form.PARAMETER else None
+        if around is None:
+            return
+        for kind in _classes_in(parameter.node.annotation):
+            for found in self._resolver.resolve(kind, around):
+                if found.form is Form.CLASS:
+                    yield Binding(Form.OBJECT, found.symbol, found.node, found.scope)
 
     def _of(self, bindings: tuple[Binding, ...], hops: int) -> tuple[Binding, ...]:
         found = [self._handed(one, hops) if one.form is Form.PARAMETER else (one,) for one in bindings]
@@ -114,6 +134,25 @@ def _agreed(held: list[Binding]) -> tuple[Binding, ...]:
 def _is_nothing(binding: Binding) -> bool:
     """None, or a context that does nothing."""
     return binding.form is Form.NONE or binding.symbol in _NULL_CONTEXTS
+
+
+def _classes_in(annotation: ast.expr | None) -> Iterator[ast.expr]:
+    """The class that an annotation names, be it in quotes or optional."""
+    if isinstance(annotation, (ast.Name, ast.Attribute)):
+        yield annotation
+    elif isinstance(annotation, ast.BinOp):
+        yield from _classes_in(annotation.left)
+        yield from _classes_in(annotation.right)
+    elif isinstance(annotation, ast.Subscript) and (dotted(annotation.value) or "").endswith("Optional"):
+        yield from _classes_in(annotation.slice)
+    elif isinstance(annotation, ast.Constant) and isinstance(annotation.value, str) and annotation.value.isidentifier():
+        yield _name(annotation.value)
+
+
+@cache
+def _name(identifier: str) -> ast.Name:
+    """One node for each name: the resolver knows expressions by their identity."""
+    return ast.Name(identifier, ast.Load())
 
 
 def _made(binding: Binding, call: ast.Call, scope: Scope) -> Binding:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from ampfix.lint.callees import Callee, Callees
-from ampfix.lint.calls import CallReader, is_harmless
+from ampfix.lint.callees import Callee, Callees, is_stub
+from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import YIELD, Frame
 from ampfix.lint.project import NEVER_LOCAL
 from ampfix.lint.prune import every_node
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
-from ampfix.lint.usage import dotted
+from ampfix.lint.usage import dotted, is_harmless
 from ampfix.program import (
     Atom,
     Block,
@@ -72,7 +72,7 @@ class Inliner:
         callees = {callee.function: callee for callee in self._callees.of(node, frame)}
         worth = [callee for callee in callees.values() if callee.function in self._interesting]
         if not worth:
-            stub = any(_is_stub(callee.function) for callee in callees.values()) and _is_hook(node.func, frame)
+            stub = any(is_stub(callee.function) for callee in callees.values()) and _is_hook(node.func, frame)
             unseen = stub or (not callees and self._hands_over_self(node, frame))
             return self._reader.opaque(node, frame) or ((Opaque(certain=False),) if unseen else ())
         result: Block = ()
@@ -227,13 +227,3 @@ def _is_hook(function: ast.expr, frame: Frame) -> bool:
     root, _, name = path.partition(".")
     is_own = root == frame.scope.self_name() and frame.scope.receiver is None
     return is_own and "." not in name and not is_harmless(name)
-
-
-def _is_stub(function: ast.AST) -> bool:
-    """Whether a function leaves its work to a subclass."""
-    body = getattr(function, "body", [])
-    return isinstance(body, list) and all(
-        isinstance(statement, (ast.Pass, ast.Raise))
-        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-        for statement in body
-    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from ampfix.lint.conditions import negate
 from ampfix.lint.dtypechoice import UNKNOWN, DtypeChoices
-from ampfix.lint.frames import Frame, Namer, negate
+from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.handed import argument_for
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument

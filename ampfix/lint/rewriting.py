@@ -42,9 +42,10 @@ def spelled_out(test: ast.expr, scope: Scope) -> str:
     return text
 
 
-def from_attributes(test: ast.expr, scope: Scope, holder: str, owner: Scope) -> ast.expr:
-    """A constructor's test with its names replaced by the attributes that keep them. holder: the object, as written."""
-    kept: dict[str, ast.expr] = {
+def from_attributes(test: ast.expr, scope: Scope, holder: str, owner: Scope, homes: Mapping[str, ast.expr]) -> ast.expr:
+    """A constructor's test with its names replaced by the attributes that keep them. holder: the object, as written.
+    homes: the names of its module, as they are to be written elsewhere."""
+    kept: dict[str, ast.expr] = {name: home for name, home in homes.items() if name not in scope.names} | {
         unparsed(definition.value): ast.Attribute(ast.parse(holder, mode="eval").body, attribute)
         for attribute, definitions in owner.attributes.items()
         for definition in definitions

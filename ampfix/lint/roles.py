@@ -28,7 +28,7 @@ class Roles:
         self.handed = Handed(resolver)
 
     def of(self, node: ast.expr, frame: Frame) -> Guess:
-        direct = self.resolver.resolve(node, frame.scope)
+        direct = self._seen(node, frame)
         bindings = self.handed.of(direct)
         found = [role for binding in bindings if (role := self.resolver.role(binding)) is not Role.OTHER]
         if found:
@@ -48,6 +48,14 @@ class Roles:
         built_elsewhere = any(binding.form is Form.INSTANCE for binding in bindings)
         return Guess(guess.role, guess.proven and not built_elsewhere)
 
+    def _seen(self, node: ast.expr, frame: Frame) -> tuple[Binding, ...]:
+        """What an expression holds, be it an attribute of an object that callers hand in: `self.precision.scaler`."""
+        found = self.resolver.resolve(node, frame.scope)
+        if not isinstance(node, ast.Attribute) or any(one.form is not Form.UNKNOWN for one in found):
+            return found
+        owners = (self.resolver.scope_of(one.node) for one in self.handed.objects(node.value, frame.scope))
+        return tuple(held for owner in owners for held in self.resolver.attribute_of_class(owner, node.attr)) or found
+
     def _does_alike(self, binding: Binding) -> bool:
         """Whether it is an object whose class defines methods as a scaler or an optimizer has them."""
         if binding.form is not Form.OBJECT:
@@ -57,9 +65,11 @@ class Roles:
 
     def held(self, node: ast.expr, frame: Frame) -> tuple[Binding, ...]:
         """What an expression may hold, where a caller handed it in too."""
-        bindings = self.handed.of(self.resolver.resolve(node, frame.scope))
+        bindings = self.handed.of(self._seen(node, frame))
         passed = frame.passed(node)
-        return bindings if passed is None else bindings + self.resolver.resolve(passed[0], passed[1].scope)
+        if passed is not None:
+            return bindings + self.resolver.resolve(passed[0], passed[1].scope)
+        return bindings + self.handed.objects(node, frame.scope)
 
     def instance(self, node: ast.expr, frame: Frame, role: Role) -> Binding | None:
         """The construction behind an expression of this role, where the file shows it."""
@@ -67,7 +77,7 @@ class Roles:
 
     def instances(self, node: ast.expr, frame: Frame, role: Role) -> tuple[Binding, ...]:
         """Every construction behind an expression of this role that the file shows."""
-        held = self.resolver.resolve(node, frame.scope)
+        held = self._seen(node, frame)
         built = tuple(b for b in held if self.resolver.role(b) is role and isinstance(b.node, ast.Call))
         passed = frame.passed(node)
         return built if built or passed is None else self.instances(*passed, role)

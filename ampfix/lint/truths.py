@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Definition, Scope
 from ampfix.program import Form
+
+if TYPE_CHECKING:
+    from ampfix.lint.frames import Frame
 
 _MAX_DEPTH = 6
 
@@ -49,3 +53,11 @@ def _returned(call: ast.Call, item: int | None, scope: Scope, resolver: Resolver
             else:
                 found.add(None)
     return found
+
+
+def is_made(node: ast.expr, frame: Frame, resolver: Resolver) -> bool:
+    """Whether what a name holds, where a caller handed it in too, is an object that was made, and so never None."""
+    passed = frame.passed(node)
+    if passed is not None:
+        return is_made(*passed, resolver)
+    return all(one.form in (Form.OBJECT, Form.INSTANCE) for one in resolver.resolve(node, frame.scope))

@@ -25,6 +25,17 @@ _OTHER_SCHEDULE = re.compile(
     r"(loss|noise|kl|beta|temp\w*|mask|ratio|sampl\w*|curriculum|ema|dropout|task|data|batch\w*)_?sched", re.IGNORECASE
 )  # of something else than a learning rate
 
+# Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
+_HARMLESS = re.compile(
+    r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
+    r"info|save\w*|forward|compute_loss|criterion|loss\w*|model\w*|net\w*)$"
+)
+
+
+def is_harmless(method: str) -> bool:
+    """Whether a method of this name leaves gradients alone, as a rule."""
+    return _HARMLESS.match(method) is not None
+
 
 def names_schedulers(path: str) -> bool:
     """Whether an element taken out of a collection is a scheduler, by the collection's name: `schedulers[*]`."""

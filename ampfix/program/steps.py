@@ -82,7 +82,8 @@ class Site:
 
 @dataclass(frozen=True)
 class Do:
-    """One event. subject: of a backward, the variable that holds the loss; of a clip, whose parameters they are."""
+    """One event. subject: of a backward, the variable that holds the loss; of a clip, and of a zero_grad that names no
+    optimizer, whose parameters they are."""
 
     event: Event
     site: Site

@@ -1,0 +1,24 @@
+import torch
+
+from checkpoint import CheckpointManager
+
+
+class Trainer:
+    def __init__(self, model, loader, checkpoint_manager: CheckpointManager):
+        self.model, self.loader, self.checkpoint_manager = model.cuda(), loader, checkpoint_manager
+        self.optimizer = torch.optim.AdamW(model.parameters())
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def train(self, epochs):
+        for epoch in range(epochs):
+            for x, y in self.loader:
+                self.optimizer.zero_grad()
+                with torch.autocast("cuda"):
+                    loss = self.model(x.cuda(), y.cuda())
+                self.scaler.scale(loss).backward()
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+            self.checkpoint_manager.save(epoch=epoch, model=self.model, optimizer=self.optimizer)  # expect: AMP203
+
+    def resume(self, path):
+        self.checkpoint_manager.load(path, model=self.model, optimizer=self.optimizer)  # expect: AMP203
