@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import certain, own_tests, since
+from ampfix.rules._path import certain, optimizers, own_tests, since
+
+_PART = re.compile(r"\.(?!(model|net|network|module)$)\w+$")  # of a model: `model.backbone`
 
 
 class StepWithoutGrads(ProtocolRule):
@@ -83,7 +87,9 @@ def train(model, loader, optimizer):
 
     def applies(self, occurrence: Occurrence) -> bool:
         zeroed = _zeroed(occurrence)
-        return zeroed is not None and certain(occurrence) and not own_tests(zeroed, occurrence.do)
+        if zeroed is None or not _takes_all(zeroed, occurrence):
+            return False
+        return certain(occurrence) and not own_tests(zeroed, occurrence.do)
 
     def place(self, occurrence: Occurrence) -> Do:
         return _zeroed(occurrence) or occurrence.do
@@ -93,6 +99,17 @@ def train(model, loader, optimizer):
 
     def repair(self, occurrence: Occurrence) -> Repair | str:  # noqa: ARG002
         return "zero the gradients in front of the backward or behind scaler.update()"
+
+
+def _takes_all(zeroed: Do, occurrence: Occurrence) -> bool:
+    """Whether no gradient is left to the optimizer that steps: its own are zeroed, or those of all that it was built
+    over, neither of a part of the model nor of another one."""
+    if zeroed.event.optimizers or not zeroed.subject:
+        return True
+    owners = occurrence.routine.owners.get(occurrence.broken.optimizer or "", frozenset()) - {""}
+    if owners:
+        return any(f"{owner}.".startswith(f"{zeroed.subject}.") for owner in owners)
+    return not _PART.search(zeroed.subject.removeprefix("self.")) and len(optimizers(occurrence)) == 1
 
 
 def _zeroed(occurrence: Occurrence) -> Do | None:
