@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 from ampfix.findings import Applicability, Repair, Severity
-from ampfix.program import Do, Occurrence, Source
-from ampfix.program.tree import walk
-from ampfix.protocol import EventKind, Violation
+from ampfix.program import Occurrence, Source
+from ampfix.protocol import Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handed_none import is_never_handed
+from ampfix.rules._scheduled import goes_slower, only_flushes, scaler_step, walks_schedulers
 
 _ACCUMULATION = re.compile(r"accum", re.IGNORECASE)
 
@@ -262,17 +261,17 @@ def train(model, loader, optimizer, total, accum_steps):
 
     def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:
         call = source.call_at(occurrence.do.site.span)
-        return call is not None and is_never_handed(call, source)
+        return call is not None and (is_never_handed(call, source) or goes_slower(call, occurrence, source))
 
     def applies(self, occurrence: Occurrence) -> bool:
         """Only schedulers that step with the optimizer: in the same loop, under no count but that of micro-batches."""
-        step = _scaler_step(occurrence)
+        step = scaler_step(occurrence)
         here = occurrence.do.site.loops
-        if step is None or _only_flushes(step, occurrence):
+        if step is None or only_flushes(step, occurrence):
             return False
         walks_optimizers = any(name.endswith("[*]") for name in step.event.optimizers)
         together = step.site.loops[:-1] if walks_optimizers else step.site.loops
-        if (here[:-1] if _walks_schedulers(occurrence) else here) not in (step.site.loops, together):
+        if (here[:-1] if walks_schedulers(occurrence) else here) not in (step.site.loops, together):
             return False
         shared = {test for frame in step.site.frames() for test in frame.tests}
         own = {test for frame in occurrence.do.site.frames() for test in frame.tests} - shared
@@ -282,11 +281,11 @@ def train(model, loader, optimizer, total, accum_steps):
         return "the scheduler steps even when the scaler skipped the optimizer step"
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
-        step = _scaler_step(occurrence)
+        step = scaler_step(occurrence)
         scaler = None if step is None else local_name(occurrence.do, step.event.scaler)
         if step is None or scaler is None:
             return "the scaler cannot be named where the scheduler steps"
-        if _walks_schedulers(occurrence):
+        if walks_schedulers(occurrence):
             return f"guard the loop: `if {scaler}.get_scale() >= scale_before` around it"
         function = occurrence.do.site.function
         here = next((frame for frame in step.site.frames() if frame.function == function), step.site)
@@ -298,40 +297,3 @@ def train(model, loader, optimizer, total, accum_steps):
             occurrence.do.site.statement,
             {"scaler": scaler, "step_line": str(here.span.start.line)},
         )
-
-
-def _walks_schedulers(occurrence: Occurrence) -> bool:
-    """`for scheduler in schedulers: scheduler.step()`: the innermost loop goes through the schedulers, not batches."""
-    line = occurrence.do.site.loops[-1] if occurrence.do.site.loops else 0
-    for node in walk(occurrence.routine.node):
-        if isinstance(node, ast.For) and node.lineno == line:
-            targets = {one.id for one in walk(node.target) if isinstance(one, ast.Name)}
-            return any(
-                isinstance(inner, ast.Call)
-                and isinstance(inner.func, ast.Attribute)
-                and inner.func.attr == "step"
-                and isinstance(inner.func.value, ast.Name)
-                and inner.func.value.id in targets
-                for inner in walk(node)
-            )
-    return False
-
-
-def _only_flushes(step: Do, occurrence: Occurrence) -> bool:
-    """Whether the step is what is left of a window behind the loop of batches: the scheduler goes by epochs there."""
-    loops, events, scheduler = step.site.loops, occurrence.routine.events, occurrence.do.event.scheduler
-    if any(do.event.kind is EventKind.BACKWARD and do.site.loops == loops for do in events):
-        return False
-    if any(do.event.scheduler == scheduler is not None and len(do.site.loops) > len(loops) for do in events):
-        return False  # it goes by steps inside the loop as well
-    steps = (do for do in events if do.event.kind is EventKind.SCALER_STEP)
-    return any(
-        do.event.optimizers == step.event.optimizers
-        and len(do.site.loops) > len(loops)
-        and do.site.loops[: len(loops)] == loops
-        for do in steps
-    )
-
-
-def _scaler_step(occurrence: Occurrence) -> Do | None:
-    return next((do for do in reversed(occurrence.before) if do.event.kind is EventKind.SCALER_STEP), None)
