@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Set
-from weakref import WeakKeyDictionary
+from collections.abc import Iterator, Set
 
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
@@ -82,24 +81,7 @@ def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether two functions only call optimizers alike that each builds for itself."""
     functions = {pair.function, places.function_of(entry.node, source)}
     is_alike = entry.owner == pair.optimizer and len(functions) > 1
-    return is_alike and functions <= _building(entry.owner, source)
-
-
-_BUILT: WeakKeyDictionary[Source, Mapping[str, set[ast.AST | None]]] = WeakKeyDictionary()
-
-
-def _building(name: str, source: Source) -> Set[ast.AST | None]:
-    """The functions that build an optimizer of this name."""
-    found = _BUILT.get(source)
-    if found is None:
-        built: dict[str, set[ast.AST | None]] = {}
-        for node in source.nodes((ast.Assign,)):
-            assert isinstance(node, ast.Assign)
-            if isinstance(node.value, ast.Call) and source.held(node.value).role is Role.OPTIMIZER:
-                for target in node.targets:
-                    built.setdefault(places.spelled(target), set()).add(places.function_of(node, source))
-        found = _BUILT[source] = built
-    return found.get(name, set())
+    return is_alike and functions <= owners.building(entry.owner, source)
 
 
 def _is_handed_in(entry: Entry, source: Source) -> bool:
@@ -114,7 +96,8 @@ def _keeps_holder(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether the function around keeps the object that holds the scaler by other means: `restore(self.amp, state)`."""
     function, holder = places.function_of(entry.node, source), pair.scaler.rpartition(".")[0]
     calls = (node for node in walk(function) if isinstance(node, ast.Call)) if function is not None else ()
-    named = (call for call in calls if _KEEPING.search(places.spelled(call.func).rpartition(".")[2]))
+    others = (call for call in calls if call is not entry.node)
+    named = (call for call in others if _KEEPING.search(places.spelled(call.func).rpartition(".")[2]))
     return any(holder in places.names_in(call) for call in named)
 
 
@@ -153,17 +136,18 @@ def _entries(call: ast.Call, source: Source, stepped: Set[str]) -> Iterator[Entr
     """The optimizers whose state a method saves or restores: its receiver, or all that a loop lets that stand for."""
     assert isinstance(call.func, ast.Attribute)
     receiver, stem = places.receiver(call), owners.stem(call.func.value, source)
-    if (
-        receiver.rpartition(".")[2] in stepped
-        or stem in stepped
+    is_stepped = receiver.rpartition(".")[2] in stepped or stem in stepped
+    several = [] if is_stepped or not stepped else elements(call.func.value, source)
+    meant = [one for one in several if one.rpartition(".")[2] in stepped]
+    if meant:
+        unlike = f"{receiver} stands for several things in turn here; let {{}} be one of them"
+        yield from (Entry(call, one, unlike=unlike) for one in meant)
+    elif (
+        is_stepped
         or source.held(call.func.value).role is Role.OPTIMIZER
         or (stepped and any(one.rpartition(".")[2] in stepped for one in _handed(receiver, call, source)))
     ):
         yield Entry(call, receiver, stem=stem)
-        return
-    for one in elements(call.func.value, source) if stepped else ():
-        if one.rpartition(".")[2] in stepped:
-            yield Entry(call, one, unlike=f"{receiver} stands for several things in turn here; let {{}} be one of them")
 
 
 def _stored_whole(source: Source, stepped: Set[str]) -> Iterator[Entry]:
@@ -194,7 +178,7 @@ def _is_stored(holder: ast.Dict, source: Source) -> bool:
 
 def _stores(call: ast.Call) -> bool:
     """Whether a call stores what it gets; a framework's also keeps the scaler that it made."""
-    return _STORES.search(pairs.called(call)) is not None and not _FRAMEWORK.search(places.receiver(call))
+    return _STORES.search(places.called(call)) is not None and not _FRAMEWORK.search(places.receiver(call))
 
 
 def _key_of(value: ast.expr, source: Source) -> str | None:
@@ -208,7 +192,7 @@ def _key_of(value: ast.expr, source: Source) -> str | None:
         if isinstance(holder, ast.Tuple) and len(holder.elts) == 2 and holder.elts[1] is inner:
             key = _text(holder.elts[0])
         if isinstance(holder, ast.Call) and inner is not holder.func and not _hands_back(holder, inner):
-            is_dictionary = bool(key) and pairs.called(holder) in _DICTIONARIES
+            is_dictionary = bool(key) and places.called(holder) in _DICTIONARIES
             return key if is_dictionary else _key_in_call(holder, value, inner, source)
         if isinstance(holder, ast.Assign):
             target = holder.targets[0]
@@ -224,7 +208,7 @@ def _key_of(value: ast.expr, source: Source) -> str | None:
 
 def _hands_back(call: ast.Call, inner: ast.AST) -> bool:
     """Whether a call gives a state back, copied or converted: `copy.deepcopy(state)`."""
-    name = pairs.called(call)
+    name = places.called(call)
     return call.args == [inner] and name not in _DICTIONARIES and _COPIES.search(name) is not None
 
 

@@ -56,12 +56,31 @@ def _values(node: ast.expr, source: Source) -> Iterator[ast.expr]:
     if not isinstance(node, (ast.Name, ast.Attribute)):
         yield from _literal(node)
         return
+    yield from _handed(node, source)
     around = places.function_of if isinstance(node, ast.Name) else places.class_of
     here, name = around(node, source), places.spelled(node)
+    if isinstance(here, ast.ClassDef) and name.startswith("self."):
+        named = (one for one in here.body if isinstance(one, ast.Assign) and _sets(one, name.removeprefix("self.")))
+        yield from (inside for one in named for inside in _literal(one.value))
     for stored in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
         put = list(_put(stored, name))
         if put and around(stored, source) in (here, None):
             yield from put
+
+
+def _handed(node: ast.expr, source: Source) -> Iterator[ast.expr]:
+    """What a collection holds that the calls in the file hand in."""
+    function = places.function_of(node, source)
+    if not isinstance(node, ast.Name) or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return
+    for call in places.calls_of(function, source) if node.id in places.parameters(function) else ():
+        given = places.given_for(node.id, function, call)
+        if given is not None and places.function_of(call, source) is not function:
+            yield from _values(given, source)
+
+
+def _sets(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
 
 
 def _put(stored: ast.AST, name: str) -> Iterator[ast.expr]:
@@ -74,12 +93,16 @@ def _put(stored: ast.AST, name: str) -> Iterator[ast.expr]:
             yield from (word.value for word in stored.keywords)
             yield from (one for given in stored.args for one in _literal(given))
         return
-    value = getattr(stored, "value", None)
-    for target in getattr(stored, "targets", [getattr(stored, "target", None)]):
+    pairs = places.assignments(stored) if isinstance(stored, ast.Assign) else [_annotated(stored)]
+    for target, value in pairs:
         if isinstance(target, ast.Subscript) and places.spelled(target.value) == name and value is not None:
             yield value
         elif isinstance(target, (ast.Name, ast.Attribute)) and places.spelled(target) == name:
             yield from _literal(value)
+
+
+def _annotated(stored: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
+    return getattr(stored, "target", None), getattr(stored, "value", None)
 
 
 def _literal(node: ast.AST | None) -> Iterator[ast.expr]:

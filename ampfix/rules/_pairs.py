@@ -10,6 +10,7 @@ from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
 from ampfix.records import dataclass
+from ampfix.rules import _makers as makers
 from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 
@@ -168,12 +169,13 @@ def _stepper(step: ast.Call, optimizer: str, call: ast.Call, to: CalledElsewhere
     handed, named = to.arguments.get(scaler), to.named(step.func.value)
     if isinstance(handed, (ast.Name, ast.Attribute)):
         held = source.held(handed)
-        if held.role is Role.SCALER:
+        if held.role is Role.SCALER or _scales(to.definition, scaler):
             yield Pair(places.spelled(handed), optimizer, owner, held.proven, function=function)
-    elif _makes(to.definition, scaler):
+    elif _makes(to, scaler):
         yield Pair(scaler, optimizer, owner, proven=True, built_in=to.definition.name, function=function)
     elif named is not None and "scaler" in scaler.lower() and _DOTTED.fullmatch(named):
-        yield Pair(named, optimizer, owner, proven=True, inside="." in named, function=function)
+        inside = named.rpartition(".")[0] not in ("", "self")
+        yield Pair(named, optimizer, owner, proven=True, inside=inside, function=function)
 
 
 def reached(to: CalledElsewhere, depth: int = 2) -> Iterator[CalledElsewhere]:
@@ -187,19 +189,46 @@ def reached(to: CalledElsewhere, depth: int = 2) -> Iterator[CalledElsewhere]:
                     yield from reached(further, depth - 1)
 
 
-def _makes(function: ast.AST, scaler: str) -> bool:
+def _scales(function: ast.AST, name: str) -> bool:
+    """Whether a function scales losses with what it has under a name."""
+    return any(places.receiver(call) == name for call in places.methods_called(function, "scale"))
+
+
+def _makes(to: CalledElsewhere, scaler: str) -> bool:
     """Whether a function builds the scaler itself, so that it is a fresh one in each call, and keeps no state of it."""
-    built = (node for node in walk(function) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
+    built = (node for node in _reached(to) if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
     calls = [node.value for node in built if scaler in map(places.spelled, node.targets)]
-    states = places.methods_called(function, "state_dict", "load_state_dict")
+    states = places.methods_called(to.definition, "state_dict", "load_state_dict")
     return (
         bool(calls)
-        and all(
-            isinstance(call, ast.Call) and called(call) == "GradScaler" and not places.is_switched_off(call)
-            for call in calls
-        )
+        and all(isinstance(call, ast.Call) and _is_fresh(call, to) for call in calls)
         and not any(places.receiver(state) == scaler for state in states)
     )
+
+
+def _reached(to: CalledElsewhere) -> Iterator[ast.AST]:
+    """The nodes of a function without what it only runs under a switch that the call leaves off."""
+    skipped = {
+        inner
+        for node in walk(to.definition)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and _is_off(node.test.id, to)
+        for statement in node.body
+        for inner in walk(statement)
+    }
+    return (node for node in walk(to.definition) if node not in skipped)
+
+
+def _is_off(parameter: str, to: CalledElsewhere) -> bool:
+    """Whether a call hands False to a parameter, or leaves it at that."""
+    given = to.arguments.get(parameter) or places.default_of(parameter, to.definition)
+    return places.is_constant(given, False)
+
+
+def _is_fresh(call: ast.Call, to: CalledElsewhere) -> bool:
+    """Whether a call makes a scaler that is on: the class itself, or a helper that builds one then."""
+    if places.called(call) == "GradScaler":
+        return not places.is_switched_off(call)
+    return "scaler" in places.called(call).lower() and any(makers.builds(one.definition) for one in to.calls(call))
 
 
 def _followed(source: Source) -> Iterator[Pair]:
@@ -225,11 +254,6 @@ def given(call: ast.Call) -> Iterator[ast.expr]:
     """What a call hands over."""
     yield from call.args
     yield from (keyword.value for keyword in call.keywords)
-
-
-def called(call: ast.Call) -> str:
-    """The last name of what is called."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _last(node: ast.expr) -> str:

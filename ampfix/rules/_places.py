@@ -134,6 +134,11 @@ def receiver(call: ast.Call) -> str:
     return spelled(call.func.value) if isinstance(call.func, ast.Attribute) else ""
 
 
+def called(call: ast.Call) -> str:
+    """The last name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
@@ -161,6 +166,19 @@ def given_for(name: str, function: ast.AST, call: ast.Call) -> ast.expr | None:
         return None
     place = order.index(name) - (order[:1] == ["self"])
     return call.args[place] if 0 <= place < len(call.args) else None
+
+
+def default_of(name: str, function: ast.AST) -> ast.expr | None:
+    """What a parameter is where a call leaves it out."""
+    arguments = getattr(function, "args", None)
+    if arguments is None:
+        return None
+    order = [one.arg for one in (*arguments.posonlyargs, *arguments.args)][::-1]
+    defaults = dict(zip(order, arguments.defaults[::-1], strict=False))
+    return {
+        **defaults,
+        **{one.arg: by for one, by in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)},
+    }.get(name)
 
 
 def in_reach(target: str, node: ast.AST, source: Source) -> bool:

@@ -33,15 +33,29 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         hands_over = any(_last(one) in stepped for one in pairs.given(call))
-        if not (hands_over or _KEEPS.search(pairs.called(call))) or _OF_SCALERS.search(ast.unparse(call)):
+        if not (hands_over or _KEEPS.search(places.called(call))):
             continue
+        names_scaler = _OF_SCALERS.search(ast.unparse(call)) is not None
         for to in source.called_elsewhere(call):
+            if names_scaler and not _ignores(to):
+                continue
             inside = list(pairs.reached(to))
-            if any(_OF_SCALERS.search(ast.unparse(one.definition)) for one in inside) and not _leaves_out(call, to):
+            if any(map(_speaks_of_scalers, inside)) and (names_scaler or not _leaves_out(call, to)):
                 continue
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def _speaks_of_scalers(to: CalledElsewhere) -> bool:
+    return any(_OF_SCALERS.search(ast.unparse(statement)) for statement in to.definition.body)
+
+
+def _ignores(to: CalledElsewhere) -> bool:
+    """Whether a function gets a scaler, and never looks at it."""
+    given = [name for name, value in to.arguments.items() if _OF_SCALERS.search(ast.unparse(value))]
+    own = {one.arg for one in (*to.definition.args.args, *to.definition.args.kwonlyargs)}
+    return bool(given) and own >= set(given) and not set(given) & places.names_in(to.definition)
 
 
 def _leaves_out(call: ast.Call, to: CalledElsewhere) -> bool:
@@ -62,7 +76,7 @@ def _last(node: ast.expr) -> str:
 
 def _kept(to: CalledElsewhere) -> Iterator[tuple[str, str]]:
     """What the function saves or restores the state of, as the calling file writes it, with "saved" or "restored"."""
-    writes = any(isinstance(node, ast.Call) and _WRITES.search(pairs.called(node)) for node in walk(to.definition))
+    writes = any(isinstance(node, ast.Call) and _WRITES.search(places.called(node)) for node in walk(to.definition))
     for method, verb in (("load_state_dict", "restored"), ("state_dict", "saved" if writes else "")):
         for call in places.methods_called(to.definition, method) if verb else ():
             assert isinstance(call.func, ast.Attribute)

@@ -12,6 +12,8 @@ from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._makers import made_by_helpers
+from ampfix.rules._passes import is_one_pass
 
 _SPECIAL = re.compile(r"__\w+__")
 _EPOCH = re.compile(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
@@ -56,7 +58,7 @@ class ScalerCreatedInLoop(Rule):
     code, name, severity = "AMP202", "scaler-created-in-loop", Severity.WARNING
     fix = Applicability.SAFE
     scenarios = ("scaler-per-step",)
-    mentions = (("GradScaler",),)
+    mentions = (("GradScaler",), (r"near:scaler(:=\s*[\w.]*scaler\(",))
 
     VALID = (
         """\
@@ -194,10 +196,32 @@ def main(model, loader, optimizer):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for scaler in source.scalers:
+        for scaler in (*source.scalers, *made_by_helpers(source)):
             off = scaler.arguments is not None and places.is_constant(scaler.arguments.get("enabled"), False)
-            if scaler.target and not off and _drives_steps(scaler, source):
+            if off:
+                continue
+            if scaler.target and _drives_steps(scaler, source):
                 yield from self._in_loop(scaler, source) or self._in_function(scaler, source)
+            elif not scaler.target:
+                yield from self._in_call(scaler, source)
+
+    def _in_call(self, scaler: ScalerBuilt, source: Source) -> Iterator[Finding]:
+        """Built where it is handed on, in loops that keep the optimizer which is handed on beside it."""
+        call = next(iter(source.ancestors(scaler.node)))
+        if isinstance(call, ast.keyword):
+            call = next(iter(source.ancestors(call)))
+        if not isinstance(call, ast.Call):
+            return
+        beside = {places.spelled(one) for one in _given(call) if source.held(one).role is Role.OPTIMIZER}
+        kept = [loop for loop in places.loops_around(call, source) if not beside & places.assigned_in(loop)]
+        if beside and kept and not _builds_optimizer(kept[0], source, beside):
+            yield self.finding(
+                source,
+                source.span(scaler.node),
+                "a scaler is built anew for every turn of the loop, so its scale starts over and never settles",
+                symbol=getattr(places.function_of(call, source), "name", ""),
+                repair="give the scaler a name in front of the loop, and hand that in",
+            )
 
     def _in_loop(self, scaler: ScalerBuilt, source: Source) -> list[Finding]:
         """Built inside loops of its own function that keep the optimizer."""
@@ -240,7 +264,11 @@ def main(model, loader, optimizer):
         calls = list(places.calls_of(function, source))
         looped = [call for call in calls if places.loops_around(call, source)]
         proven = bool(looped) and not any(_builds_optimizer(places.loops_around(c, source)[-1], source) for c in looped)
-        named = _EPOCH.search(function.name) or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
+        named = (
+            _EPOCH.search(function.name)
+            or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
+            or is_one_pass(function, uses, source)
+        )
         if not proven and (calls or not named):
             return []
         each_step = proven and bool(uses) and not any(places.loops_around(call, source) for call in uses)
@@ -269,8 +297,11 @@ def _drives_steps(scaler: ScalerBuilt, source: Source) -> bool:
 
 def _handed_on(root: ast.AST, scaler: ScalerBuilt) -> bool:
     calls = (node for node in walk(root) if isinstance(node, ast.Call))
-    given = (value for call in calls for value in (*call.args, *(keyword.value for keyword in call.keywords)))
-    return any(places.spelled(value) == scaler.target for value in given)
+    return any(places.spelled(value) == scaler.target for call in calls for value in _given(call))
+
+
+def _given(call: ast.Call) -> tuple[ast.expr, ...]:
+    return (*call.args, *(keyword.value for keyword in call.keywords))
 
 
 def _stepped_by(scaler: ScalerBuilt, source: Source) -> set[str]:

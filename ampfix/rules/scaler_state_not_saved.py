@@ -29,6 +29,13 @@ _DRIVERS = (
     (".train_epoch(", "aver.step("),
     (".train_step(", "save_checkpoint("),
     ("Trainer(", "optimizer.state_dict("),
+    (r"near:caler(:caler\(\s*\w*loss", "save"),
+)
+_TRAINS = r"(?:\w*Trainer|\w*Engine|\w*Learner|\w*Runner|train\w*|\w*_train\w*|fit\w*|run_\w*|\w*epoch\w*)\b"
+_IMPORTS = rf"near:import:\Afrom [^\n(#]*\bimport\b(?:[^\n(#]*|\s*\([^)]*)\b{_TRAINS}"
+_KEEPS_OPTIMIZER = (
+    r"near:state_dict(:[Oo]pt\w*(?:\[[^\]\n]*\])?\.(?:load_)?state_dict\(",
+    r"near:_checkpoint(:(?<!def )\b(?:save|load)_checkpoint\([^()]*(?:\([^()]*\)[^()]*)*\b[Oo]pt",
 )
 
 
@@ -86,6 +93,7 @@ class ScalerStateNotSaved(Rule):
         *_WRAPPED,
         ("state_dict", "use_amp="),
         *_DRIVERS,
+        *((_IMPORTS, keeps) for keeps in _KEEPS_OPTIMIZER),
     )
 
     VALID = (
