@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ampfix.program import CoveredRegion, Form, Source
-from ampfix.program.tree import TreeIndex, walk
+from ampfix.program.tree import TreeIndex, unparsed, walk
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _NO_GRAD = ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode")
+_RECORDS_NONE = re.compile(r"no_grad|inference_mode|set_grad_enabled\(False\)")
+_QUIET = re.compile(r"eval|grad|infer|mode|scope|quiet", re.IGNORECASE)
 _BACKWARD = re.compile(r"backward|backprop|scaler$|optimi[sz]e(_|$)", re.IGNORECASE)
 _PLACING = frozenset(
     {"cuda", "cpu", "to", "train", "eval", "requires_grad_", "contiguous", "float", "half", "bfloat16"}
@@ -163,7 +165,24 @@ def _is_no_grad(opener: ast.expr, source: Source) -> bool:
     given = opener.args[0] if isinstance(opener, ast.Call) and opener.args else None
     is_false = isinstance(given, ast.Constant) and given.value is False
     names = (*_NO_GRAD, "torch.set_grad_enabled") if is_false else _NO_GRAD
-    return any(b.form is Form.SYMBOL and b.symbol in names for b in source.resolve(expression))
+    bindings = source.resolve(expression)
+    if any(b.form is Form.SYMBOL and b.symbol in names for b in bindings):
+        return True
+    managers = [b.node for b in bindings if b.form is Form.FUNCTION]
+    if not managers and isinstance(opener, ast.Call) and _QUIET.search(path(expression)):
+        managers = [one.definition for one in source.called_elsewhere(opener)]
+    return any(map(_runs_without_grad, managers))
+
+
+def _runs_without_grad(function: ast.AST) -> bool:
+    """Whether a context manager, written as a generator, or a decorator records no gradients of what it runs."""
+    given = {one.arg for one in getattr(getattr(function, "args", None), "args", ())}
+    for node in walk(function):
+        entered = [unparsed(item.context_expr) for item in getattr(node, "items", ())]
+        for inner in walk(node) if any(map(_RECORDS_NONE.search, entered)) else ():
+            if isinstance(inner, ast.Yield) or (isinstance(inner, ast.Call) and path(inner.func) in given):
+                return True
+    return False
 
 
 def uses_amp(source: Source) -> bool:

@@ -212,13 +212,13 @@ def handed_on(variables: set[Variable], source: Source) -> set[Variable]:
             if is_parameter(name, owner):
                 more |= {(f"{one}{rest}", there) for one, there in handed(owner, root, source)}
             elif rest.startswith(".") and root != SELF:
-                more |= {(f"{SELF}{rest}", kind) for kind in _classes(root, owner, source)}
+                more |= {(f"{SELF}{rest}", kind) for kind in classes_of(root, owner, source)}
         new = more - found
         found |= new
     return found
 
 
-def _classes(name: str, owner: ast.AST, source: Source) -> Iterator[ast.ClassDef]:
+def classes_of(name: str, owner: ast.AST, source: Source) -> Iterator[ast.ClassDef]:
     """The classes of this file of which a variable holds an object."""
     for value in assigned(name, owner, source):
         for binding in source.resolve(value.func) if isinstance(value, ast.Call) else ():

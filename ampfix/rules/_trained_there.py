@@ -10,7 +10,7 @@ from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, tra
 from ampfix.rules._models import SELF, holder_of, named
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
-from ampfix.rules._trained_models import TrainedModel, Variable, handed_on, is_parameter, is_rebound
+from ampfix.rules._trained_models import TrainedModel, Variable, classes_of, handed_on, is_parameter, is_rebound
 
 
 class TrainedThere:
@@ -58,7 +58,9 @@ def _variables(handed: HandedModel, source: Source) -> Iterator[Variable]:
         root, _, kept = inner.partition(".")
         if root == SELF and kept and holder:
             name = f"{holder}.{kept}"
-            yield name, holder_of(handed.call, name, source)
+            owner = holder_of(handed.call, name, source)
+            yield name, owner
+            yield from ((inner, kind) for kind in classes_of(holder, owner, source))
     yield from _in_callbacks(handed, source)
 
 

@@ -14,6 +14,7 @@ from ampfix.rules._evaluated_here import evaluated_here
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
 from ampfix.rules._forwards import Forwards
+from ampfix.rules._own_regions import opens_its_own_elsewhere
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
@@ -287,6 +288,8 @@ def main(loader, optimizer, scaler):
     ) -> Iterator[Finding]:
         """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
         for one in evaluated_here(source, forwards, trained, there):
+            if opens_its_own_elsewhere(one.name, one.call, source):
+                continue
             reason = "open the region that training uses"
             yield self.finding(
                 source,
@@ -307,6 +310,8 @@ def main(loader, optimizer, scaler):
             match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
             trainer = there.by(one.name, one.call) if match is None else None
             if match is None and (trainer is None or _is_told_there(one, trainer, source)):
+                continue
+            if opens_its_own_elsewhere(one.name, one.call, source):
                 continue
             seen.add(one.to.definition)
             name = one.to.definition.name

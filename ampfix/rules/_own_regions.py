@@ -1,0 +1,35 @@
+"""Models whose own forward opens a region, in whatever file their class stands."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ampfix.program import CalledElsewhere, Source
+from ampfix.program.tree import unparsed
+from ampfix.rules._halfmodels import assigned
+from ampfix.rules._models import holder_of
+from ampfix.rules._shapes import placed
+from ampfix.rules._trained_models import handed_on
+
+_REGION = re.compile(r"autocast|(?<![a-z])amp(?![a-z])")
+_FORWARD = ("forward", "__call__")
+
+
+def opens_its_own_elsewhere(name: str, at: ast.AST, source: Source) -> bool:
+    """Whether what a name means at some place is built of a class of another file whose forward runs in a region."""
+    for one, owner in handed_on({(name, holder_of(at, name, source))}, source):
+        for value in assigned(one, owner, source):
+            made = placed(value)
+            methods = source.methods_elsewhere(made) if isinstance(made, ast.Call) else ()
+            if any(_opens(method, source) for method in methods):
+                return True
+    return False
+
+
+def _opens(method: CalledElsewhere, source: Source) -> bool:
+    if method.definition.name not in _FORWARD:
+        return False
+    if any(map(_REGION.search, map(unparsed, method.definition.decorator_list))):
+        return True
+    return any(region.enabled is not False for region in source.regions_in(method.definition))
