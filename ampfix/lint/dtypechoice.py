@@ -27,10 +27,7 @@ class DtypeChoices:
 
     def within(self, node: ast.expr, frame: Frame, default: str = UNKNOWN) -> Dtypes:
         """What an expression of a call in progress may hold: a parameter holds what this call hands in."""
-        passed = frame.passed(node)
-        while passed is not None:
-            node, frame = passed
-            passed = frame.passed(node)
+        node, frame = frame.behind(node)
         return self.of(node, frame.scope, default)
 
     def of(self, node: ast.expr, scope: Scope, default: str = UNKNOWN, depth: int = 0) -> Dtypes:

@@ -90,7 +90,7 @@ class PrecisionReader:
         enabled = setting.enabled.value if known and isinstance(setting.enabled, Always) else None
         explicit = call is not None and argument(call, "dtype", 1) is not None
         dtype = setting.dtype if explicit else DEFAULT_DTYPE.get(device or "")
-        return CoveredRegion(node, opening, call, device or "", dtype, enabled)
+        return CoveredRegion(node, opening, call, device or "", dtype, enabled, setting.dtypes)
 
     def casts(self, calls: Iterable[ast.AST]) -> Iterator[HalfCast]:
         """Calls that cast their receiver to half: `half()`, `bfloat16()`, `to(torch.float16)`, `type(torch.half)`."""

@@ -11,8 +11,9 @@ from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.handed import argument_for
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
-from ampfix.lint.scopes import FUNCTIONS, parameters
+from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE
+from ampfix.lint.usage import dotted
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
@@ -29,12 +30,19 @@ class Region:
 
 @dataclass(frozen=True)
 class Setting:
-    """How one autocast call is set. dtype None: unknown, or one that is not a half."""
+    """How one autocast call is set. dtypes: what its dtype may be, "unknown" among them where that is not seen."""
 
-    dtype: str | None
+    dtypes: frozenset[str]
     enabled: Condition
     proven: bool
     device: str | None = None
+
+    @property
+    def dtype(self) -> str | None:
+        """The one half in which the region does something; None: unknown, or one that is not a half."""
+        names = self.dtypes - {"float32"} if len(self.dtypes) > 1 else self.dtypes
+        name = next(iter(names)) if len(names) == 1 else UNKNOWN
+        return None if name in ("float32", UNKNOWN) else name
 
 
 class RegionReader:
@@ -73,9 +81,11 @@ class RegionReader:
         device = AUTOCASTS.get(binding.symbol)
         call = binding.node if isinstance(binding.node, ast.Call) else None
         if call is None:
-            return Setting(DEFAULT_DTYPE.get(device or "cuda"), Always(True), True, device)
+            return Setting(_default(device), Always(True), True, device)
         if any(keyword.arg is None for keyword in call.keywords):
-            return Setting(None, Always(True), False, device)  # what is unpacked into it may name a dtype
+            return Setting(
+                frozenset({UNKNOWN}), Always(True), False, device
+            )  # what is unpacked into it may name a dtype
         at_dtype, at_enabled = _POSITIONS["general" if device is None else device]
         partial = binding.form is Form.PARTIAL or _is_partial(call, self._resolver, binding)
         shift = 1 if partial else 0
@@ -83,15 +93,15 @@ class RegionReader:
         enabled_node = argument(call, "enabled", at_enabled + shift)
         if device is None:
             device = self._device(argument(call, "device_type", shift))
-        dtype = DEFAULT_DTYPE.get(device or "cuda")
+        dtypes = _default(device)
         if dtype_node is not None:
-            dtype = self._dtype(dtype_node, binding, frame, dtype or UNKNOWN)
+            dtypes = self._dtypes.within(*self._from_helper(dtype_node, binding, frame), next(iter(dtypes)))
         enabled: Condition = Always(True)
         if enabled_node is not None:
             enabled = self._namer.foreign(enabled_node, binding.scope, frame) or Always(True)
         if binding.guard is not None:
             enabled = self._guarded(binding, enabled, frame)
-        return Setting(dtype, enabled, device is not None or dtype_node is not None, device)
+        return Setting(dtypes, enabled, device is not None or dtype_node is not None, device)
 
     def _guarded(self, binding: Binding, enabled: Condition, frame: Frame) -> Condition:
         assert binding.guard is not None
@@ -103,25 +113,37 @@ class RegionReader:
             return node.value.partition(":")[0]
         return None
 
-    def _dtype(self, node: ast.expr, binding: Binding, frame: Frame, default: str) -> str | None:
-        """The one dtype in which the region does something."""
-        node, there = self._from_helper(node, binding, frame)
-        names = self._dtypes.within(node, there, default)
-        names = names - {"float32"} if len(names) > 1 else names  # in which the region does nothing
-        name = next(iter(names)) if len(names) == 1 else UNKNOWN
-        return None if name in ("float32", UNKNOWN) else name
-
     def _from_helper(self, node: ast.expr, binding: Binding, frame: Frame) -> tuple[ast.expr, Frame]:
-        """An argument of an autocast call; of one in a helper, what a parameter of it was handed."""
-        if binding.scope is frame.scope:
-            return node, frame
+        """An argument of an autocast call; of one in a helper, what a parameter of it was handed, or the constructor
+        of its object."""
         inside = binding.scope
-        if binding.built is None or not isinstance(node, ast.Name) or not isinstance(inside.node, FUNCTIONS):
+        if inside is frame.scope:
+            return node, frame
+        if binding.built is None or not isinstance(inside.node, FUNCTIONS):
             return node, Frame(inside)
         call, scope = binding.built
-        names = [one.arg for one in parameters(inside.node)]
-        given = argument_for(call, node.id, names[names[:1] == [inside.self_name()] :])
-        return (node, Frame(inside)) if given is None else (given, frame if scope is frame.scope else Frame(scope))
+        given, there = None, scope
+        if isinstance(node, ast.Name):
+            names = [one.arg for one in parameters(inside.node)]
+            given = argument_for(call, node.id, names[names[:1] == [inside.self_name()] :])
+        elif isinstance(node, ast.Attribute) and dotted(node.value) == inside.self_name():
+            given, there = self._kept(node.attr, call, scope) or (None, scope)
+        if given is None:
+            return node, Frame(inside)
+        return given, frame if there is frame.scope else Frame(there)
+
+    def _kept(self, name: str, call: ast.Call, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        """What the object whose method is called was built with for an attribute."""
+        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+        for held in self._resolver.resolve(receiver, scope) if receiver is not None else ():
+            for attribute, given in self._namer.fields.given(held):
+                if attribute == name and held.built is not None:
+                    return given, held.built[1]
+        return None
+
+
+def _default(device: str | None) -> frozenset[str]:
+    return frozenset({DEFAULT_DTYPE.get(device or "cuda", UNKNOWN)})
 
 
 def _is_partial(call: ast.Call, resolver: Resolver, binding: Binding) -> bool:

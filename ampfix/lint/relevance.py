@@ -16,7 +16,7 @@ _RELEVANT_WORDS = (
     *(b"optim", b"Optim", b"no_grad", b".eval()", b"softmax", b"Softmax", b".step(", b"backward(", b"scaler"),
     *(b"Scaler", b"bfloat16", b"autocast", b"unscale_", b"clip_grad", b"inference_mode", b".grad is "),
     *(b"autograd.Function", b"BCELoss", b"binary_cross_entropy(", b"masked_fill", b"exp_(", b".exp()", b"torch.exp("),
-    *(b".log(", b"rsqrt(", b"square("),
+    *(b".log(", b"rsqrt(", b"square(", b"FullyShardedDataParallel"),
 )
 _RELEVANT_EXPRESSIONS = (
     (b"e-", re.compile(rb"\de-0?[89]|\de-1\d|1(?:\.0*)? ?- ?\d[\d.]*e-")),

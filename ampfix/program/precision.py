@@ -14,7 +14,8 @@ class CoveredRegion:
 
     node: what it covers. opening: the expression that opens it; call: the autocast call behind it, None where the bare
     class decorates. device: "cuda", "cpu", ...; empty where the text does not fix it. dtype: "float16" or "bfloat16";
-    None where it is not known. enabled: None where a flag decides.
+    None where it is not known; dtypes: all that it may be, "unknown" among them where that is not seen. enabled: None
+    where a flag decides.
     """
 
     node: Any
@@ -23,6 +24,7 @@ class CoveredRegion:
     device: str
     dtype: str | None
     enabled: bool | None
+    dtypes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ def named_flags(test: ast.expr, source: Source) -> set[str]:
 
 def related(one: ast.expr, other: ast.expr, source: Source) -> bool:
     """Whether the switches share a name, at first sight or where their names are set, or are set side by side."""
+    if any(".is_enabled()" in text for text in switches.spellings(other, source)):
+        return True  # the scaler itself is asked
     return bool(_words(one, source) & _words(other, source)) or switches.set_together(one, other, source)
 
 

@@ -14,6 +14,12 @@ _ENTERED = r"\bwith\s[\w.]*autocast_\w+\s*\("
 AUTOCAST = rf"near:autocast:autocast{_ASKS}{_HELPER}\b|{_ENTERED}"
 """autocast itself, or what is named like a helper that opens it: neither a question about it nor a setting."""
 
+# A region that is entered through a helper of another file: `with amp_context():`.
+_HELPED = tuple(
+    (rf"near:{word}:\bwith\s(?:[\w.]*[._])?{word}(?![a-z])\w*(?:\.\w+)*\s*\(", ".backward(")
+    for word in ("amp", "precision")
+)
+
 AMP_WORDS: tuple[tuple[str, ...], ...] = (
     (AUTOCAST,),
     (r"near:GradScaler:GradScaler\b",),
@@ -24,6 +30,7 @@ AMP_WORDS: tuple[tuple[str, ...], ...] = (
     ("import amp",),
     ("custom_fwd",),
     (".scale(", ".backward("),
+    *_HELPED,
 )
 """A file in which none of these groups occurs whole does not use AMP."""
 

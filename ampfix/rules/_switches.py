@@ -83,12 +83,16 @@ def deciding(scaler: ScalerBuilt, source: Source) -> str:
 def deciding_tests(scaler: ScalerBuilt, source: Source) -> list[ast.expr]:
     """The scaler's switch, the tests around its construction and around its use, and those that return before it."""
     enabled = (scaler.arguments or {}).get("enabled")
-    tests = [*places.tests_around(scaler.node, source), *([enabled] if enabled is not None else [])]
-    tests += _returning_before(scaler.node, source)
+    tests = [*tests_before(scaler, source), *([enabled] if enabled is not None else [])]
     tests += [test for call in _made_by(scaler, source) for test in places.tests_around(call, source)]
     for call in scale_calls(scaler, source):
         tests += places.tests_around(call, source)
     return tests
+
+
+def tests_before(scaler: ScalerBuilt, source: Source) -> list[ast.expr]:
+    """The tests around a scaler's construction, and those that return before it."""
+    return [*places.tests_around(scaler.node, source), *_returning_before(scaler.node, source)]
 
 
 def _made_by(scaler: ScalerBuilt, source: Source) -> Iterator[ast.Call]:
@@ -219,6 +223,20 @@ def training_regions(source: Source) -> list[AutocastOpened]:
         if region.device != "cpu"
         and not places.is_constant(region.enabled, False)
         and not is_without_grad(region.node, source)
+    ]
+
+
+def entered_regions(source: Source) -> list[AutocastOpened]:
+    """The same, and those that helpers of other files make and this one enters, as far as these say."""
+    own = {region.node for region in source.autocasts}
+    return training_regions(source) + [
+        AutocastOpened(region.opening, region.device, region.dtypes)
+        for region in source.regions
+        if region.call is not None
+        and region.call not in own
+        and region.device != "cpu"
+        and region.enabled is not False
+        and not is_without_grad(region.opening, source)
     ]
 
 

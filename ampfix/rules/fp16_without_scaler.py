@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span
-from ampfix.program import Do, Occurrence, Routine, Source
+from ampfix.program import CoveredRegion, Do, Occurrence, Routine, Source
 from ampfix.protocol import EventKind, Violation
+from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handmade import is_scaled, scales_by_hand
-from ampfix.rules._shapes import is_without_grad
-from ampfix.rules._switches import training_regions
+from ampfix.rules._shapes import is_without_grad, method
 
 _BOTH = frozenset({"float16", "bfloat16"})
+_ASKED = frozenset({"state_dict", "load_state_dict", "get_scale", "is_enabled", "print", "isinstance", "hasattr"})
 _ENTERED = (EventKind.AUTOCAST_ENTER,)
 
 
@@ -158,11 +160,10 @@ def train(model, loader, optimizer, criterion, precision):
 
     def _where_chosen(self, source: Source) -> Iterator[Finding]:
         """Backwards behind a region whose dtype is one half or the other, in files that name no scaler."""
-        if "scaler" in source.text.lower():
+        if "scaler" in source.text.lower() and _uses_a_scaler(source):
             return
-        made = {one.node for one in training_regions(source) if one.dtypes >= _BOTH}
-        entered = (one.opening for one in source.regions if one.call in made)
-        chosen = {source.span(one).start for one in (*made, *entered)}
+        regions = (one for one in source.regions if one.dtypes >= _BOTH and _trains(one, source))
+        chosen = {source.span(one.opening).start for one in regions}
         seen = set[Span]()
         for routine in source.routines if chosen else ():
             backward = _behind(chosen, routine, source.path)
@@ -205,6 +206,23 @@ def train(model, loader, optimizer, criterion, precision):
             arguments["loop_line"] = str(loops[0])
         message = "Scale the loss, and step and update through a GradScaler"
         return Repair("add_scaler", Applicability.UNSAFE, message, do.site.statement, arguments)
+
+
+def _trains(region: CoveredRegion, source: Source) -> bool:
+    """Whether a region of the GPU may be on, where gradients are recorded."""
+    return region.device != "cpu" and region.enabled is not False and not is_without_grad(region.opening, source)
+
+
+def _uses_a_scaler(source: Source) -> bool:
+    """Whether a scaler does anything but being built, saved and asked, here or wherever it is handed."""
+    built = {one.node for one in source.scalers}
+    return any(
+        "scaler" in places.spelled(part).lower()
+        for call in source.nodes((ast.Call,))
+        if isinstance(call, ast.Call) and call not in built and method(call)[1] not in _ASKED
+        for part in (call.func, *call.args, *(word.value for word in call.keywords))
+        if isinstance(part, (ast.Name, ast.Attribute))
+    )
 
 
 def _evaluates_alone_in_half(source: Source) -> bool:

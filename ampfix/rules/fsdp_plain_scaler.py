@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Form, ScalerBuilt, Source
+from ampfix.program.tree import walk
 from ampfix.rules._arguments import SCALER_PARAMETERS
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._places import called
 
 _TORCH = "torch.distributed.fsdp."
 _FSDP = frozenset(
@@ -19,6 +22,10 @@ _FSDP = frozenset(
         "fairscale.nn.data_parallel.FullyShardedDataParallel",
     }
 )
+_WRAPS = r"wrap|shard|fsdp|distribut|parallel|prepare|setup"
+_WRAPPED = rf"near:model:model\w*\s*=\s*[\w.]*(?:{_WRAPS})\w*\("
+_WRAPPER = re.compile(_WRAPS, re.IGNORECASE)
+_NAMES = ("FSDP", "FullyShardedDataParallel")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -61,7 +68,7 @@ class FsdpPlainScaler(Rule):
     code, name, severity = "AMP703", "fsdp-plain-scaler", Severity.ERROR
     fix = Applicability.SAFE
     unproven = "the judge takes whole weights, and FSDP leaves each rank a shard of them"
-    mentions = (("FullyShardedDataParallel", "GradScaler"),)
+    mentions = (("FullyShardedDataParallel", "GradScaler"), ("GradScaler", _WRAPPED))
 
     VALID = (
         """\
@@ -157,10 +164,13 @@ scaler = torch.amp.GradScaler("cuda")
     def check(self, source: Source) -> Iterator[Finding]:
         wrapped = [call for call in source.nodes((ast.Call,)) if isinstance(call, ast.Call) and _shards(call, source)]
         plain = [built for built in source.scalers if built.symbol in SCALER_PARAMETERS]
-        if not wrapped or len(plain) < len(source.scalers):
-            return  # not sharded, or somebody here knows the sharded scaler
+        if not plain or len(plain) < len(source.scalers):
+            return  # somebody here knows the sharded scaler
+        elsewhere = not wrapped and any(_shards_elsewhere(call, source) for call in source.nodes((ast.Call,)))
+        if not wrapped and not elsewhere:
+            return
         always = any(_is_certain(call, source) for call in wrapped)
-        fairscale = not any(_is_torchs(call, source) for call in wrapped)
+        fairscale = bool(wrapped) and not any(_is_torchs(call, source) for call in wrapped)
         for built in plain:
             if _is_off(built):
                 continue
@@ -179,6 +189,18 @@ def _shards(call: ast.Call, source: Source) -> bool:
     if not any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in _FSDP for b in source.resolve(call.func)):
         return False
     return not any("NO_SHARD" in ast.unparse(keyword.value) for keyword in call.keywords)
+
+
+def _shards_elsewhere(call: ast.AST, source: Source) -> bool:
+    """Whether a helper of another file, called like one that wraps models, shards on some path."""
+    assert isinstance(call, ast.Call)
+    if _WRAPPER.search(called(call)) is None:
+        return False
+    return any(
+        isinstance(inner, ast.Call) and called(inner) in _NAMES and "NO_SHARD" not in ast.unparse(inner)
+        for helper in source.called_elsewhere(call)
+        for inner in walk(helper.definition)
+    )
 
 
 def _is_torchs(call: ast.Call, source: Source) -> bool:

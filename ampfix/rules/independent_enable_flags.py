@@ -222,7 +222,7 @@ def train(model, loader, optimizer, mixed, scaled):
             flag = besides_the_device(enabled, source)
             if flag is None or switches.speaks_of_dtype(" ".join(switches.spellings(enabled, source))):
                 continue
-            if places.tests_around(scaler.node, source) or is_handed_on(enabled, source):
+            if switches.tests_before(scaler, source) or is_handed_on(enabled, source):
                 continue
             for region in _regions_of(scaler, source):
                 yield from self._compare(source, scaler, flag, region)
@@ -250,16 +250,14 @@ def train(model, loader, optimizer, mixed, scaled):
         self, source: Source, scaler: ScalerBuilt, flag: ast.expr, region: AutocastOpened
     ) -> Iterator[Finding]:
         """flag: what switches the scaler, but for the device."""
-        enabled = (scaler.arguments or {})["enabled"]
+        enabled, built = (scaler.arguments or {})["enabled"], scaler.target or "the scaler"
         switch = places.spelled(enabled)
         if region.enabled is None or switches.is_on(region.enabled):
-            message = (
-                f"the region is on in any case and {scaler.target} only with {switch}: without it float16 is unscaled"
-            )
+            message = f"the region is on in any case and {built} only with {switch}: without it float16 is unscaled"
             at, value, old = region.node, enabled, region.enabled
         elif not related(flag, region.enabled, source) and not is_left_to_callers(flag, region.enabled, source):
             other = places.spelled(region.enabled)
-            message = f"{scaler.target} is switched by {switch} and the region by {other}, which may differ"
+            message = f"{built} is switched by {switch} and the region by {other}, which may differ"
             at, value, old = scaler.node, region.enabled, enabled
         else:
             return

@@ -49,7 +49,7 @@ class ScalerWithBf16(Rule):
 
     code, name, severity = "AMP204", "scaler-with-bf16", Severity.WARNING
     fix = Applicability.SAFE
-    mentions = (("GradScaler", "bfloat16"), (".scale(", "autocast", "bfloat16"), ("GradScaler", "autocast", "dtype"))
+    mentions = (("GradScaler",), (".scale(", "autocast", "bfloat16"))
     unproven = "the scaled loop reaches the same weights: a scale that is a power of two is exact in bfloat16"
 
     VALID = (
@@ -226,7 +226,7 @@ def train(model, loader, optimizer, cfg):
 
     def check(self, source: Source) -> Iterator[Finding]:
         yield from self._inverted(source)
-        regions = switches.training_regions(source)
+        regions = switches.entered_regions(source)
         chosen = {region.dtypes - {"float32"} for region in regions}  # a region in float32 does nothing
         dtypes = {dtype for several in chosen for dtype in several}
         if "bfloat16" not in dtypes:

@@ -9,6 +9,7 @@ from ampfix.findings import Applicability, Finding, Repair, Severity, Span
 from ampfix.program import AutocastOpened, Do, Source
 from ampfix.protocol import EventKind
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
+from ampfix.rules._swaps import swaps_between_forwards
 
 _STEPS = (EventKind.OPTIMIZER_STEP, EventKind.SCALER_STEP)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -20,7 +21,8 @@ class StaleAutocastCache(Rule):
     """Several optimizer steps run inside one autocast region, whose cache keeps the half copies of old weights.
 
     ## What it does
-    Finds loops inside an autocast region in which an optimizer or a scaler steps.
+    Finds loops inside an autocast region in which an optimizer or a scaler steps, and weights that are swapped inside
+    one between two forwards of their model.
 
     ## Why is this bad
     Autocast casts each weight to half once and keeps the copy until the outermost region ends. Inside one region the
@@ -123,6 +125,8 @@ def tune(model, loader):
         opened = {id(region.node): region for region in source.autocasts}
         for holder in source.nodes(_OPENERS):
             region = _region(holder, opened, source)
+            if region is not None and isinstance(holder, (ast.With, ast.AsyncWith)):
+                yield from self._swapped(holder, source)
             loops = {loop.lineno: loop for loop in _inner_loops(holder)} if region is not None else {}
             for do, span in _steps(source, loops):
                 yield self.finding(
@@ -136,6 +140,18 @@ def tune(model, loader):
                         "clear_autocast_cache", Applicability.SAFE, "Empty autocast's cache behind the step", span
                     ),
                 )
+
+    def _swapped(self, holder: ast.With | ast.AsyncWith, source: Source) -> Iterator[Finding]:
+        for swap in swaps_between_forwards(holder, source):
+            yield self.finding(
+                source,
+                source.span(swap.call),
+                "weights are swapped between two forwards of one autocast region: the second one uses the half copies "
+                "of the old weights that autocast cached for the first",
+                proven=swap.named,
+                symbol=source.segment(swap.call),
+                repair="end the region in front of the swap, and open another one behind it",
+            )
 
 
 def _region(holder: ast.AST, opened: dict[int, AutocastOpened], source: Source) -> AutocastOpened | None:
