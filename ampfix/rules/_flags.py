@@ -70,9 +70,14 @@ def related(one: ast.expr, other: ast.expr, source: Source) -> bool:
 
 
 def _words(test: ast.expr, source: Source) -> set[str]:
+    """The names that a switch hangs on; of calls only what they are handed, as `config.get("amp")` is "amp"."""
     found: set[str] = set()
     for text in switches.spellings(test, source):
-        for node in walk(ast.parse(text, mode="eval")):
+        nodes = walk(ast.parse(text, mode="eval"))
+        called = {node.func for node in nodes if isinstance(node, ast.Call) and (node.args or node.keywords)}
+        for node in nodes:
+            if node in called:
+                continue
             if isinstance(node, ast.Attribute):
                 found.add(node.attr)
             elif isinstance(node, ast.Name) and node.id not in _OBJECTS:

@@ -13,7 +13,8 @@ from ampfix.rules._shapes import is_without_grad
 
 _ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
 _BFLOAT16 = re.compile(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
-_FLAG = re.compile(r"(^|[._])mixed_precision$")
+_FLAG = re.compile(r"(^|[._])(mixed_precision|dtype)$")
+_A_HALF = re.compile(r"16|half", re.IGNORECASE)
 _LISTED = (ast.Tuple, ast.List, ast.Set)
 _ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
 
@@ -115,7 +116,7 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
     switches = {places.spelled(region.enabled) if region.enabled is not None else "" for region in regions}
     shared = next(iter(switches)) if len(switches) == 1 else ""
     others = [test for test in tests if places.spelled(test) != shared and source.truth(test) is None]
-    return any(_tells_halves_apart(value) for test in others for value in values(test, source)) or any(
+    return any(_tells_halves_apart(test, source) for test in others) or any(
         isinstance(test, ast.Name) and _is_unpacked(test, source) for test in others
     )
 
@@ -139,32 +140,48 @@ def has_own_switch(scaler: ScalerBuilt, source: Source) -> bool:
     return any("scal" in places.spelled(test).lower() and source.truth(test) is None for test in tests)
 
 
-def _tells_halves_apart(test: ast.expr) -> bool:
-    """Whether a test speaks of the dtype, but for memberships like `dtype in ("bf16", "fp16")` and flags like
-    `args.mixed_precision`: they hold for both."""
-    both: list[ast.expr] = [node for node in walk(test) if isinstance(node, ast.Compare) and _holds_for_both(node)]
-    both += [node for node in _operands(test) if _FLAG.search(places.spelled(node))]
-    text = places.spelled(test)
-    for one in both:
-        text = text.replace(places.spelled(one), "")
-    return speaks_of_dtype(text)
+def _tells_halves_apart(test: ast.expr, source: Source) -> bool:
+    """Whether a test, with what its names are set to, speaks of the dtype and may differ between the two halves."""
+    open_parts = (part for asked in _telling(test) for value in values(asked, source) for part in _telling(value))
+    return any(speaks_of_dtype(_without_what_holds(part)) for part in open_parts)
 
 
-def _operands(test: ast.expr) -> Iterator[ast.expr]:
-    """What a test asks for its truth."""
+def _telling(test: ast.expr) -> Iterator[ast.expr]:
+    """The parts of a test that may not hold for both halves: `args.mixed_precision`, `bool(dtype)` and
+    `dtype is not None` do."""
     if isinstance(test, ast.BoolOp):
-        yield from (one for value in test.values for one in _operands(value))
+        yield from (part for value in test.values for part in _telling(value))
     elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        yield from _operands(test.operand)
-    elif isinstance(test, (ast.Name, ast.Attribute)):
+        yield from _telling(test.operand)
+    elif isinstance(test, ast.Call) and places.spelled(test.func) == "bool" and test.args:
+        yield from _telling(test.args[0])
+    elif isinstance(test, ast.Compare):
+        yield from [] if _holds_for_both(test) else [test]
+    elif not isinstance(test, (ast.Name, ast.Attribute)) or _FLAG.search(places.spelled(test)) is None:
         yield test
 
 
+def _without_what_holds(test: ast.expr) -> str:
+    """The text of a test but for comparisons in it that hold for both halves."""
+    text = places.spelled(test)
+    for node in walk(test):
+        if isinstance(node, ast.Compare) and _holds_for_both(node):
+            text = text.replace(places.spelled(node), "")
+    return text
+
+
 def _holds_for_both(test: ast.Compare) -> bool:
-    named = test.comparators[0]
-    if len(test.ops) != 1 or not isinstance(test.ops[0], ast.In) or not isinstance(named, _LISTED):
+    """`dtype in ("bf16", "fp16")`, `mode != "fp32"`, `dtype is not None`, `"16" in mode`."""
+    left, operator, right = places.spelled(test.left), test.ops[0], test.comparators[0]
+    if len(test.ops) != 1:
         return False
-    bfloat16 = [bool(_BFLOAT16.search(places.spelled(each))) for each in named.elts]
+    if isinstance(operator, (ast.NotEq, ast.IsNot)):
+        return _A_HALF.search(left) is None and _A_HALF.search(places.spelled(right)) is None
+    if not isinstance(operator, ast.In):
+        return False
+    if not isinstance(right, _LISTED):
+        return isinstance(test.left, ast.Constant) and test.left.value == "16"
+    bfloat16 = [bool(_BFLOAT16.search(places.spelled(each))) for each in right.elts]
     return any(bfloat16) and not all(bfloat16)
 
 
@@ -174,6 +191,7 @@ def spellings(test: ast.expr, source: Source) -> Iterator[str]:
 
 
 def values(test: ast.expr, source: Source) -> Iterator[ast.expr]:
+    """A test, what its names are set to, and what calls hand in for them with what that is set to."""
     yield from _set(test, source)
     held = {node.value for node in walk(test) if isinstance(node, (ast.Attribute, ast.Subscript))}
     for name in (node for node in walk(test) if isinstance(node, ast.Name) and node not in held):

@@ -12,6 +12,7 @@ from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
 from ampfix.rules._halfmodels import cast_models, is_module_class, trained
+from ampfix.rules._halfnames import half_names
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
 from ampfix.rules._spellings import CASTS, HALF_MADE, REGION_ON
 
@@ -167,7 +168,7 @@ for x in torch.randn(4, 8, 8, device="cuda"):
         yield from self._chosen(source)
         if not source.half_casts:
             return
-        halved = {model.name for model in cast_models(source)} | set(_half_names(source))
+        halved = {model.name for model in cast_models(source)} | set(half_names(source))
         updated = {(one.name, one.owner) for one in trained(source)}
         for cast, call in _fed(source):
             name = path(call.func)
@@ -264,17 +265,6 @@ def _callers(name: str, assign: ast.Assign, source: Source) -> Iterator[ast.Call
         parent = next(source.ancestors(use), None)
         if isinstance(parent, ast.Call) and use in parent.args:
             yield parent
-
-
-def _half_names(source: Source) -> Iterator[str]:
-    """Names that some cast of the file is called on or assigned to, other than tensors fed to a model: `net` of
-    `net = load(path).half()`, whatever `load` returns."""
-    for cast in source.half_casts:
-        for around in inside(cast.node, source):
-            if isinstance(around, ast.Assign) and isinstance(cast.operand, ast.Call):
-                yield from (path(target) for target in around.targets)
-            if isinstance(around, ast.stmt):
-                break
 
 
 def _is_decided(cast: HalfCast, call: ast.Call, source: Source) -> bool:
