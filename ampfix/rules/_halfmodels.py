@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
-from ampfix.rules._shapes import inside, loops, method, owner_of, path, placed
+from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
 
@@ -50,7 +50,11 @@ def cast_models(source: Source) -> Iterator[CastModel]:
             yield _cast_model(cast, name, source)
         elif isinstance(parent, ast.Assign) and len(parent.targets) == 1:
             target = path(parent.targets[0])
-            if target and (_builds_module(placed(cast.operand), source) or _has_parameters(target, parent, source)):
+            if target and (
+                (target == name and looks_like_a_model(name))
+                or _builds_module(placed(cast.operand), source)
+                or _has_parameters(target, parent, source)
+            ):
                 yield _cast_model(cast, target, source)
 
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Form, HalfCast, Source
+from ampfix.program import HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import (
     CastModel,
     Trained,
-    assigned,
     cast_models,
     data_casts,
-    is_foreign,
-    is_frozen_or_float,
     loaded_models,
     trained,
 )
+from ampfix.rules._masters import MASTER, keeps_float32
 from ampfix.rules._places import are_alternatives
-from ampfix.rules._shapes import calls, function_of, loops, method, path
+from ampfix.rules._received import received
+from ampfix.rules._shapes import calls, function_of, loops, method
 from ampfix.rules._spellings import HALF_MADE
 from ampfix.rules._training import training_calls
 
@@ -237,11 +235,15 @@ for batch in loader:
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:
             optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
-            if optimizer is not None and _is_trained_as_half(model, optimizer, source):
+            if optimizer is None:
+                optimizer = _trained_elsewhere(model, optimizers, source)
+            elif not _is_trained_as_half(model, optimizer, source):
+                optimizer = None
+            if optimizer is not None:
                 yield self._finding(model, optimizer, source)
 
         casts = list(data_casts(source))
-        keeps_masters = _MASTER.search(source.text) is not None
+        keeps_masters = MASTER.search(source.text) is not None
         if casts and not keeps_masters and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
             is_trained = any(one.symbol.startswith("torch.optim.") for one in trained(source))
             yield from (self._in_place(cast, source, is_trained=is_trained) for cast in casts)
@@ -272,11 +274,6 @@ for batch in loader:
         return finding if is_sure or not model.certain else replace(finding, severity=Severity.WARNING)
 
 
-_MASTER = re.compile(
-    r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer|"
-    r"stochastic_?(round|accum)|kahan",  # updates that half weights do not lose
-    re.IGNORECASE,
-)
 _WHY = {
     "float16": "updates below 1/2048 of a weight are rounded away, and Adam's eps of 1e-8 is zero in float16",
     "bfloat16": "updates below 1/256 of a weight are rounded away",
@@ -316,28 +313,15 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
     is_after = trains and len(earlier) == len(trains)
     if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in earlier):
         return False  # for an export, or a checkpoint in the midst of training
-    return not (
-        _MASTER.search(source.text) is not None
-        or _is_rewrapped(optimizer, source)
-        or is_frozen_or_float(model, source)
-        or any(is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
-    )
+    return not keeps_float32(model, optimizer, source)
 
 
-def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
-    """`optimizer = FP16Optimizer(optimizer)`, and `engine = initialize(model=model, optimizer=optimizer)`."""
-    owner = function_of(optimizer.call, source)
-    for node in source.nodes((ast.Call,)):
-        assert isinstance(node, ast.Call)
-        handed = [path(value) for value in (*node.args, *(keyword.value for keyword in node.keywords))]
-        if optimizer.target not in handed or function_of(node, source) is not owner:
-            continue
-        symbols = [b.symbol for b in source.resolve(node.func) if b.form is Form.SYMBOL]
-        if method(node)[1] in ("step", "unscale_") or any("lr_scheduler" in symbol for symbol in symbols):
-            continue
-        parent = next(source.ancestors(node), None)
-        targets = parent.targets if isinstance(parent, ast.Assign) else []
-        named = {path(child) for target in targets for child in walk(target)}
-        if optimizer.target in named or (targets and optimizer.name in handed):
-            return True
-    return False
+def _trained_elsewhere(model: CastModel, optimizers: list[Trained], source: Source) -> Trained | None:
+    """The optimizer of a function or object that receives the model behind the cast, unless that has float32 again."""
+    for name, owner in received(model, source):
+        inside = replace(model, name=name, owner=owner)
+        for optimizer in optimizers:
+            is_same = (optimizer.name, optimizer.owner) == (name, owner) and not optimizer.listed
+            if is_same and not any(keeps_float32(one, optimizer, source) for one in (model, inside)):
+                return optimizer
+    return None
