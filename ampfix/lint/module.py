@@ -196,6 +196,9 @@ class SourceModule:
     def built_elsewhere(self, node: ast.expr) -> tuple[BuiltElsewhere, ...]:
         return tuple(built_elsewhere(node, self.scope_at(node), self._resolver))
 
+    def dtypes(self, node: ast.expr) -> frozenset[str]:
+        return self._dtypes.of(node, self.scope_at(node))
+
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)
 

@@ -63,10 +63,13 @@ class CallEvaluator(OperationRecorder):
             return self._made(
                 "custom_function", node, operands, arguments, frame, keywords, known=Outcome(Dtype.UNKNOWN)
             )
+        first: Value | None = None
         for binding in self._callees(node.func, [*operands, *keywords.values()], frame):
-            known = self._bound(binding, node, operands, parts, keywords, frame)
-            if known is not None:
-                return known
+            if first is None or binding.form is Form.INSTANCE:  # of a choice of layers each is recorded
+                known = self._bound(binding, node, operands, parts, keywords, frame)
+                first = first or known
+        if first is not None:
+            return first
         if isinstance(node.func, ast.Attribute):
             return self._method(node, node.func, operands, parts, keywords, frame)
         name = dotted(node.func) or ""

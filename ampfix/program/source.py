@@ -51,6 +51,9 @@ class Source(Protocol):
     def managed_backwards(self) -> tuple[ManagedBackward, ...]:
         """Every backward pass that a framework runs."""
 
+    def dtypes(self, node: ast.expr) -> frozenset[str]:
+        """The dtypes an expression may hold, "unknown" among them where some of that is not seen."""
+
     def half_dtype(self, node: ast.expr) -> str | None:
         """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""
 

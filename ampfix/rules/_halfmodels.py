@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
 
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
@@ -56,6 +56,24 @@ def cast_models(source: Source) -> Iterator[CastModel]:
                 or _has_parameters(target, parent, source)
             ):
                 yield _cast_model(cast, target, source)
+
+
+def chosen_models(source: Source) -> Iterator[CastModel]:
+    """`model.to(dtype)`, as a statement or bound to a name, where dtype is a half on some paths."""
+    known = {cast.node for cast in source.half_casts}
+    for call in source.nodes((ast.Call,)):
+        receiver, name = method(call)
+        if name != "to" or not isinstance(call, ast.Call) or call in known or not looks_like_a_model(path(receiver)):
+            continue
+        parent = next(source.ancestors(call), None)
+        targets = parent.targets if isinstance(parent, ast.Assign) else [receiver]
+        given = [*call.args, *(word.value for word in call.keywords if word.arg == "dtype")]
+        named = (one for one in given if isinstance(one, (ast.Name, ast.Attribute)))
+        held = frozenset[str]().union(*map(source.dtypes, named))
+        half = next((dtype for dtype in ("float16", "bfloat16") if dtype in held), "")
+        if half and isinstance(parent, (ast.Expr, ast.Assign)) and path(targets[0]):
+            model = _cast_model(HalfCast(call, receiver, half), path(targets[0]), source)
+            yield replace(model, certain=False)
 
 
 def loaded_models(source: Source) -> Iterator[CastModel]:

@@ -165,9 +165,19 @@ class Trainer:
                     value,
                     "binary cross-entropy of probabilities under CUDA's autocast raises: compute it from logits, or in "
                     "float32 outside autocast",
-                    proven=value.context.device == "cuda" and not value.context.optional,
+                    proven=_is_certain(value) and not _is_choice(value, source),
                     repair=partial(_repair, value, source),
                 )
+
+
+def _is_certain(loss: Value) -> bool:
+    return loss.context.device == "cuda" and not loss.context.optional
+
+
+def _is_choice(loss: Value, source: Source) -> bool:
+    """Whether what is called may be another loss as well: `criterion` of a configuration."""
+    is_call = loss.site is None and isinstance(loss.node, ast.Call)
+    return is_call and len({one.symbol for one in source.resolve(loss.node.func)}) > 1
 
 
 def _repair(loss: Value, source: Source) -> Repair | str:

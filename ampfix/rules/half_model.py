@@ -14,6 +14,7 @@ from ampfix.rules._halfmodels import (
     CastModel,
     Trained,
     cast_models,
+    chosen_models,
     data_casts,
     loaded_models,
     trained,
@@ -231,7 +232,7 @@ for batch in loader:
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        models = [*cast_models(source), *loaded_models(source)]
+        models = [*cast_models(source), *loaded_models(source), *chosen_models(source)]
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:
             optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
