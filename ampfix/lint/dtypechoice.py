@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ampfix.lint.frames import Frame
 from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
+from ampfix.lint.roles import behind
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of
 from ampfix.lint.symbols import DTYPES
@@ -27,7 +28,7 @@ class DtypeChoices:
 
     def within(self, node: ast.expr, frame: Frame, default: str = UNKNOWN) -> Dtypes:
         """What an expression of a call in progress may hold: a parameter holds what this call hands in."""
-        node, frame = frame.behind(node)
+        node, frame = behind(node, frame)
         return self.of(node, frame.scope, default)
 
     def of(self, node: ast.expr, scope: Scope, default: str = UNKNOWN, depth: int = 0) -> Dtypes:

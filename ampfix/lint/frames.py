@@ -64,11 +64,6 @@ class Frame:
                 return ast.copy_location(ast.Attribute(value, node.attr, ast.Load()), node), frame
         return None
 
-    def behind(self, node: ast.expr) -> tuple[ast.expr, Frame]:
-        """What callers passed for it, through all of them; the expression itself where none did."""
-        passed = self.passed(node)
-        return (node, self) if passed is None else passed[1].behind(passed[0])
-
     @property
     def qualname(self) -> str:
         return self.scope.qualname or "<module>"
@@ -185,8 +180,6 @@ class Namer:
             if constant is not None:
                 same = constant.value is right.value or constant.value == right.value
                 return Always(same == positive)
-            if right.value is None and self._is_object(test.left, frame):
-                return Always(not positive)
             if right.value is None:
                 made = is_made(test.left, frame, self._resolver)
                 presence = Always(True) if made else self._condition(test.left, frame, depth)
@@ -201,11 +194,6 @@ class Namer:
             if isinstance(operator, negated):
                 return Not(self.atom(ast.Compare(test.left, [plain()], test.comparators), frame))
         return self.atom(test, frame)
-
-    def _is_object(self, node: ast.expr, frame: Frame) -> bool:
-        """Whether an expression is an object of a class of the project, and never None."""
-        node, frame = frame.behind(node)
-        return all(held.form is Form.OBJECT for held in self._resolver.resolve(node, frame.scope))
 
     def _is_every_turn(self, node: ast.expr, frame: Frame) -> bool:
         """`i % 1`, which is always zero: a window of one batch, as a constant of the file has it."""

@@ -83,6 +83,12 @@ class Roles:
         return built if built or passed is None else self.instances(*passed, role)
 
 
+def behind(node: ast.expr, frame: Frame) -> tuple[ast.expr, Frame]:
+    """What callers passed for an expression, through all of them; the expression itself where none did."""
+    passed = frame.passed(node)
+    return (node, frame) if passed is None else behind(*passed)
+
+
 def argument(call: ast.Call, keyword: str, position: int | None = None) -> ast.expr | None:
     """A call's argument by keyword, else by position."""
     for candidate in call.keywords:
@@ -93,4 +99,4 @@ def argument(call: ast.Call, keyword: str, position: int | None = None) -> ast.e
     return None
 
 
-__all__ = ["NOTHING", "Roles", "argument", "parameters"]
+__all__ = ["NOTHING", "Roles", "argument", "behind", "parameters"]
