@@ -34,6 +34,7 @@ _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activat
 _NO_GRAD = re.compile(r"no_grad|inference_mode")
 _MANY = re.compile(r"(^|[._])models$")
 _BUILDS = re.compile(r"_?(build|make|create|get|init|setup|load)_(?!\w*(optim|sched|loader))")
+_ENVIRONMENT = re.compile(r"(^|[._])(\w*envs?|environment|game|board|simulator)$", re.IGNORECASE)
 _HOPS = 3  # functions that only pass the model on
 
 
@@ -186,11 +187,15 @@ def _evaluates(reached: _Reached, source: Source) -> bool:
     names = known_as(function, reached.names)
     if any(named(method(call)[0]) in names for call in calls(function, "half", "bfloat16")):
         return False  # it is half itself
+    if any(_ENVIRONMENT.search(named(method(call)[0])) for call in calls(function, "step")):
+        return False
     switched = {named(method(call)[0]) for call in calls(function, "eval")}
     quiet = reached.quiet or _NO_GRAD.search(unparsed(function)) is not None or bool(switched & names)
     quiet = quiet or (any(map(_is_many, names)) and bool(switched))
     run = (inner for inner in _repeated(function, reached.looped) if _runs(inner, names))
-    if quiet and any(not is_a_trial(inner, function, source) for inner in run):
+    dropped = {node.value for node in own(function) if isinstance(node, ast.Expr)}  # a warm-up, or statistics
+    dropped = set() if "hook" in unparsed(function) else dropped
+    if quiet and any(inner not in dropped and not is_a_trial(inner, function, source) for inner in run):
         return True
     return any(_evaluates(one, source) for one in _passed_on(reached, quiet, source))
 

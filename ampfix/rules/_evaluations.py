@@ -87,6 +87,8 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     plain = is_without_grad(call, source) or _is_off_training(call, source)
     if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function, loop)):
         return False
+    if isinstance(next(source.ancestors(call)), ast.Expr) and "hook" not in unparsed(function):
+        return False  # statistics of a normalization, or a warm-up: nothing is made of the result
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
     if _trains_without_region(call, function, source) or acts(function):

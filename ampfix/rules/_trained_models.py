@@ -35,6 +35,7 @@ from ampfix.rules._shapes import (
 
 Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _MAX_ALIASES = 3
+_GENERIC = {"model", "net", "network"}
 # Parts of a model that its training does not move.
 _APART = re.compile(
     r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained)\w*$|^self\.\w+$", re.IGNORECASE
@@ -119,9 +120,14 @@ def meant(
     if is_rebound(name, owner, source):
         return None
     if all(one == name and is_parameter(one, there) for one, there in handed_on({(name, owner)}, source)):
-        same = (one for one in trained if one.name in (name, f"{SELF}.{name}"))
+        same = (one for one in trained if _is_called_alike(one.name.removeprefix(f"{SELF}."), name))
         return next((one for one in same if _train_all(trained, one.name, source)), None)
     return None
+
+
+def _is_called_alike(one: str, other: str) -> bool:
+    """Whether two names, of which one belongs to functions whose callers are not seen, may mean the same model."""
+    return one == other or {one, other} <= _GENERIC
 
 
 def proven(

@@ -118,3 +118,37 @@ def test_noise_is_the_real_input_of_a_generator() -> None:
 )
 def test_noise_is_made_up_for_others(fed: str, sample: str) -> None:
     assert found(GENERATOR.format(fed=fed, sample=sample)) == []
+
+
+UNSEEN = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def run({name}, loader):
+    {name}.eval()
+    for x, y in loader:
+        {each}
+"""
+
+
+@pytest.mark.parametrize(("name", "count"), [("net", 1), ("network", 1), ("teacher", 0), ("critic", 0)])
+def test_a_general_name_is_the_same_model_where_no_caller_is_seen(name: str, count: int) -> None:
+    assert len(found(UNSEEN.format(name=name, each=f"print({name}(x, y))"))) == count
+
+
+@pytest.mark.parametrize("each", ["model(x, y)", "self.seen += 1; model(x, y)"])
+def test_statistics_and_warm_ups_make_nothing_of_a_result(each: str) -> None:
+    assert found(UNSEEN.format(name="model", each=each)) == []
+
+
+def test_a_hook_takes_what_a_statement_drops() -> None:
+    each = "handle = model.register_forward_hook(keep); model(x, y)"
+    assert len(found(UNSEEN.format(name="model", each=each))) == 1
