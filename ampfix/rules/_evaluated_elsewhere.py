@@ -28,6 +28,7 @@ from ampfix.rules._shapes import (
     path,
     statement_of,
 )
+from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import is_a_trial
 
 _CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
@@ -101,7 +102,9 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     reached = _reached_by(handed, source)
     if not _evaluates(reached, source):
         return False
-    return not any(any(True for _ in backwards(one.function)) for one in _all_reached(reached, source))
+    if any(any(True for _ in backwards(one.function)) for one in _all_reached(reached, source)):
+        return False
+    return not is_trained_on(handed.call, source)
 
 
 def _is_part_of_a_turn(call: ast.Call, source: Source) -> bool:

@@ -84,6 +84,8 @@ def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:
 
 def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> bool:
     function, around = function_of(call, source), regions_around(call, source)
+    if _is_in_float32_by_choice(call, source):
+        return False
     plain = is_without_grad(call, source) or _is_off_training(call, source)
     if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function, loop)):
         return False
@@ -106,6 +108,15 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     if getattr(function, "name", None) in _reached_from_regions(source):
         return False
     return not is_trained_on(call, source)
+
+
+def _is_in_float32_by_choice(call: ast.Call, source: Source) -> bool:
+    """`with autocast("cuda", enabled=False): model(x.float())`."""
+    found = _regions_around(call, source)
+    casts = (one for given in call.args for one in walk(given) if method(one)[1] == "float")
+    words = found[0].call.keywords if found and isinstance(found[0].call, ast.Call) else []
+    off = (word for word in words if word.arg == "enabled" and isinstance(word.value, ast.Constant))
+    return any(not word.value.value for word in off) and any(True for _ in casts)  # type: ignore[attr-defined]
 
 
 def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> bool:

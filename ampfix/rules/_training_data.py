@@ -7,10 +7,13 @@ import re
 
 from ampfix.program import Source
 from ampfix.program.tree import unparsed, walk
-from ampfix.rules._shapes import backwards, function_of, own, path
+from ampfix.rules._shapes import backwards, function_of, method, own, path
 
 _HOPS = 3  # functions that hand the result back
 _TRAINS = re.compile(r"(\w+_)?(train|learn|fit|optimi[sz]e)(_(one_)?(step|batch|on_batch))?")
+_SETS = re.compile(r"(set|update|refresh|add|relabel)(_|$)")
+_DATA = re.compile(r"(^|[._])(dataset|sampler|batch_sampler)\.")
+_HELD_OUT = re.compile(r"val|test|eval", re.IGNORECASE)
 _KEPT = ("append", "extend", "add", "push")
 _SCALAR = re.compile(r"\.item\(\)|\bfloat\(")
 
@@ -25,10 +28,12 @@ def is_trained_on(call: ast.Call, source: Source, hops: int = 0) -> bool:
         return any(one in held or (isinstance(one, ast.Name) and one.id in names) for one in walk(node))
 
     for node in own(function):
+        if isinstance(node, ast.Assign) and reads(node.value) and any(map(_is_kept_for_training, node.targets)):
+            return True
         if isinstance(node, ast.Assign) and reads(node.value) and not _SCALAR.search(unparsed(node.value)):
             names |= {one.id for target in node.targets for one in walk(target) if isinstance(one, ast.Name)}
         elif isinstance(node, ast.Call) and node is not call and any(map(reads, _given(node))):
-            if _is_trainer(node, source):
+            if _is_trainer(node, source) or (_SETS.match(method(node)[1]) and _is_kept_for_training(node.func)):
                 return True
             receiver = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr in _KEPT else None
             names |= {receiver.id} if isinstance(receiver, ast.Name) else set()
@@ -39,6 +44,12 @@ def is_trained_on(call: ast.Call, source: Source, hops: int = 0) -> bool:
     called = getattr(function, "name", "")
     callers = (one for one in source.calls_to(called) if path(one.func) in (called, f"self.{called}"))
     return any(is_trained_on(one, source, hops + 1) for one in callers)
+
+
+def _is_kept_for_training(target: ast.expr) -> bool:
+    """`loader.dataset.negatives`, `sampler.set_weights`: the data that training goes over."""
+    text = unparsed(target) if isinstance(target, ast.Attribute) else ""
+    return _DATA.search(text) is not None and _HELD_OUT.search(text) is None
 
 
 def _given(call: ast.Call) -> list[ast.expr]:

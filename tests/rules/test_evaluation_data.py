@@ -45,8 +45,10 @@ def found(text: str) -> list[str]:
         "labels = predict(model, loader); train_epoch(model, loader, labels, optimizer, scaler)",
         "train_epoch(model, loader, predict(model, loader), optimizer, scaler)",
         "batch = prepare(model, loader); train_epoch(model, loader, batch, optimizer, scaler)",
+        "loader.dataset.negatives = torch.cat(predict(model, loader)).cpu()",
+        "sampler = loader.sampler.set_weights(predict(model, loader))",
     ],
-    ids=["a variable", "an argument", "a caller's"],
+    ids=["a variable", "an argument", "a caller's", "the data", "the order"],
 )
 def test_what_is_trained_on_is_no_evaluation(used: str) -> None:
     assert found(TRAINING.format(predicted=EACH, used=used)) == []
@@ -57,8 +59,9 @@ def test_what_is_trained_on_is_no_evaluation(used: str) -> None:
     [
         (EACH, "train_epoch(model, loader, [], optimizer, scaler); report(predict(model, held_out))"),
         (LOSS, "loss = predict(model, held_out); train_epoch(model, loader, loss, optimizer, scaler)"),
+        (EACH, "held_out.dataset.val_scores = predict(model, held_out)"),
     ],
-    ids=["a report", "a number"],
+    ids=["a report", "a number", "held out"],
 )
 def test_what_is_looked_at_is_one(predicted: str, used: str) -> None:
     assert found(TRAINING.format(predicted=predicted, used=used)) == [predicted]
@@ -152,3 +155,11 @@ def test_statistics_and_warm_ups_make_nothing_of_a_result(each: str) -> None:
 def test_a_hook_takes_what_a_statement_drops() -> None:
     each = "handle = model.register_forward_hook(keep); model(x, y)"
     assert len(found(UNSEEN.format(name="model", each=each))) == 1
+
+
+@pytest.mark.parametrize(
+    ("enabled", "data", "count"), [("False", "x.float()", 0), ("False", "x", 1), ("use_amp", "x.float()", 0)]
+)
+def test_float32_is_a_choice_where_the_data_is_cast_too(enabled: str, data: str, count: int) -> None:
+    each = f'with torch.autocast("cuda", enabled={enabled}): print(model({data}, y))'
+    assert len(found(UNSEEN.format(name="model", each=each))) == count
