@@ -15,7 +15,7 @@ from ampfix.lint.symbols import DTYPES
 from ampfix.program import Binding, Form
 
 UNKNOWN = "unknown"
-_MAX_DEPTH = 8
+_MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time
 _NOT_SEEN = frozenset({UNKNOWN})
 Dtypes = frozenset[str]
 
@@ -25,22 +25,34 @@ class DtypeChoices:
 
     def __init__(self, resolver: Resolver, handed: Handed) -> None:
         self._resolver, self._handed = resolver, handed
+        self._draft: dict[tuple[int, int], Dtypes] = {}  # of the question under way; nothing where it goes in a circle
 
     def within(self, node: ast.expr, frame: Frame, default: str = UNKNOWN) -> Dtypes:
         """What an expression of a call in progress may hold: a parameter holds what this call hands in."""
         node, frame = behind(node, frame)
         return self.of(node, frame.scope, default)
 
-    def of(self, node: ast.expr, scope: Scope, default: str = UNKNOWN, depth: int = 0) -> Dtypes:
+    def of(self, node: ast.expr, scope: Scope, default: str = UNKNOWN) -> Dtypes:
         """What an expression may hold, "unknown" among it where some of that is not seen. default: for None."""
-        if depth > _MAX_DEPTH:
-            return _NOT_SEEN
-        found = [self.of(one, there, default, depth + 1) for one, there in self._choices(node, scope)]
+        key, is_outermost = (id(node), id(scope)), not self._draft
+        if key not in self._draft:
+            self._draft[key] = frozenset()
+            self._draft[key] = self._found(node, scope, default)
+        found = self._draft[key]
+        if is_outermost:
+            self._draft.clear()
+            return found or _NOT_SEEN
+        return found
+
+    def _found(self, node: ast.expr, scope: Scope, default: str) -> Dtypes:
+        found = [self.of(one, there, default) for one, there in self._choices(node, scope)]
         if found:
             return frozenset[str]().union(*found)
         definitions = self._definitions(node, scope)
+        if len(definitions) > _MAX_DEFINITIONS:
+            return _NOT_SEEN
         if definitions:
-            return frozenset[str]().union(*(self._set(one, default, depth) for one in definitions))
+            return frozenset[str]().union(*(self._set(one, default) for one in definitions))
         held = [*self._resolver.resolve(node, scope), *self._by_default(node, scope)]
         return frozenset(_named(one, default) for one in held)
 
@@ -91,35 +103,35 @@ class DtypeChoices:
         found = ([*one.attributes.get(node.attr, ()), *one.names.get(node.attr, ())] for one in holders)
         return next((several for several in found if several), [])
 
-    def _set(self, definition: Definition, default: str, depth: int) -> Dtypes:
+    def _set(self, definition: Definition, default: str) -> Dtypes:
         scope = definition.scope
         assert scope is not None
         if definition.value is not None and definition.item is None:
-            return self.of(definition.value, scope, default, depth + 1)
+            return self.of(definition.value, scope, default)
         if definition.value is not None:
-            return self._element(definition.value, definition.item or 0, scope, default, depth)
+            return self._element(definition.value, definition.item or 0, scope, default)
         if isinstance(definition.node, ast.arg):
-            return self._parameter(definition.node, scope, default, depth)
+            return self._parameter(definition.node, scope, default)
         held = self._resolver.imported(definition.symbol, scope) if definition.symbol else ()
         return frozenset(_named(one, default) for one in held) or _NOT_SEEN
 
-    def _element(self, value: ast.expr, item: int, scope: Scope, default: str, depth: int) -> Dtypes:
+    def _element(self, value: ast.expr, item: int, scope: Scope, default: str) -> Dtypes:
         """`dtype, scaled = pick()`: the elements of what a helper returns, or of what a choice gives."""
         found = [
-            self.of(one.elts[item], there, default, depth + 1)
+            self.of(one.elts[item], there, default)
             if isinstance(one, ast.Tuple) and item < len(one.elts)
             else _NOT_SEEN
             for one, there in self._choices(value, scope)
         ]
         return frozenset[str]().union(*found) or _NOT_SEEN
 
-    def _parameter(self, node: ast.arg, scope: Scope, default: str, depth: int) -> Dtypes:
+    def _parameter(self, node: ast.arg, scope: Scope, default: str) -> Dtypes:
         """What the calls of the file hand in; where they differ, another file's may do so too."""
         preset = default_of(node, scope.node) if isinstance(scope.node, FUNCTIONS) else None
         outer = scope.parent or scope
-        otherwise = _NOT_SEEN if preset is None else self.of(preset, outer, default, depth + 1)
+        otherwise = _NOT_SEEN if preset is None else self.of(preset, outer, default)
         given = [
-            otherwise if one is None else self.of(one, there, default, depth + 1)
+            otherwise if one is None else self.of(one, there, default)
             for one, there in self._handed.arguments(node, scope)
         ]
         if not given:
