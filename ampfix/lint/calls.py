@@ -7,17 +7,18 @@ import re
 
 from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
+from ampfix.lint.conditions import negate
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import sets_gradients
-from ampfix.lint.losses import is_loss, loss_name, scaled_by_hand, scaling, takes_closure
+from ampfix.lint.losses import is_loss, loss_name, scaled_by_hand, scaling, takes_closure, tests_around
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.schedules import is_schedule
 from ampfix.lint.skips import SkipReader
 from ampfix.lint.usage import dotted, is_harmless, names_schedulers
-from ampfix.program import Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
+from ampfix.program import AllOf, Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
@@ -129,10 +130,17 @@ class CallReader:
         for scaler in scaling(node):
             found = self._scaler(scaler, frame)
             if found is not None:
-                return Scaled(*found, self._switch(scaler, frame))
+                return Scaled(*found, self._when(scaler, node, frame))
         if isinstance(node, ast.Name) and node.id in frame.arguments:
             return self.scale_call(*frame.arguments[node.id])
         return None
+
+    def _when(self, scaler: ast.expr, node: ast.expr, frame: Frame) -> Condition:
+        """When an expression scales: its scaler is on, and the tests around it choose `scaler.scale(loss)`."""
+        around = ((self.namer.condition(test, frame), truth) for test, truth in tests_around(scaler, node))
+        tests = tuple(condition if truth else negate(condition) for condition, truth in around)
+        switch = self._switch(scaler, frame)
+        return AllOf((*tests, switch)) if tests else switch
 
     def scales(self, value: ast.expr, frame: Frame) -> tuple[str, Condition] | None:
         """The scaler a value carries (`loss = scaler.scale(loss)`), and when that scaler is on."""

@@ -167,8 +167,7 @@ class Namer:
             return self._condition(test.args[0], frame, depth)
         if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "is_enabled":
             return self.switch(test.func.value, frame) or self.atom(test, frame)
-        unfolded = self._unfold(test, frame, depth)
-        return unfolded if unfolded is not None else self.atom(test, frame)
+        return self._unfold(test, frame, depth) or self.atom(test, frame)
 
     def _compare(self, test: ast.Compare, frame: Frame, depth: int) -> Condition:
         operator, right = test.ops[0], test.comparators[0]
@@ -221,6 +220,11 @@ class Namer:
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
+        is_kept = not isinstance(test, ast.Name) or len(frame.scope.names.get(test.id, ())) == 1
+        passed = frame.passed(test) if is_kept else None
+        handed = passed and self._unfold(*passed, depth + 1)
+        if handed:
+            return handed
         if self._resolver.is_idle(test, frame.scope):
             return None  # a flag of another file, and no scaler
         bindings = self._resolver.resolve(test, frame.scope)

@@ -34,6 +34,15 @@ def scaling(node: ast.expr) -> Iterator[ast.expr]:
             yield child.func.value
 
 
+def tests_around(part: ast.expr, node: ast.expr) -> Iterator[tuple[ast.expr, bool]]:
+    """The tests of conditional expressions that choose this part of an expression, and what they give then."""
+    for choice in walk(node):
+        if isinstance(choice, ast.IfExp):
+            for chosen, truth in ((choice.body, True), (choice.orelse, False)):
+                if any(child is part for child in walk(chosen)):
+                    yield choice.test, truth
+
+
 def is_loss(node: ast.expr) -> bool:
     """Whether a name says that it holds a loss. `x.backward(loss)` is no tensor's: that takes a gradient."""
     name = (dotted(node) or "").rpartition(".")[2]

@@ -14,7 +14,7 @@ from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
 from ampfix.lint.passedloss import about, is_scaled_inside, marked
-from ampfix.lint.prune import concerns_elements
+from ampfix.lint.prune import concerns_elements, runs_backward
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
@@ -146,8 +146,8 @@ class Lowering:
         # Two loops over the same things are both empty or both not.
         text = path or unparsed(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
-        if concerns_elements(loop):
-            return (*self._expression(node.iter, frame), loop)  # nobody trains without an optimizer
+        if concerns_elements(loop) or (frame.loops and runs_backward(loop)):
+            return (*self._expression(node.iter, frame), loop)  # nobody trains without an optimizer, or a batch
         return (*self._expression(node.iter, frame), Branch(filled, (loop,), orelse))
 
     _AsyncFor = _For

@@ -63,6 +63,11 @@ def concerns_elements(loop: Loop) -> bool:
     return any(name in loop.targets or name.startswith(tuple(f"{t}." for t in loop.targets)) for name in named)
 
 
+def runs_backward(loop: Loop) -> bool:
+    """Whether the gradients come from the turns of the loop."""
+    return any(isinstance(node, Do) and node.event.kind is EventKind.BACKWARD for node in every_node(loop.body))
+
+
 def parts(node: Node) -> tuple[Block, ...]:
     """The blocks inside a node."""
     if isinstance(node, Branch):
