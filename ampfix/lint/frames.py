@@ -55,7 +55,7 @@ class Frame:
     def passed(self, node: ast.expr) -> tuple[ast.expr, Frame] | None:
         """What a parameter, or an attribute that the constructor set from one, was given: the expression, its frame."""
         if isinstance(node, ast.Name):
-            return self.arguments.get(node.id)
+            return self.arguments.get(node.id) if len(self.scope.names.get(node.id, ())) == 1 else None
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if node.value.id == self.scope.self_name():
                 return self.fields.get(node.attr)
@@ -206,12 +206,9 @@ class Namer:
 
     def _constant(self, node: ast.expr, frame: Frame) -> ast.Constant | None:
         """The constant that a call gave a parameter which nothing changes."""
-        if not isinstance(node, ast.Name) or node.id not in frame.arguments:
-            return None
-        value, caller = frame.arguments[node.id]
-        if len(frame.scope.names.get(node.id, ())) != 1:
-            return None
-        return value if isinstance(value, ast.Constant) else self._constant(value, caller)
+        passed = frame.passed(node) if isinstance(node, ast.Name) else None
+        value, caller = passed or (None, frame)
+        return value if value is None or isinstance(value, ast.Constant) else self._constant(value, caller)
 
     def _unfold(self, test: ast.expr, frame: Frame, depth: int) -> Condition | None:
         """A flag stands for the expression it was set to; an optional scaler for the test it was built under."""
@@ -220,8 +217,7 @@ class Namer:
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
-        is_kept = not isinstance(test, ast.Name) or len(frame.scope.names.get(test.id, ())) == 1
-        passed = frame.passed(test) if is_kept else None
+        passed = frame.passed(test)
         handed = passed and self._unfold(*passed, depth + 1)
         if handed:
             return handed
@@ -288,6 +284,9 @@ class Namer:
 
     def switch(self, node: ast.expr, frame: Frame) -> Condition | None:
         """`GradScaler(enabled=...)`: when a scaler does anything; None where that is not seen."""
+        passed = frame.passed(node)
+        if passed is not None and isinstance(passed[0], (ast.Name, ast.Attribute)):
+            return self.switch(*passed)  # its test is told where it can be named
         built = self._roles.instances(node, frame, Role.SCALER)
         holder = node.value if isinstance(node, ast.Attribute) else None
         switches = [self._enabled(binding, frame, holder) for binding in built]

@@ -59,7 +59,7 @@ class _Flow:
         self._clips = any(is_own_clip(node, function) for node in edits)
         self._touches: list[tuple[ast.stmt, Touch]] = []
         self._tests: tuple[ast.expr, ...] = ()
-        self._loops: list[ast.For | ast.AsyncFor] = []
+        self._loops: dict[ast.For | ast.AsyncFor, int] = {}  # in progress, with the number of tests around each
         self._returns = self._hands_back = False
 
     @property
@@ -82,7 +82,7 @@ class _Flow:
                 return self._expressions.iterated.get(child.value.id)
         return None
 
-    def _loop_of(self, node: ast.AST) -> ast.stmt | None:
+    def _loop_of(self, node: ast.AST) -> ast.For | ast.AsyncFor | None:
         """The loop that goes over the parameters whose gradients are zeroed: behind it none is left."""
         names = {child.id for child in walk(node) if isinstance(child, ast.Name)}
         for loop in reversed(self._loops):
@@ -103,10 +103,10 @@ class _Flow:
             return env
         if isinstance(node, (ast.For, ast.AsyncFor)):
             iterated = self._expressions.taint(node.iter, env)
-            self._loops.append(node)
+            self._loops[node] = len(self._tests)
             for _ in range(2):
                 env = joined(env, self.run(node.body, self._expressions.bound(node.target, iterated, dict(env))))
-            self._loops.pop()
+            del self._loops[node]
             return self.run(node.orelse, env)
         if isinstance(node, ast.While):
             self._expressions.taint(node.test, env)
@@ -131,7 +131,9 @@ class _Flow:
         return self._simple(node, env)
 
     def _simple(self, node: ast.stmt, env: Env) -> Env:
-        edit = change_of(node, lambda expression: self._expressions.is_alias(expression, env), self._tests)
+        loop = self._loop_of(node) if self._loops else None
+        tests = self._tests[self._loops[loop] if loop is not None else 0 :]  # those that choose among the parameters
+        edit = change_of(node, lambda expression: self._expressions.is_alias(expression, env), tests)
         if edit is not None and edit.change is Change.ZERO:
             around = self._loop_of(edit.node)
             owner = self._owner(edit.node)
