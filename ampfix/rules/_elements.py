@@ -69,11 +69,16 @@ def _values(node: ast.expr, source: Source) -> Iterator[ast.expr]:
 
 
 def _handed(node: ast.expr, source: Source) -> Iterator[ast.expr]:
-    """What a collection holds that the calls in the file hand in."""
+    """What a collection holds that the calls in the file hand in, as one thing or as further keywords."""
     function = places.function_of(node, source)
     if not isinstance(node, ast.Name) or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return
-    for call in places.calls_of(function, source) if node.id in places.parameters(function) else ():
+    named = places.parameters(function)
+    further = function.args.kwarg.arg if function.args.kwarg is not None else ""
+    for call in places.calls_of(function, source) if node.id in named else ():
+        if node.id == further:
+            yield from (word.value for word in call.keywords if word.arg is not None and word.arg not in named)
+            continue
         given = places.given_for(node.id, function, call)
         if given is not None and places.function_of(call, source) is not function:
             yield from _values(given, source)
