@@ -15,6 +15,9 @@ from ampfix.rules import _places as places
 _OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
 _WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
 _KEEPS = re.compile(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
+_KEPT_BESIDE = re.compile(
+    r"(scaler|(^|_)amp)_?\w*(state|load|save|restore)|(state|load|save|restore)\w*_(scaler|amp)", re.I
+)
 _VIEWS = ("items", "values")
 
 
@@ -35,6 +38,8 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
         hands_over = any(_last(one) in stepped for one in pairs.given(call))
         if not (hands_over or _KEEPS.search(places.called(call))):
             continue
+        if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):
+            continue
         names_scaler = _OF_SCALERS.search(ast.unparse(call)) is not None
         for to in source.called_elsewhere(call):
             if names_scaler and not _ignores(to):
@@ -45,6 +50,12 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def _beside(call: ast.Call, source: Source) -> Iterator[ast.Call]:
+    """The other calls of the function around one: `self.load_amp_state(found["amp"])`."""
+    function = places.function_of(call, source)
+    return (one for one in walk(function) if isinstance(one, ast.Call) and one is not call) if function else iter(())
 
 
 def _speaks_of_scalers(to: CalledElsewhere) -> bool:
