@@ -20,7 +20,7 @@ class SourceFile:
     def __init__(self, text: str, path: str) -> None:
         self.text, self.path = text, path
         self.tree = ast.parse(text, filename=path)
-        self.scopes = ScopeBuilder(self.tree, self.index if has_inner_definitions(text) else None, self)
+        self.scopes = ScopeBuilder(self.tree, text, self)
 
     def release(self) -> None:
         """Take apart what refers to itself in a circle, so that it is freed at once."""
@@ -88,12 +88,6 @@ class SourceFile:
     def label(self) -> str:
         """Marks this file's globals among the names of another; without the characters that separate paths of names."""
         return label(self.path)
-
-
-def has_inner_definitions(text: str) -> bool:
-    """Whether an expression may define anything. Where none does, the statements tell all, and the rest of the tree may
-    never matter."""
-    return "lambda" in text or ":=" in text
 
 
 def label(path: str) -> str:

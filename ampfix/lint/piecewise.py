@@ -12,7 +12,7 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import Any
 
-from ampfix.lint.files import SourceFile, has_inner_definitions
+from ampfix.lint.files import SourceFile
 from ampfix.lint.scopes import Definition, Scope, ScopeBuilder
 from ampfix.lint.syntax import NOT_PYTHON
 from ampfix.program.tree import TreeIndex
@@ -94,15 +94,9 @@ class PiecewiseFile(SourceFile):
         pieces, rest = _cut(text)
         self._parsed = len(text) - sum(len(piece.text) for piece in pieces)
         self.tree = ast.parse(rest, filename=path)
-        self._indexes: list[TreeIndex] = []
         self._names = Names(self)
-        self.scopes = ScopeBuilder(self.tree, self._index_of(self.tree, rest), self, self._names)
+        self.scopes = ScopeBuilder(self.tree, rest, self, self._names)
         self._names.expect(pieces)
-
-    def release(self) -> None:
-        for index in self._indexes:
-            index.clear()
-        super().release()
 
     @property
     def parsed(self) -> int:
@@ -135,15 +129,9 @@ class PiecewiseFile(SourceFile):
         part = ast.parse(text, filename=self.path)
         if len(part.body) != len(pieces):
             raise SyntaxError("cut in the wrong place")
-        self.scopes.add(part, self._index_of(part, text))
+        self.scopes.add(part, text)
         self.tree.body += part.body
         self._parsed += sum(len(piece.text) for piece in pieces)
-
-    def _index_of(self, part: ast.Module, text: str) -> TreeIndex | None:
-        if not has_inner_definitions(text):
-            return None
-        self._indexes.append(TreeIndex(part))
-        return self._indexes[-1]
 
     @cached_property
     def index(self) -> TreeIndex:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ampfix.program.tree import TreeIndex
+from ampfix.program.tree import around_body, children
 from ampfix.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Tests = tuple[tuple[ast.expr, bool], ...]  # (test, whether the if side)
+_Place = tuple[ast.AST, "Scope", Tests]
+_LINE = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -136,28 +140,22 @@ def parameters(node: FunctionNode) -> list[ast.arg]:
 class ScopeBuilder:
     """Goes over a module once. `scope_of` maps each function, class and the module to its scope.
 
-    index: the tree's; None for a module without lambdas and assignments in expressions, which needs none. names: where
-    the module's own are put.
+    text: of the module. names: where the module's own are put.
     """
 
     def __init__(
         self,
         module: ast.Module,
-        index: TreeIndex | None,
+        text: str,
         file: SourceFile | None = None,
         names: dict[str, list[Definition]] | None = None,
     ) -> None:
         self.root = Scope(module, names={} if names is None else names, file=file)
         self.scope_of: dict[ast.AST, Scope] = {module: self.root}
-        self._read(module, index)
+        self.add(module, text)
 
-    def add(self, part: ast.Module, index: TreeIndex | None) -> None:
-        """Read further statements of the module."""
-        self.scope_of[part] = self.root
-        self._read(part, index)
-        del self.scope_of[part]
-
-    def _read(self, module: ast.Module, index: TreeIndex | None) -> None:
+    def add(self, part: ast.Module, text: str) -> None:
+        """Read statements of the module, which stand in a text at their own lines."""
         readers: dict[type[ast.AST], Callable[[Any, Scope, Tests], None]] = {
             ast.Assign: self._read_assign,
             ast.AnnAssign: self._read_annotated,
@@ -175,36 +173,39 @@ class ScopeBuilder:
             ast.Lambda: self._read_function,
             ast.ClassDef: self._read_class,
         }
-        if index is None:
-            self._read_statements(module, readers)
-            return
-        for node in index.order:
-            reader = readers.get(type(node))
-            if reader is not None:
-                reader(node, self.scope_of[index.owners[node]], _tests(node, index))
-
-    def _read_statements(self, module: ast.Module, readers: Mapping[type[ast.AST], Callable[..., None]]) -> None:
-        pending: list[tuple[ast.AST, Scope, Tests]] = [(node, self.root, ()) for node in reversed(module.body)]
+        lines = _defining_lines(text)
+        pending: list[_Place] = [(node, self.root, ()) for node in reversed(part.body)]
         while pending:
-            node, scope, tests = pending.pop()
-            kind = node.__class__
-            reader = readers.get(kind)
+            place = pending.pop()
+            node = place[0]
+            reader = readers.get(node.__class__)
             if reader is not None:
-                reader(node, scope, tests)
-            blocks = _BLOCKS.get(kind)
-            if blocks is None:
-                continue
-            inside: list[tuple[ast.AST, Scope, Tests]] = []
-            if kind is ast.If:
-                for block, side in ((node.body, True), (node.orelse, False)):  # type: ignore[attr-defined]
-                    inside.extend([(child, scope, (*tests, (node.test, side))) for child in block])  # type: ignore[attr-defined]
-            else:
-                own = self.scope_of.get(node)
-                around = (scope, tests) if own is None else (own, ())
-                for block in blocks:
-                    inside.extend([(child, *around) for child in getattr(node, block, ())])
-            inside.reverse()
-            pending.extend(inside)
+                reader(*place)
+            if lines and _reaches(node, lines):
+                pending.extend(reversed(self._everything_in(*place)))
+            elif node.__class__ in _BLOCKS:
+                pending.extend(reversed(self._statements_in(*place)))
+
+    def _statements_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Place]:
+        """What may define a name right inside a statement whose expressions define none."""
+        if node.__class__ is ast.If:
+            return _in_branches(node, scope, tests)
+        own = self.scope_of.get(node)
+        around = (scope, tests) if own is None else (own, ())
+        return [(child, *around) for block in _BLOCKS[node.__class__] for child in getattr(node, block)]
+
+    def _everything_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Place]:
+        if node.__class__ is ast.If:
+            return [(node.test, scope, tests), *_in_branches(node, scope, tests)]
+        own = self.scope_of.get(node)
+        if own is None:
+            return [(child, scope, tests) for child in children(node)]
+        before, code, behind = around_body(node)
+        return [
+            *((child, scope, tests) for child in before),
+            *((child, own, ()) for child in code),
+            *((child, scope, tests) for child in behind),
+        ]
 
     def clear(self) -> None:
         """Let go of everything the scopes hold."""
@@ -310,13 +311,23 @@ if hasattr(ast, "TryStar"):
     _BLOCKS[ast.TryStar] = _BLOCKS[ast.Try]
 
 
-def _tests(node: ast.AST, index: TreeIndex) -> Tests:
-    """The tests a node lies under inside its scope, outermost first."""
-    parents, owner = index.parents, index.owners[node]
-    found: list[tuple[ast.expr, bool]] = []
-    while node is not owner and node in parents:
-        parent = parents[node]
-        if isinstance(parent, ast.If) and node is not parent.test:
-            found.append((parent.test, any(statement is node for statement in parent.body)))
-        node = parent
-    return tuple(reversed(found))
+def _in_branches(node: ast.If, scope: Scope, tests: Tests) -> list[_Place]:
+    sides = ((node.body, True), (node.orelse, False))
+    return [(child, scope, (*tests, (node.test, side))) for block, side in sides for child in block]
+
+
+def _defining_lines(text: str) -> list[int]:
+    """The lines on which an expression may define something."""
+    if "lambda" not in text and ":=" not in text:
+        return []
+    return [number for number, line in enumerate(_LINE.split(text), 1) if "lambda" in line or ":=" in line]
+
+
+def _reaches(node: ast.AST, lines: list[int]) -> bool:
+    """Whether a node lies on one of the lines; what has no place may."""
+    decorators = getattr(node, "decorator_list", None)
+    first: int | None = getattr(decorators[0] if decorators else node, "lineno", None)
+    if first is None:
+        return True
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= node.end_lineno  # type: ignore[attr-defined]

@@ -85,7 +85,7 @@ class _Body(ast.AST):
         self.scope, self.code = scope, code
 
 
-def _around_body(scope: ast.AST) -> tuple[list[ast.AST], list[ast.AST], list[ast.AST]]:
+def around_body(scope: ast.AST) -> tuple[list[ast.AST], list[ast.AST], list[ast.AST]]:
     """What stands before the body of a scope, the body, and what stands behind it: decorators, for one."""
     inside = scope.body  # type: ignore[attr-defined]
     code = inside if isinstance(inside, list) else [inside]
@@ -147,7 +147,7 @@ class TreeIndex:
                 pending += (second, first)
                 continue
             if kind in scopes:
-                before, code, behind = _around_body(node)
+                before, code, behind = around_body(node)
                 for child in (*before, *behind):
                     parents[child] = node
                 pending += [*reversed(behind), _Body(node, code), *reversed(before)]

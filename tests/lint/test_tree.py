@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 TEXTS = {
     path: path.read_text(encoding="utf-8") for folder in ("ampfix", "tests") for path in (ROOT / folder).rglob("*.py")
 }
-PLAIN = sorted(path for path, text in TEXTS.items() if "lambda" not in text and ":=" not in text)[::6]
+PARSED = [
+    *sorted(path for path, text in TEXTS.items() if "lambda" in text or ":=" in text)[::3],
+    *sorted(path for path, text in TEXTS.items() if "lambda" not in text and ":=" not in text)[::12],
+]
 SAMPLES = sorted((Path(__file__).parents[2] / "ampfix" / "lint").glob("*.py"))[:12]
 
 
@@ -51,11 +54,39 @@ def test_source_in_canonical_form() -> None:
     assert unparsed(node) == unparsed(node) == "f(x, y)"
 
 
-@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.stem)
-def test_statements_tell_the_same_scopes_as_the_whole_tree(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    by_statements, by_tree = ScopeBuilder(tree, None), ScopeBuilder(tree, TreeIndex(tree))
-    assert list(by_statements.scope_of) == list(by_tree.scope_of)
-    for node, scope in by_tree.scope_of.items():
-        other = by_statements.scope_of[node]
-        assert (other.names, other.attributes, other.outer_names) == (scope.names, scope.attributes, scope.outer_names)
+def _scopes(text: str, *, looked_at: str) -> list[object]:
+    """What a text defines, where the expressions on some lines are looked at."""
+    built = ScopeBuilder(ast.parse(text), looked_at)
+    return [
+        (type(node), getattr(node, "lineno", 0), list(scope.names), list(scope.attributes), scope.outer_names)
+        + tuple(len(one.tests) for found in scope.names.values() for one in found)
+        for node, scope in built.scope_of.items()
+    ]
+
+
+@pytest.mark.parametrize("path", PARSED, ids=lambda path: path.stem)
+def test_few_lines_tell_the_same_scopes_as_the_whole_tree(path: Path) -> None:
+    text = TEXTS[path]
+    everywhere = "lambda\n" * (text.count("\n") + 1)
+    assert _scopes(text, looked_at=text) == _scopes(text, looked_at=everywhere)
+
+
+def test_what_an_expression_defines_is_seen_wherever_it_stands() -> None:
+    text = """
+@deco(
+    lambda a: a)
+class C(base(lambda b: b)):
+    def f(self, x=(y := 1),
+          z=lambda c: [
+              c for _ in (d := c)
+          ]):
+        if (n := x):
+            return lambda: (m := n)
+        with open(q := x) as r, open(lambda s: s):
+            pass
+"""
+    built = ScopeBuilder(ast.parse(text), text)
+    defined = {(type(node).__name__, *scope.names) for node, scope in built.scope_of.items()}
+    assert {("Lambda", name) for name in "abs"} | {("Lambda", "c", "d"), ("Lambda", "m")} <= defined
+    assert ("ClassDef", "f", "y") in {(kind, *sorted(names)) for kind, *names in defined}
+    assert ("FunctionDef", "n", "q", "r", "self", "x", "z") in {(kind, *sorted(names)) for kind, *names in defined}
