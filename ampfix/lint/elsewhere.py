@@ -75,8 +75,7 @@ def _shown(
         inside = resolver.scope_of(callee.function)
         if inside.file is None or not isinstance(callee.function, _DEFINITIONS):
             continue
-        if callee.function not in inside.file.index.parents:  # indexed, so that rules find their way in it
-            continue
+        inside.file.index_around(callee.function)  # so that rules find their way in it
         within = callees.frame(callee, call, frame)
         own = {name: value for name, (value, caller) in within.arguments.items() if caller is frame}
         built = dict(_built_from(call, frame.scope, resolver, reader.namer.fields))

@@ -43,6 +43,10 @@ class SourceFile:
         """Every node of the tree."""
         return TreeIndex(self.tree)
 
+    def index_around(self, function: ast.AST) -> None:  # noqa: ARG002
+        """Index at least the statement of the module that a function stands in."""
+        _ = self.index
+
     @cached_property
     def spans(self) -> SpanIndex:
         return SpanIndex(self.text)

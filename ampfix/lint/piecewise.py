@@ -94,9 +94,15 @@ class PiecewiseFile(SourceFile):
         pieces, rest = _cut(text)
         self._parsed = len(text) - sum(len(piece.text) for piece in pieces)
         self.tree = ast.parse(rest, filename=path)
+        self._indexes: list[TreeIndex] = []  # of single statements
         self._names = Names(self)
         self.scopes = ScopeBuilder(self.tree, rest, self, self._names)
         self._names.expect(pieces)
+
+    def release(self) -> None:
+        for index in self._indexes:
+            index.clear()
+        super().release()
 
     @property
     def parsed(self) -> int:
@@ -132,6 +138,13 @@ class PiecewiseFile(SourceFile):
         self.scopes.add(part, text)
         self.tree.body += part.body
         self._parsed += sum(len(piece.text) for piece in pieces)
+
+    def index_around(self, function: ast.AST) -> None:
+        if hasattr(function, "ampfix_tree"):
+            return
+        line: int = function.lineno  # type: ignore[attr-defined]
+        around = [one for one in self.tree.body if _first_line(one) <= line <= (one.end_lineno or line)]
+        self._indexes.append(TreeIndex(ast.Module(around, [])))
 
     @cached_property
     def index(self) -> TreeIndex:

@@ -46,7 +46,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 def walk(node: ast.AST) -> Sequence[ast.AST]:
     """The node and all nodes below it, outer before inner, in source order; contexts and operators left out."""
     tree: TreeIndex | None = getattr(node, "ampfix_tree", None)
-    if tree is not None:
+    if tree is not None and (tree.is_closed or not isinstance(node, ast.expr)):
         return tree.inside(node)
     found: list[ast.AST] = []
     pending = [node]
@@ -186,6 +186,11 @@ class TreeIndex:
                 if not ends[above]:
                     ends[above] = end
         return ends
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is known where nodes end: to find that out takes more than to walk an expression or two."""
+        return bool(self._ends)
 
     def clear(self) -> None:
         """Let go of the tree."""

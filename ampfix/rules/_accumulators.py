@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from ampfix.program import Form, Source
 from ampfix.records import dataclass
@@ -27,7 +27,8 @@ _FACTORIES = frozenset(
     {"zeros", "ones", "tensor", "full", "empty", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like"}
 )
 _COPIES = ("copy.deepcopy", "torch.optim.swa_utils.AveragedModel")
-_MAKERS = _FACTORIES | {"deepcopy", "AveragedModel"}
+_COPYING = frozenset({"deepcopy", "AveragedModel"})
+_MAKERS = _FACTORIES | _COPYING
 _UNDOING = ("float", "double", "detach", "item")
 
 
@@ -116,12 +117,13 @@ _SET = re.compile(r"\s*=(?!=)")
 _MADE = re.compile(rf"\s*=[\s(]*(?:[\w.]+\.)?(?:{'|'.join(sorted(_FACTORIES))})\s*\(")
 
 
-def built_in_half(source: Source) -> Iterator[Built]:
+def built_in_half(source: Source, sums: Set[str]) -> Iterator[Built]:
+    """Copies of models in half, and tensors in half under the names of sums."""
     for node in source.nodes((ast.Assign, ast.AnnAssign, ast.Call)):
         name, value = _named(node)
         if not name or not isinstance(value, ast.Call):
             continue
-        chain, made = _chain(value, source)
+        chain, made = _chain(value, _MAKERS if name in sums else _COPYING, source)
         if not made:
             continue
         if any(call.func.attr in _UNDOING for call in chain[:-1] if isinstance(call.func, ast.Attribute)):
@@ -146,13 +148,13 @@ def _cast(chain: list[ast.Call], source: Source) -> tuple[ast.expr | None, str]:
     return next(((call, casts[call]) for call in reversed(chain) if call in casts), (None, ""))
 
 
-def _chain(value: ast.Call, source: Source) -> tuple[list[ast.Call], str]:
+def _chain(value: ast.Call, makers: frozenset[str], source: Source) -> tuple[list[ast.Call], str]:
     """The calls on what a call makes, outermost first, down to the one that makes it, and what that is (`_maker`)."""
     chain = [value]
-    made = _maker(value, source)
+    made = _maker(value, makers, source)
     while not made and isinstance(chain[-1].func, ast.Attribute) and isinstance(chain[-1].func.value, ast.Call):
         chain.append(chain[-1].func.value)
-        made = _maker(chain[-1], source)
+        made = _maker(chain[-1], makers, source)
     return chain, made
 
 
@@ -183,9 +185,10 @@ def _named(node: ast.AST) -> tuple[str, ast.expr | None]:
     return "", None
 
 
-def _maker(call: ast.Call, source: Source) -> str:
-    """What makes the value: the name of torch's factory, or the qualified name of what copies a model."""
-    if not source.may_be(call.func, _MAKERS):
+def _maker(call: ast.Call, makers: frozenset[str], source: Source) -> str:
+    """What makes the value, if any of these: the name of torch's factory, or the qualified name of what copies a
+    model."""
+    if not source.may_be(call.func, makers):
         return ""
     for binding in source.resolve(call.func):
         if binding.form is Form.SYMBOL:

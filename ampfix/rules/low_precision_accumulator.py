@@ -228,7 +228,8 @@ def train(model, loader, optimizer, decay=0.99):
         return may_accumulate(code)
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for built in (*built_in_half(source), *tables_in_half(source)):
+        sums = {name for node in source.nodes(_ADDING) if (name := _added_to(node))}
+        for built in (*built_in_half(source, sums), *tables_in_half(source)):
             is_average = built.is_copy and _is_averaged(built, source)
             if is_average or (not built.is_copy and _is_added_to(built, source)):
                 yield self.finding(
@@ -247,30 +248,32 @@ def train(model, loader, optimizer, decay=0.99):
                 )
 
 
+_ADDING = (ast.AugAssign, ast.Assign, ast.Call)
+
+
 def _is_copied(half: ast.expr) -> bool:
     """Whether something other than the cast makes a copy."""
     return any("copy" in path(getattr(node, "func", None)) or method(node)[1] == "clone" for node in ast.walk(half))
 
 
 def _is_added_to(built: Built, source: Source) -> bool:
-    for node in source.nodes((ast.AugAssign, ast.Assign, ast.Call)):
-        if _adds_to(node, built.name) and _repeats(node, built, source):
-            return True
-    return False
+    return any(_added_to(node) == built.name and _repeats(node, built, source) for node in source.nodes(_ADDING))
 
 
-def _adds_to(node: ast.AST, name: str) -> bool:
+def _added_to(node: ast.AST) -> str:
+    """The name that a statement or a call adds to."""
     if isinstance(node, ast.AugAssign):
-        return path(node.target) == name and isinstance(node.op, (ast.Add, ast.Sub))
+        return path(node.target) if isinstance(node.op, (ast.Add, ast.Sub)) else ""
     if isinstance(node, ast.Assign):
         is_sum = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, (ast.Add, ast.Sub))
-        return is_sum and path(node.targets[0]) == name and any(path(side) == name for side in walk(node.value))
+        name = path(node.targets[0]) if is_sum else ""
+        return name if name and any(path(side) == name for side in walk(node.value)) else ""
     receiver, method_name = method(node)
     if method_name not in ("add_", "sub_", "lerp_"):
-        return False
+        return ""
     while method(receiver)[1] in ("mul_", "add_", "data"):
         receiver = method(receiver)[0]
-    return path(receiver) == name
+    return path(receiver)
 
 
 def _repeats(node: ast.AST, built: Built, source: Source) -> bool:

@@ -125,6 +125,8 @@ def test_unusual_lines_are_parsed_at_once(text: str) -> None:
 def test_letting_go_of_a_file_lets_go_of_its_trees() -> None:
     file = pieces_of(PARTS[0] + PARTS[9])
     (definition,) = file.scopes.root.names["flags"]
+    assert definition.node is not None
+    file.index_around(definition.node)
     tree = definition.node.ampfix_tree  # type: ignore[union-attr]
     file.release()
     assert not tree.order

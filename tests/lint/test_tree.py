@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampfix.lint.scopes import ScopeBuilder
+from ampfix.lint.scopes import Definition, ScopeBuilder
 from ampfix.program.tree import TreeIndex, children, unparsed, walk
 
 SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
@@ -58,10 +58,13 @@ def _scopes(text: str, *, looked_at: str) -> list[object]:
     """What a text defines, where the expressions on some lines are looked at."""
     built = ScopeBuilder(ast.parse(text), looked_at)
     return [
-        (type(node), getattr(node, "lineno", 0), list(scope.names), list(scope.attributes), scope.outer_names)
-        + tuple(len(one.tests) for found in scope.names.values() for one in found)
+        (type(node), getattr(node, "lineno", 0), _told(scope.names), _told(scope.attributes), scope.outer_names)
         for node, scope in built.scope_of.items()
     ]
+
+
+def _told(names: dict[str, list[Definition]]) -> dict[str, list[tuple[int, int]]]:
+    return {name: [(one.line, len(one.tests)) for one in found] for name, found in names.items()}
 
 
 @pytest.mark.parametrize("path", PARSED, ids=lambda path: path.stem)
