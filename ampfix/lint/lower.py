@@ -35,6 +35,8 @@ from ampfix.program import (
 from ampfix.program.tree import children, unparsed, walk
 from ampfix.records import replace
 
+_SILENT = frozenset({ast.Constant, ast.Name, ast.Lambda})
+_ACTING = frozenset({ast.Call, ast.Yield})
 _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 
 
@@ -47,6 +49,7 @@ class Lowering:
         self._resolver, self._reader, self._regions = resolver, reader, regions
         self._namer: Namer = reader.namer
         callees = Callees(resolver, reader, reader.namer.fields)
+        self._acting: dict[ast.expr, bool] = {}
         self._inliner = Inliner(resolver, reader, callees, interesting, self._function_body)
 
     def release(self) -> None:
@@ -263,7 +266,13 @@ class Lowering:
     # expressions, in evaluation order
 
     def _expression(self, node: ast.expr | None, frame: Frame) -> Block:
-        if node is None or isinstance(node, (ast.Constant, ast.Name, ast.Lambda)):
+        while node.__class__ is ast.Attribute:
+            node = node.value
+        if node is None or node.__class__ in _SILENT:
+            return ()
+        if isinstance(node, ast.Call):
+            return self._call(node, frame)
+        if not self._may_act(node):
             return ()
         if isinstance(node, ast.IfExp):
             source = unparsed(node.test)
@@ -272,8 +281,6 @@ class Lowering:
             return (*self._expression(node.test, frame), *self._branch(node.test, then, orelse, frame))
         if isinstance(node, ast.BoolOp):
             return self._short_circuit(node, frame)
-        if isinstance(node, ast.Call):
-            return self._call(node, frame)
         if isinstance(node, ast.Yield):
             return (*self._expression(node.value, frame), *frame.bodies.get(YIELD, ()))
         nodes: list[Node] = []
@@ -288,6 +295,13 @@ class Lowering:
             elif isinstance(child, ast.comprehension):
                 nodes.extend(self._expression(child.iter, frame))
         return tuple(nodes)
+
+    def _may_act(self, node: ast.expr) -> bool:
+        """Whether anything is called in an expression, or handed out. Asked each time it is lowered."""
+        known = self._acting.get(node)
+        if known is None:
+            known = self._acting[node] = any(inner.__class__ in _ACTING for inner in walk(node))
+        return known
 
     def _short_circuit(self, node: ast.BoolOp, frame: Frame) -> Block:
         rest: Block = ()

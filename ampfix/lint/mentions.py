@@ -70,7 +70,8 @@ class Mentions:
                 if scope.parent is not None and node.name in ("__call__", "forward", "__enter__", "__init__"):
                     found.setdefault(scope.parent.label, []).append(node)
         for name, value in self._assigned():
-            functions = [child for child in walk(value) if isinstance(child, ast.Lambda)]
+            is_plain = value.__class__ in (ast.Name, ast.Constant, ast.Attribute)
+            functions = [] if is_plain else [child for child in walk(value) if isinstance(child, ast.Lambda)]
             # An instance of a local class is called by the variable it is stored in; so is a function kept in one.
             called = value.func if isinstance(value, ast.Call) else value
             held = [called, *value.args[:1]] if isinstance(value, ast.Call) else [called]

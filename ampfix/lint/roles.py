@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import parameters
+from ampfix.lint.scopes import Scope, parameters
 from ampfix.lint.usage import Guess, dotted
 from ampfix.program import Binding, Form, Role
 
@@ -26,8 +26,19 @@ class Roles:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
         self.handed = Handed(resolver)
+        self._known: dict[tuple[ast.expr, Scope], Guess] = {}  # of what no caller hands in
 
     def of(self, node: ast.expr, frame: Frame) -> Guess:
+        passed = frame.passed(node)
+        if passed is not None:
+            return self._of(node, frame, passed)
+        key = (node, frame.scope)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._of(node, frame, None)
+        return known
+
+    def _of(self, node: ast.expr, frame: Frame, passed: tuple[ast.expr, Frame] | None) -> Guess:
         direct = self._seen(node, frame)
         bindings = self.handed.of(direct)
         found = [role for binding in bindings if (role := self.resolver.role(binding)) is not Role.OTHER]
@@ -35,7 +46,6 @@ class Roles:
             return Guess(found[0], True)
         if any(binding.form in _DEFINED for binding in direct) or any(self._does_alike(one) for one in bindings):
             return NOTHING  # its definition can be seen, and is not what its name says
-        passed = frame.passed(node)
         if passed is not None:
             guess = self.of(*passed)
             if guess.role is not Role.OTHER or any(self._does_alike(one) for one in self.held(node, frame)):
