@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 import time
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from ampfix import atomic
+from ampfix.lint.read import digest
 from ampfix.lint.settings import per_object
 from ampfix.rules import Listed
 
@@ -65,7 +65,7 @@ def _stamp(path: str, rules: tuple[Listed, ...]) -> list[Any] | None:
 
 @per_object
 def _asked(rules: tuple[Listed, ...]) -> str:
-    return blake2b(",".join(rule.code for rule in rules).encode(), digest_size=8).hexdigest()
+    return digest(",".join(rule.code for rule in rules).encode())
 
 
 def _load(file: Path) -> dict[str, list[Any]]:

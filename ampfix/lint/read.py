@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import os
 import tokenize
-from hashlib import blake2b
+
+try:
+    from _blake2 import blake2b  # hashlib loads OpenSSL besides, which takes longer than to check a small file
+except ImportError:
+    from hashlib import blake2b
 
 MAX_BYTES = 2_000_000  # of 13,568 files in 41 wheels the largest that mentions AMP has 0.4 MB
 
