@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
@@ -14,6 +15,8 @@ _HARMLESS = frozenset(
     {"print", "range", "int", "float", "str", "len", "max", "min", "ceil", "floor", "round", "info", "debug", "log"}
     | {"add_argument", "setattr", "format", "write", "update", "set_description", "set_postfix", "warning", "divmod"}
 )
+
+_SIZE = re.compile(r"batch|token|sample|image|example", re.IGNORECASE)
 
 
 def is_divided(count: str, loss: ast.expr, source: Source) -> bool:
@@ -28,7 +31,35 @@ def is_divided(count: str, loss: ast.expr, source: Source) -> bool:
         return True
     word = count.rpartition(".")[2]
     used = (node for node in walk(source.tree) if _calculates(node, word, source))
-    return any(not places.are_alternatives(node, loss, source) for node in used)
+    if count.isidentifier():
+        used = (node for node in used if not _is_of_a_sister(node, loss, source))
+    return any(not (places.are_alternatives(node, loss, source) or _tells_a_size(node, source)) for node in used)
+
+
+def _is_of_a_sister(node: ast.AST, loss: ast.expr, source: Source) -> bool:
+    """Whether a node stands in another function that trains: its window is one of its own."""
+    mine, other = places.function_of(loss, source), places.function_of(node, source)
+    if mine is None or other is None or isinstance(mine, ast.Lambda) or isinstance(other, ast.Lambda) or mine is other:
+        return False
+    if mine in source.ancestors(node) or other in source.ancestors(loss):
+        return False
+    calls = any(_mentions_name(one, function.name) for one, function in ((mine, other), (other, mine)))
+    return not calls and any(getattr(inner, "attr", "") == "backward" for inner in walk(other))
+
+
+def _mentions_name(node: ast.AST, name: str) -> bool:
+    return any(name in (getattr(inner, "id", ""), getattr(inner, "attr", "")) for inner in walk(node))
+
+
+def _tells_a_size(node: ast.AST, source: Source) -> bool:
+    """Whether a product only says how much a step sees: it is written out, or named for batches, samples or tokens."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return False
+    if any(isinstance(around, ast.JoinedStr) for around in places.within_function(node, source)):
+        return True
+    statement = places.statement_of(node, source)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return bool(targets) and all(_SIZE.search(places.spelled(one).rpartition(".")[2]) for one in targets)
 
 
 def _calculates(node: ast.AST, word: str, source: Source) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.program import Do, Routine, Site, Source
@@ -12,6 +13,7 @@ from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
+_MICRO = re.compile(r"accum|micro", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,34 @@ def _window(routine: Routine, step: Do, backwards: list[Do], source: Source) -> 
         if rare and not any(set(conditions(do.site, source)) & set(only) for do in near):
             return Window(routine, backward, step, *rare[0])
     return None
+
+
+def inner_windows(source: Source) -> Iterator[Window]:
+    """Windows that are a loop of their own: `for micro_step in range(accumulation)` in front of each step."""
+    for routine in source.routines:
+        events = [do for do in routine.events if do.site.path in ("", source.path)]
+        steps = [do for do in events if do.event.kind in _STEPS]
+        for backward in (do for do in events if do.event.kind is EventKind.BACKWARD and do.site.loops):
+            step = next((do for do in steps if do.site.loops == backward.site.loops[:-1]), None)
+            count = _micro_batches(backward, source)
+            if step is not None and count:
+                window = Window(routine, backward, step, "", count)
+                if not _is_one_batch(window, source):
+                    yield window
+
+
+def _micro_batches(backward: Do, source: Source) -> str:
+    """How often the loop around a backward runs, where its names say that it goes over micro-batches."""
+    call = node_at(backward.site, source)
+    loops = places.loops_around(call, source) if call is not None else []
+    loop = loops[0] if loops else None
+    if not isinstance(loop, ast.For) or loop.lineno != backward.site.loops[-1] or not isinstance(loop.iter, ast.Call):
+        return ""
+    if getattr(loop.iter.func, "id", "") != "range" or len(loop.iter.args) != 1:
+        return ""
+    count = places.spelled(loop.iter.args[0])
+    is_path = isinstance(loop.iter.args[0], (ast.Name, ast.Attribute))
+    return count if is_path and _MICRO.search(f"{count} {places.spelled(loop.target)}") else ""
 
 
 def _is_one_batch(window: Window, source: Source) -> bool:

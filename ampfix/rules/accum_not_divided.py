@@ -239,7 +239,8 @@ def train(model, loader, optimizer, accum):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        of_backward = {window.backward.site.span: window for window in reversed(list(windows.windows(source)))}
+        every = [*windows.windows(source), *windows.inner_windows(source)]
+        of_backward = {window.backward.site.span: window for window in reversed(every)}
         for window in reversed(of_backward.values()):
             call = windows.node_at(window.backward.site, source)
             loss = loss_of(call) if call is not None else None
