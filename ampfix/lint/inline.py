@@ -30,7 +30,9 @@ from ampfix.program import (
     Protected,
     Role,
 )
+from ampfix.program.tree import walk
 from ampfix.records import replace
+from ampfix.rules._shapes import own
 
 _MAX_DEPTH = 5  # calls inside calls
 _MAX_INLINED = 120  # calls inlined into one routine
@@ -75,6 +77,8 @@ class Inliner:
             stub = any(is_stub(callee.function) for callee in callees.values()) and _is_hook(node.func, frame)
             unseen = stub or (not callees and self._hands_over_self(node, frame))
             return self._reader.opaque(node, frame) or ((Opaque(certain=False),) if unseen else ())
+        if any(_is_generator(callee.function) for callee in worth):
+            return (Opaque(),)  # it runs piece by piece, when it is asked for the next value
         result: Block = ()
         for index, callee in enumerate(reversed(worth[:_MAX_CANDIDATES])):
             body = self._body(callee, node, frame)
@@ -173,6 +177,29 @@ class Inliner:
                     return function
         return None
 
+    def streamed(self, node: ast.expr, frame: Frame, inner: Block) -> Block | None:
+        """A generator with the body of the loop over it in the place of each `yield`; None where it does nothing of
+        interest, or where the body leaves its turn early."""
+        callees = list(self._callees.of(node, frame)) if isinstance(node, ast.Call) else []
+        if len(callees) != 1 or not isinstance(node, ast.Call) or not _is_generator(callees[0].function):
+            return None
+        if not self._may_open(callees[0], frame) or any(isinstance(one, Jump) for one in every_node(inner)):
+            return None
+        around = self._lowered(callees[0], node, frame, inner)
+        return (Call(around),) if not inner or any(one is inner[0] for one in every_node(around)) else None
+
+    def pulled(self, node: ast.expr, frame: Frame, inner: Block) -> Block:
+        """A loop's body behind what a generator, which is not followed, does for each of its values."""
+        named = frame.scope.lookup(node.id) if isinstance(node, ast.Name) else []
+        sources = [node, *(one.value for one in named if one.value is not None)]
+        calls = (call for source in sources for call in walk(source) if isinstance(call, ast.Call))
+        unseen = any(
+            _is_generator(callee.function) and callee.function in self._interesting
+            for call in calls
+            for callee in self._callees.of(call, frame)
+        )
+        return (Opaque(), *inner) if unseen else inner
+
     def managed(self, node: ast.expr, frame: Frame, inner: Block) -> Block | None:
         """A `with` body inside what its manager does around it; None where the manager does nothing of interest."""
         if isinstance(node, ast.Call):
@@ -219,6 +246,10 @@ def _wrapped_body(function: ast.expr, frame: Frame) -> Block | None:
             return current.bodies[function.id]
         current = current.closure
     return None
+
+
+def _is_generator(function: ast.AST) -> bool:
+    return any(isinstance(node, ast.Yield) for node in own(function))
 
 
 def _is_hook(function: ast.expr, frame: Frame) -> bool:

@@ -54,6 +54,15 @@ def takes_closure(step: ast.Call, position: int) -> bool:
     return argument(step, "closure", position) is not None
 
 
+def runs_a_closure(node: ast.Call) -> bool:
+    """`optimizer.step(closure=...)` runs backward, and as often as it likes."""
+    is_step = isinstance(node.func, ast.Attribute) and node.func.attr == "step"
+    return is_step and any(
+        keyword.arg == "closure" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
+        for keyword in node.keywords
+    )
+
+
 def scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
     """`(loss * scale).backward()`, in place or where the variable is set; apex names its variable `scaled_loss`."""
     values = [loss]

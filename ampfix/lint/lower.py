@@ -13,7 +13,9 @@ from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
+from ampfix.lint.losses import runs_a_closure
 from ampfix.lint.passedloss import about, is_scaled_inside, marked
+from ampfix.lint.paths import is_left_when_done
 from ampfix.lint.prune import concerns_elements, runs_backward
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -84,6 +86,8 @@ class Lowering:
                 nodes.extend((*before, *handler(statement, frame)))
                 frame.statement = statement
                 nodes.extend(behind)
+            if is_left_when_done(statement):
+                frame = self._under(frame, f"not ({unparsed(statement.test)})")
         return tuple(nodes)
 
     # statements
@@ -144,8 +148,11 @@ class Lowering:
         inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings), paths={})
         self._bind_elements(node.target, node.iter, frame, inner)
         targets = tuple(self._paths([node.target], inner))
-        orelse = self._block(node.orelse, frame)
-        loop = Loop(self._block(node.body, inner), orelse, targets)
+        body, orelse = self._block(node.body, inner), self._block(node.orelse, frame)
+        streamed = self._inliner.streamed(node.iter, frame, body)
+        if streamed is not None:
+            return (*streamed, *orelse)
+        loop = Loop(self._inliner.pulled(node.iter, frame, body) if body else body, orelse, targets)
         # Two loops over the same things are both empty or both not.
         text = path or unparsed(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
@@ -320,7 +327,7 @@ class Lowering:
             nodes.extend(self._expression(node.func, frame))
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             nodes.extend(self._expression(argument, frame))
-        opened = self._run_closure(node, frame) if _runs_a_closure(node) else self._opened_by_hand(node, frame)
+        opened = self._run_closure(node, frame) if runs_a_closure(node) else self._opened_by_hand(node, frame)
         events = opened if opened is not None else self._reader.read(node, frame)
         if events is not None and is_scaled_inside(nodes, events):
             subject = f"<{frame.prefix}loss of line {node.lineno}>"
@@ -349,12 +356,3 @@ class Lowering:
                 left.append(region.exit)
                 return region.enter
         return None
-
-
-def _runs_a_closure(node: ast.Call) -> bool:
-    """`optimizer.step(closure=...)` runs backward, and as often as it likes."""
-    is_step = isinstance(node.func, ast.Attribute) and node.func.attr == "step"
-    return is_step and any(
-        keyword.arg == "closure" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
-        for keyword in node.keywords
-    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Set
+from itertools import takewhile
+from typing import TypeGuard
 
 from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
-from ampfix.protocol import UNKNOWN_OPTIMIZER, OptimizerState, State
+from ampfix.program.tree import unparsed
+from ampfix.protocol import UNKNOWN_OPTIMIZER, EventKind, OptimizerState, State
 from ampfix.records import dataclass, replace
 
 _DONE = re.compile(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
@@ -135,16 +139,26 @@ def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) 
     earlier: the events in front of this one in the source. unclear: scalers whose switch is not seen.
     """
     passed, here = {id(past.site) for past in path.events()}, set(do.site.tests)
-    return any(
-        id(other.site) not in passed
-        and any(
-            _DONE.search(test) or (other.event.scaler in unclear and SWITCH.search(test))
-            for test in _tests(other)
-            if test not in here
-        )
-        for other in earlier
-        if other.event.scaler
-    )
+    recent = {id(past.site) for past in _behind_the_backward(path)}
+    for other in earlier:
+        tests = [test for test in _tests(other) if test not in here] if other.event.scaler else []
+        if id(other.site) not in recent and any(_DONE.search(test) for test in tests):
+            return True
+        if id(other.site) not in passed and other.event.scaler in unclear and any(map(SWITCH.search, tests)):
+            return True
+    return False
+
+
+def is_left_when_done(statement: ast.stmt) -> TypeGuard[ast.If]:
+    """`if self.unscaled: return`: what follows runs under the opposite test."""
+    if not isinstance(statement, ast.If) or statement.orelse or not _DONE.search(unparsed(statement.test)):
+        return False
+    return isinstance(statement.body[-1], (ast.Return, ast.Continue))
+
+
+def _behind_the_backward(path: Path) -> Iterator[Do]:
+    """The events on these gradients: what an earlier turn unscaled is another matter."""
+    return takewhile(lambda past: past.event.kind is not EventKind.BACKWARD, path.events())
 
 
 def _tests(do: Do) -> tuple[str, ...]:

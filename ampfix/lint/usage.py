@@ -87,7 +87,7 @@ class Usage:
         uses = self._uses.get(_key(path, scope))
         last = path.rpartition(".")[2].partition("[")[0]
         if uses is not None:
-            if "unscale_" in uses.methods or (uses.scale_then_backward and {"step", "update"} & uses.methods):
+            if _is_a_scaler(uses, last):
                 return Guess(Role.SCALER, True)
             if uses.stepped_by:
                 return Guess(Role.OPTIMIZER, True)
@@ -120,6 +120,14 @@ class Usage:
             inner = receiver.func
             if isinstance(inner, ast.Attribute) and inner.attr == "scale" and (path := dotted(inner.value)):
                 self._uses.setdefault(_key(path, scope), _Uses()).scale_then_backward = True
+
+
+def _is_a_scaler(uses: _Uses, name: str) -> bool:
+    """Whether the use alone shows a scaler. What steps and never updates, under another name, may be an object that
+    holds one and does both at once."""
+    if not (_SCALER_WORD.search(name) or "update" in uses.methods or not uses.steps_something):
+        return False
+    return "unscale_" in uses.methods or (uses.scale_then_backward and bool({"step", "update"} & uses.methods))
 
 
 def _key(path: str, scope: Scope) -> tuple[int, str]:

@@ -1,0 +1,22 @@
+"""Steps in a generator: the loop over it runs where the generator yields."""
+
+import torch
+
+
+def steps(model, loader, optimizer, scaler):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = torch.nn.functional.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        yield loss
+        scaler.step(optimizer)
+        scaler.update()
+
+
+def train(model, loader):
+    optimizer = torch.optim.AdamW(model.parameters())
+    scaler = torch.amp.GradScaler("cuda")
+    for loss in steps(model, loader, optimizer, scaler):
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # expect: AMP101
+        print(loss.detach())

@@ -1,0 +1,5 @@
+"""Tells when a scaler is wanted."""
+
+
+def wants_scaler(device, precision):
+    return device.type == "cuda" and precision == "fp16"
