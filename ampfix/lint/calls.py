@@ -11,7 +11,15 @@ from ampfix.lint.conditions import negate
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import sets_gradients
-from ampfix.lint.losses import is_loss, loss_name, scaled_by_hand, scaling, takes_closure, tests_around
+from ampfix.lint.losses import (
+    is_handed_a_gradient,
+    is_loss,
+    loss_name,
+    scaled_by_hand,
+    scaling,
+    takes_closure,
+    tests_around,
+)
 from ampfix.lint.ownclip import is_own_clip
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
@@ -161,6 +169,8 @@ class CallReader:
             return None
         elif node.args and (self._is_wrapper(receiver, frame) or is_loss(node.args[0])):
             return (Opaque(),)  # it scales as it likes
+        elif is_handed_a_gradient(node, frame):
+            return (Opaque(),)  # scaled as that gradient is
         elif any(_is_own_self(scaler, frame) for scaler in scaling(receiver)):
             return (Opaque(),)  # in a class that is a scaler
         scaled = self.scale_call(receiver, frame)

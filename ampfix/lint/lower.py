@@ -327,7 +327,7 @@ class Lowering:
             nodes.extend(self._expression(node.func, frame))
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             nodes.extend(self._expression(argument, frame))
-        opened = self._run_closure(node, frame) if runs_a_closure(node) else self._opened_by_hand(node, frame)
+        opened = self._run_closure(node, frame) if runs_a_closure(node) else self._regions.opened_by_hand(node, frame)
         events = opened if opened is not None else self._reader.read(node, frame)
         if events is not None and is_scaled_inside(nodes, events):
             subject = f"<{frame.prefix}loss of line {node.lineno}>"
@@ -340,19 +340,3 @@ class Lowering:
         assert isinstance(node.func, ast.Attribute)
         path = self._namer.canonical(node.args[0] if node.args else node.func.value, frame)
         return (Opaque((path,) if path is not None else ()),)
-
-    def _opened_by_hand(self, node: ast.Call, frame: Frame) -> Block | None:
-        """`stack.enter_context(region)`, `region.__enter__()` and `region.__exit__(...)`."""
-        function = node.func
-        if not isinstance(function, ast.Attribute):
-            return None
-        if function.attr in ("__enter__", "__exit__"):
-            region = self._regions.enter(function.value, frame)
-            return None if region is None else region.enter if function.attr == "__enter__" else region.exit
-        if function.attr in ("enter_context", "enter_async_context") and len(node.args) == 1:
-            region = self._regions.enter(node.args[0], frame)
-            left = frame.left.get(dotted(function.value) or "")
-            if region is not None and left is not None:
-                left.append(region.exit)
-                return region.enter
-        return None

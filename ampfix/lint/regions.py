@@ -141,6 +141,22 @@ class RegionReader:
                     return given, held.built[1]
         return None
 
+    def opened_by_hand(self, node: ast.Call, frame: Frame) -> Block | None:
+        """`stack.enter_context(region)`, `region.__enter__()` and `region.__exit__(...)`."""
+        function = node.func
+        if not isinstance(function, ast.Attribute):
+            return None
+        if function.attr in ("__enter__", "__exit__"):
+            region = self.enter(function.value, frame)
+            return None if region is None else region.enter if function.attr == "__enter__" else region.exit
+        if function.attr in ("enter_context", "enter_async_context") and len(node.args) == 1:
+            region = self.enter(node.args[0], frame)
+            left = frame.left.get(dotted(function.value) or "")
+            if region is not None and left is not None:
+                left.append(region.exit)
+                return region.enter
+        return None
+
 
 def _default(device: str | None) -> frozenset[str]:
     return frozenset({DEFAULT_DTYPE.get(device or "cuda", UNKNOWN)})
