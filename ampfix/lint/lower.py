@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
+from ampfix.lint.elements import bind_elements
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
 from ampfix.lint.losses import runs_a_closure
@@ -146,7 +147,7 @@ class Lowering:
     def _For(self, node: ast.For | ast.AsyncFor, frame: Frame) -> Block:
         path = self._namer.canonical(node.iter, frame)
         inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings), paths={})
-        self._bind_elements(node.target, node.iter, frame, inner)
+        bind_elements(self._namer, node.target, node.iter, frame, inner)
         targets = tuple(self._paths([node.target], inner))
         body, orelse = self._block(node.body, inner), self._block(node.orelse, frame)
         streamed = self._inliner.streamed(node.iter, frame, body)
@@ -161,27 +162,6 @@ class Lowering:
         return (*self._expression(node.iter, frame), Branch(filled, (loop,), orelse))
 
     _AsyncFor = _For
-
-    def _bind_elements(self, target: ast.expr, source: ast.expr, frame: Frame, inner: Frame) -> None:
-        """Loop variables stand for elements: `a` of `for a in xs` is xs[*], also through zip, enumerate and items."""
-        name = dotted(source.func) or "" if isinstance(source, ast.Call) else ""
-        if isinstance(source, ast.Call) and name in ("list", "tuple", "reversed", "sorted") and source.args:
-            self._bind_elements(target, source.args[0], frame, inner)
-        elif isinstance(source, ast.Call) and name.endswith(".values") and isinstance(source.func, ast.Attribute):
-            self._bind_elements(target, source.func.value, frame, inner)
-        elif isinstance(target, ast.Name):
-            path = self._namer.canonical(source, frame)
-            if path is not None:
-                inner.bindings[target.id] = f"{path}[*]"
-        elif isinstance(target, ast.Tuple) and isinstance(source, ast.Call):
-            sources: list[ast.expr] = source.args if name == "zip" else []
-            elements = target.elts
-            if name == "enumerate" and source.args:
-                sources, elements = source.args[:1], elements[1:]
-            elif name.endswith(".items") and isinstance(source.func, ast.Attribute):
-                sources, elements = [source.func.value], elements[1:]
-            for element, inside in zip(elements, sources, strict=False):
-                self._bind_elements(element, inside, frame, inner)
 
     def _While(self, node: ast.While, frame: Frame) -> Block:
         inner = replace(frame, loops=(*frame.loops, node.lineno))
@@ -294,7 +274,7 @@ class Lowering:
         if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
             inner = replace(frame, bindings=dict(frame.bindings), paths={})
             for generator in node.generators:
-                self._bind_elements(generator.target, generator.iter, frame, inner)
+                bind_elements(self._namer, generator.target, generator.iter, frame, inner)
             frame = inner
         for child in children(node):
             if isinstance(child, ast.expr):
