@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, hangs_on_a_switch, split
+from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, feasible, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.program import (
@@ -226,7 +226,7 @@ class _Interpreter:
         event = self._concrete(do, path)
         key = (id(path.state), id(event))  # both are kept alive by this interpreter
         if key not in self._advanced:
-            state, broken = advance(path.state, event)
+            state, broken = advance(feasible(path.state, event), event)
             self._advanced[key] = self._interned(state), broken
         state, broken = self._advanced[key]
         for one in broken:

@@ -21,7 +21,6 @@ from ampfix.lint.prune import concerns_elements, runs_backward
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
-from ampfix.lint.usage import dotted
 from ampfix.program import (
     Assign,
     Atom,

@@ -11,7 +11,7 @@ from typing import TypeGuard
 from ampfix.lint.atoms import Atoms
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
 from ampfix.program.tree import unparsed
-from ampfix.protocol import UNKNOWN_OPTIMIZER, EventKind, OptimizerState, State
+from ampfix.protocol import UNKNOWN_OPTIMIZER, Event, EventKind, Grad, OptimizerState, Stage, State
 from ampfix.records import dataclass, replace
 
 _DONE = re.compile(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
@@ -201,6 +201,13 @@ def behind(node: Node, state: State) -> State:
     if isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
         return state.with_optimizer(node.name, **vars(OptimizerState()))
     return state
+
+
+def feasible(state: State, event: Event) -> State:
+    """The state in front of an event. Nobody unscales without gradients: tests that are not seen rule that out."""
+    held = {name: state.of(name) for name in event.optimizers if event.kind is EventKind.UNSCALE}
+    empty = [name for name, now in held.items() if now.grad is Grad.NONE and now.stage is Stage.READY]
+    return behind(Opaque(tuple(empty)), state) if empty else state
 
 
 def distinct(paths: list[Path], live: int = -1) -> list[Path]:

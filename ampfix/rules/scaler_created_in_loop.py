@@ -306,7 +306,7 @@ def _given(call: ast.Call) -> tuple[ast.expr, ...]:
 
 def _stepped_by(scaler: ScalerBuilt, source: Source) -> set[str]:
     """The optimizers that the scaler is seen to step, as written."""
-    calls = places.all_methods_called(source, "step", "unscale_")
+    calls = [*places.all_methods_called(source, "step"), *places.all_methods_called(source, "unscale_")]
     return {places.spelled(call.args[0]) for call in calls if call.args and places.receiver(call) == scaler.target}
 
 
