@@ -12,6 +12,7 @@ from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import sets_gradients
 from ampfix.lint.losses import (
+    hangs_on_a_gradient,
     is_handed_a_gradient,
     is_loss,
     loss_name,
@@ -27,7 +28,6 @@ from ampfix.lint.schedules import is_schedule
 from ampfix.lint.skips import SkipReader
 from ampfix.lint.usage import dotted, is_harmless, names_schedulers
 from ampfix.program import AllOf, Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
-from ampfix.program.tree import walk
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
@@ -204,7 +204,7 @@ class CallReader:
         if found is None or target is None:
             return None
         optimizer = self.namer.canonical(target, frame)
-        if optimizer is None or _is_of_gradient(target):
+        if optimizer is None or hangs_on_a_gradient(target):  # which is no optimizer
             return (Opaque(),)
         self._learn_owners(target, optimizer, frame)
         event = self._event(EventKind.UNSCALE, node, frame, proven=found[1], scaler=found[0], optimizers=(optimizer,))
@@ -319,11 +319,6 @@ class CallReader:
             return False
         bases = self._resolver.external_bases(owner.node)
         return any(not base.startswith(("torch.nn.", "abc.", "typing.", "builtins.")) for base in bases)
-
-
-def _is_of_gradient(node: ast.expr) -> bool:
-    """Whether an expression is a gradient or hangs on one, and so is no optimizer: `p.grad.device`."""
-    return any(isinstance(one, ast.Attribute) and one.attr == "grad" for one in walk(node))
 
 
 def _under(switch: Condition, on: Block, off: Block) -> Block:

@@ -65,11 +65,8 @@ class DtypeChoices:
         elif isinstance(node, (ast.Subscript, ast.Call)):
             table = list(self._table(node, scope))
             yield from table
-            for function in (
-                self._resolver.resolve(node.func, scope) if isinstance(node, ast.Call) and not table else ()
-            ):
-                if function.form is Form.FUNCTION:
-                    yield from ((one, function.scope) for one in self._resolver.returned(function.node))
+            if isinstance(node, ast.Call) and not table:
+                yield from self._returned(node.func, scope)
 
     def _returned(self, callee: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
         for function in self._resolver.resolve(callee, scope):

@@ -10,9 +10,10 @@ from ampfix.lint.callees import Argument, Callee, Callees
 from ampfix.lint.calls import CallReader
 from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
-from ampfix.lint.handed import Handed
+from ampfix.lint.handed import Handed, argument_for
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, parameters
+from ampfix.lint.usage import dotted
 from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
 from ampfix.rules._shapes import placed
 
@@ -143,12 +144,10 @@ def _handed_to_helper(receiver: ast.expr, value: ast.expr, there: Scope, scope: 
     """What the function that builds an object was given for a parameter, where one call of it makes the receiver."""
     definitions = scope.lookup(receiver.id) if isinstance(receiver, ast.Name) else []
     made = definitions[0].value if len(definitions) == 1 else None
-    called = made.func if isinstance(made, ast.Call) else None
-    if not isinstance(called, ast.Name) or called.id != there.label or not isinstance(there.node, _DEFINITIONS):
+    if not isinstance(made, ast.Call) or dotted(made.func) != there.label or not isinstance(there.node, _DEFINITIONS):
         return None
-    given = dict(zip((one.arg for one in parameters(there.node)), made.args, strict=False))  # type: ignore[union-attr]
-    given |= {word.arg: word.value for word in made.keywords if word.arg}  # type: ignore[union-attr]
-    return given.get(value.id) if isinstance(value, ast.Name) else None
+    names = [one.arg for one in parameters(there.node)]
+    return argument_for(made, value.id, names) if isinstance(value, ast.Name) else None
 
 
 def _root(node: ast.expr) -> str | None:

@@ -69,7 +69,12 @@ def is_handed_a_gradient(backward: ast.Call, frame: Frame) -> bool:
     given = [gradient] if gradient is not None else []
     if isinstance(gradient, ast.Name):
         given += [one.value for one in frame.scope.lookup(gradient.id) if one.value is not None]
-    return any(isinstance(inner, ast.Attribute) and inner.attr == "grad" for one in given for inner in walk(one))
+    return any(map(hangs_on_a_gradient, given))
+
+
+def hangs_on_a_gradient(node: ast.expr) -> bool:
+    """Whether an expression is a gradient or is read from one: `p.grad.device`."""
+    return any(isinstance(inner, ast.Attribute) and inner.attr == "grad" for inner in walk(node))
 
 
 def scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:

@@ -10,10 +10,10 @@ from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _owners as owners
-from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
 from ampfix.rules._elements import elements
 from ampfix.rules._pairs import Pair
+from ampfix.rules._shapes import handed_in
 
 _TAKING = ("get", "pop")
 _KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
@@ -173,7 +173,7 @@ def _is_stored(holder: ast.Dict, source: Source) -> bool:
     if any(places.spelled(one.value) == name and _SCALER.search(ast.unparse(one.slice)) for one in added):
         return False
     calls = (one for one in walk(function) if isinstance(one, ast.Call) and _stores(one))
-    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in pairs.given(call))
+    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in handed_in(call))
 
 
 def _stores(call: ast.Call) -> bool:

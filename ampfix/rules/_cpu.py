@@ -6,7 +6,7 @@ import ast
 
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import function_of, method, path
+from ampfix.rules._shapes import function_of, handed_in, method, path
 
 
 def is_on_cpu(call: ast.Call, source: Source) -> bool:
@@ -32,7 +32,7 @@ def _goes_to_the_default(call: ast.Call, source: Source) -> bool:
     function = function_of(call, source)
     placed = {
         path(move.args[0])
-        for given in (*call.args, *(word.value for word in call.keywords))
+        for given in handed_in(call)
         for move in walk(given)
         if isinstance(move, ast.Call) and method(move)[1] == "to" and move.args
     }

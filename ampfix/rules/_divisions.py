@@ -9,6 +9,7 @@ from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._losses import derivation
+from ampfix.rules._shapes import handed_in
 
 # Calls that only count, show or store the length of the window.
 _HARMLESS = frozenset(
@@ -72,7 +73,7 @@ def _calculates(node: ast.AST, word: str, source: Source) -> bool:
         return _mentions(node.value, word)
     if not isinstance(node, ast.Call) or word.isdigit():
         return isinstance(node, ast.Call) and _is_division(node) and any(_mentions(a, word) for a in node.args)
-    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    given = handed_in(node)
     if not any(places.spelled(value).rpartition(".")[2] == word for value in given):
         return False
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))

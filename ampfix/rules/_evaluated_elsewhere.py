@@ -20,6 +20,7 @@ from ampfix.rules._shapes import (
     LOOPS,
     backwards,
     calls,
+    handed_in,
     inside,
     is_without_grad,
     loops,
@@ -58,7 +59,7 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
         assert isinstance(call, ast.Call)
         names = dict.fromkeys(_models_given(call, switched))
         receiver = method(call)[0] if isinstance(call.func, ast.Attribute) else call.func
-        objects = {named(one) for one in (*_given(call), receiver)} - {""}
+        objects = {named(one) for one in (*handed_in(call), receiver)} - {""}
         names |= dict.fromkeys(name for name in held if name.rpartition(".")[0] in objects)
         built = isinstance(receiver, ast.Call) and any(True for _ in _models_given(receiver, switched))
         if not names and not built and named(receiver) not in holders:
@@ -82,12 +83,8 @@ def _holders(source: Source, switched: set[str]) -> Iterator[str]:
                 yield named(target)
 
 
-def _given(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(word.value for word in call.keywords)]
-
-
 def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
-    for name in (handed_name(one) for one in _given(call)):
+    for name in (handed_name(one) for one in handed_in(call)):
         if name and (is_model(name, switched) or _is_many(name)):
             yield name
 
@@ -270,7 +267,7 @@ def _passed_on(
         looped = call in again
         if path(call.func) in inside:  # it sees the names of the function around it
             yield _Reached(inside[path(call.func)], names, quiet, looped, reached.off, reached.hops + 1)
-        elif roots & {named(one).partition(".")[0] for one in (*_given(call), call.func)} - {""}:
+        elif roots & {named(one).partition(".")[0] for one in (*handed_in(call), call.func)} - {""}:
             for to in source.called_in(function, call):
                 inner = _inner(to, call, names)
                 if inner and to.definition is not function:

@@ -7,6 +7,7 @@ import ast
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import handed_in
 
 _CHECKS = frozenset({"isfinite", "isnan", "isinf"})
 
@@ -32,8 +33,7 @@ def _is_check(node: ast.AST) -> bool:
 
 def _hands_to_check(call: ast.Call, loss: set[str], source: Source) -> bool:
     """Whether a function or method is handed the loss itself and checks it."""
-    given = (*call.args, *(word.value for word in call.keywords))
-    if not any(places.spelled(one) in loss for one in given):
+    if not any(places.spelled(one) in loss for one in handed_in(call)):
         return False
     functions = [b.node for b in source.resolve(call.func) if b.form is Form.FUNCTION]
     functions += [one.definition for one in source.called_elsewhere(call)]

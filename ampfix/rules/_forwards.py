@@ -15,6 +15,7 @@ from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import (
     backwards,
     function_of,
+    handed_in,
     is_without_grad,
     looks_like_a_model,
     method,
@@ -87,7 +88,7 @@ class Forwards:
     def by_unseen(self, call: ast.Call) -> Iterator[str]:
         """The models that are handed to something unseen, which training hands them to as well."""
         if path(call.func) in self._callees:
-            names = (bare_name(named(one)) for one in _given(call))
+            names = (bare_name(named(one)) for one in handed_in(call))
             yield from (name for name in names if name in self.switched or looks_like_a_model(name))
 
     def by_helper(self, call: ast.Call, hops: int) -> Iterator[str]:
@@ -198,7 +199,3 @@ def _class_of(function: ast.AST, source: Source) -> ast.AST | None:
 
 def _is_bound(name: str, function: ast.AST) -> bool:
     return any(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store) for one in own(function))
-
-
-def _given(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(word.value for word in call.keywords)]

@@ -8,7 +8,7 @@ import re
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules._halfmodels import CastModel, Trained, assigned, is_foreign, is_frozen_or_float
-from ampfix.rules._shapes import function_of, method, path
+from ampfix.rules._shapes import function_of, handed_in, method, path
 
 MASTER = re.compile(
     r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer|"
@@ -32,7 +32,7 @@ def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
     owner = function_of(optimizer.call, source)
     for node in source.nodes((ast.Call,)):
         assert isinstance(node, ast.Call)
-        handed = [path(value) for value in (*node.args, *(keyword.value for keyword in node.keywords))]
+        handed = [path(value) for value in handed_in(node)]
         if optimizer.target not in handed or function_of(node, source) is not owner:
             continue
         symbols = [b.symbol for b in source.resolve(node.func) if b.form is Form.SYMBOL]

@@ -13,6 +13,7 @@ from ampfix.records import dataclass
 from ampfix.rules import _makers as makers
 from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import handed_in
 
 _OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -122,7 +123,7 @@ def _built_for(source: Source) -> Iterator[Pair]:
 
 def _is_handed_on(name: str, source: Source) -> bool:
     calls = (one for one in source.nodes((ast.Call,)) if isinstance(one, ast.Call))
-    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in given(call))
+    return any(isinstance(one, ast.Name) and one.id == name for call in calls for one in handed_in(call))
 
 
 def _calls_of_wrappers(source: Source) -> Iterator[ast.Call]:
@@ -141,7 +142,7 @@ def _elsewhere(source: Source) -> Iterator[Pair]:
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         holder = places.receiver(call)
-        if holder in keepers or any(_OPTIMIZER.search(_last(one)) for one in given(call)):
+        if holder in keepers or any(_OPTIMIZER.search(_last(one)) for one in handed_in(call)):
             for to in source.called_elsewhere(call):
                 yield from _steps_in(to, call, source)
 
@@ -151,7 +152,7 @@ def _keepers(source: Source) -> Iterator[str]:
     for node in source.nodes((ast.Assign,)):
         assert isinstance(node, ast.Assign)
         built = node.value if isinstance(node.value, ast.Call) else None
-        if built is not None and any(_OPTIMIZER.search(_last(one)) for one in given(built)):
+        if built is not None and any(_OPTIMIZER.search(_last(one)) for one in handed_in(built)):
             yield places.spelled(node.targets[0])
 
 
@@ -248,12 +249,6 @@ def _followed(source: Source) -> Iterator[Pair]:
             for optimizer in do.event.optimizers:
                 if _DOTTED.fullmatch(scaler) and _DOTTED.fullmatch(optimizer):
                     yield Pair(scaler, optimizer, owner, do.site.proven, inside=inside)
-
-
-def given(call: ast.Call) -> Iterator[ast.expr]:
-    """What a call hands over."""
-    yield from call.args
-    yield from (keyword.value for keyword in call.keywords)
 
 
 def _last(node: ast.expr) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from ampfix.program import Form, Source
 from ampfix.rules._halfmodels import CastModel
 from ampfix.rules._places import are_alternatives, given_for
-from ampfix.rules._shapes import function_of, own, path
+from ampfix.rules._region_switches import parameters_of
+from ampfix.rules._shapes import function_of, handed_in, own, path
 
 
 def received(model: CastModel, source: Source) -> Iterator[tuple[str, ast.AST]]:
@@ -18,7 +19,7 @@ def received(model: CastModel, source: Source) -> Iterator[tuple[str, ast.AST]]:
     for call in own(function):
         if not isinstance(call, ast.Call) or call.lineno <= model.cast.node.lineno:
             continue
-        handed = [path(one) for one in (*call.args, *(word.value for word in call.keywords))]
+        handed = [path(one) for one in handed_in(call)]
         if model.name in handed and not are_alternatives(call, model.cast.node, source):
             yield from _parameters(model.name, call, source)
 
@@ -37,7 +38,7 @@ def _parameters(name: str, call: ast.Call, source: Source) -> Iterator[tuple[str
 
 
 def _named(name: str, function: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call) -> Iterator[str]:
-    for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+    for one in parameters_of(function):
         given = given_for(one.arg, function, call)
         if given is not None and path(given) == name:
             yield one.arg

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 
 from ampfix.program import CalledElsewhere, CoveredRegion
 from ampfix.program.tree import TreeIndex, walk
-from ampfix.rules._places import given_for
+from ampfix.rules._places import default_of, given_for
 from ampfix.rules._shapes import own, path
 
 
@@ -94,15 +94,7 @@ def shows_all(call: ast.Call) -> bool:
 def given(call: ast.Call, name: str, function: ast.AST) -> ast.expr | None:
     """What a call hands in for a parameter, its default included."""
     handed = given_for(name, function, call)
-    if handed is not None:
-        return handed
-    arguments = getattr(function, "args", None)
-    positions = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)] if arguments else []
-    defaults = dict(zip(positions[::-1], arguments.defaults[::-1], strict=False)) if arguments else {}
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if arguments else ():
-        defaults[argument.arg] = default
-    value: ast.expr | None = defaults.get(name)
-    return value
+    return handed if handed is not None else default_of(name, function)
 
 
 def is_off(value: ast.expr | None) -> bool:

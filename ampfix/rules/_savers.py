@@ -11,6 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import handed_in
 
 _OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
 _WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
@@ -35,7 +36,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
     """The calls that leave a scaler behind. stepped: what scalers step, by the last part of its name."""
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
-        hands_over = any(_last(one) in stepped for one in pairs.given(call))
+        hands_over = any(_last(one) in stepped for one in handed_in(call))
         if not (hands_over or _KEEPS.search(places.called(call))):
             continue
         if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):

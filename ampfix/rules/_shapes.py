@@ -64,9 +64,14 @@ def backwards(root: ast.AST) -> Iterator[ast.Call]:
             yield node
 
 
+def handed_in(call: ast.Call) -> list[ast.expr]:
+    """What a call hands in, by place and by keyword."""
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
 def _runs_backward(call: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`."""
-    given = [*call.args, *(word.value for word in call.keywords)]
+    given = handed_in(call)
     called = path(call.func).rpartition(".")[2]
     if called == "partial" and given:
         called = path(given.pop(0)).rpartition(".")[2]

@@ -7,7 +7,7 @@ import re
 
 from ampfix.program import Source
 from ampfix.program.tree import unparsed, walk
-from ampfix.rules._shapes import backwards, function_of, method, own, path
+from ampfix.rules._shapes import backwards, function_of, handed_in, method, own, path
 
 _HOPS = 3  # functions that hand the result back
 _TRAINS = re.compile(r"(\w+_)?(train|learn|fit|optimi[sz]e)(_(one_)?(step|batch|on_batch))?")
@@ -32,7 +32,7 @@ def is_trained_on(call: ast.Call, source: Source, hops: int = 0) -> bool:
             return True
         if isinstance(node, ast.Assign) and reads(node.value) and not _SCALAR.search(unparsed(node.value)):
             names |= {one.id for target in node.targets for one in walk(target) if isinstance(one, ast.Name)}
-        elif isinstance(node, ast.Call) and node is not call and any(map(reads, _given(node))):
+        elif isinstance(node, ast.Call) and node is not call and any(map(reads, handed_in(node))):
             if _is_trainer(node, source) or (_SETS.match(method(node)[1]) and _is_kept_for_training(node.func)):
                 return True
             receiver = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr in _KEPT else None
@@ -50,10 +50,6 @@ def _is_kept_for_training(target: ast.expr) -> bool:
     """`loader.dataset.negatives`, `sampler.set_weights`: the data that training goes over."""
     text = unparsed(target) if isinstance(target, ast.Attribute) else ""
     return _DATA.search(text) is not None and _HELD_OUT.search(text) is None
-
-
-def _given(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(word.value for word in call.keywords)]
 
 
 def _is_trainer(call: ast.Call, source: Source) -> bool:

@@ -7,7 +7,7 @@ import re
 
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import function_of, method, own, path
+from ampfix.rules._shapes import function_of, handed_in, method, own, path
 
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
 _NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
@@ -19,7 +19,7 @@ _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
 
 def is_a_trial(call: ast.Call, function: ast.AST, source: Source) -> bool:
     """Whether a model runs on made-up data alone, to see the shape of what comes out, or for nothing that comes out."""
-    given = [*call.args, *(word.value for word in call.keywords)]
+    given = handed_in(call)
     if given and _DUMMY.search(path(given[0])):
         return True
     data = [one.value if isinstance(one, ast.Starred) else one for one in given if not isinstance(one, ast.Constant)]

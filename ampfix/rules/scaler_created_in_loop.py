@@ -14,6 +14,7 @@ from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._makers import made_by_helpers
 from ampfix.rules._passes import is_one_pass
+from ampfix.rules._shapes import handed_in
 
 _SPECIAL = re.compile(r"__\w+__")
 _EPOCH = re.compile(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
@@ -212,7 +213,7 @@ def main(model, loader, optimizer):
             call = next(iter(source.ancestors(call)))
         if not isinstance(call, ast.Call):
             return
-        beside = {places.spelled(one) for one in _given(call) if source.held(one).role is Role.OPTIMIZER}
+        beside = {places.spelled(one) for one in handed_in(call) if source.held(one).role is Role.OPTIMIZER}
         kept = [loop for loop in places.loops_around(call, source) if not beside & places.assigned_in(loop)]
         if beside and kept and not _builds_optimizer(kept[0], source, beside):
             yield self.finding(
@@ -297,11 +298,7 @@ def _drives_steps(scaler: ScalerBuilt, source: Source) -> bool:
 
 def _handed_on(root: ast.AST, scaler: ScalerBuilt) -> bool:
     calls = (node for node in walk(root) if isinstance(node, ast.Call))
-    return any(places.spelled(value) == scaler.target for call in calls for value in _given(call))
-
-
-def _given(call: ast.Call) -> tuple[ast.expr, ...]:
-    return (*call.args, *(keyword.value for keyword in call.keywords))
+    return any(places.spelled(value) == scaler.target for call in calls for value in handed_in(call))
 
 
 def _stepped_by(scaler: ScalerBuilt, source: Source) -> set[str]:
