@@ -28,7 +28,7 @@ def rewrite(text: str, repairs: Iterable[Repair]) -> str:
 
 def make(tree: Tree, changes: Sequence[Change]) -> str:
     """The text of `tree` with `changes` made. Raises CannotRepair where two of them contradict each other."""
-    return cst.ensure_type(tree.module.visit(_Maker(tree, changes)), cst.Module).code
+    return cst.ensure_type(tree.module.visit(_Maker(tree, changes)), cst.Module).code + tree.blank_end
 
 
 class _Maker(cst.CSTTransformer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar, cast
@@ -17,18 +18,28 @@ Node = TypeVar("Node", bound=cst.CSTNode)
 Statement = cst.BaseSmallStatement | cst.BaseCompoundStatement
 STATEMENTS = (cst.BaseSmallStatement, cst.BaseCompoundStatement)
 LOOPS = (cst.For, cst.While)
+_BLANK = " \t\f\r\n"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 SCOPES = (cst.FunctionDef, cst.Lambda, cst.Module)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """A text up to its last line of code, and the blank lines behind it: libcst drops some that hold spaces."""
+    line_end = _LINE_END.search(text, len(text.rstrip(_BLANK)))
+    end = len(text) if line_end is None else line_end.end()
+    return text[:end], text[end:]
 
 
 class Tree:
     """The concrete syntax tree of one text. Raises CannotRepair where the text does not survive a round trip."""
 
     def __init__(self, text: str) -> None:
+        code, self.blank_end = _parted(text)
         try:
-            module = cst.parse_module(text)
+            module = cst.parse_module(code)
         except cst.ParserSyntaxError as error:
             raise CannotRepair(f"the file cannot be parsed: {error.message}") from error
-        if module.code != text:
+        if module.code != code:
             raise CannotRepair("the file does not survive parsing and printing unchanged")
         self._wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self.module = module

@@ -12,8 +12,8 @@ class MultipleUpdates(ProtocolRule):
     """`scaler.update()` runs more than once in a step.
 
     ## What it does
-    Finds a second `scaler.update()` before the next backward: twice in a row, or once behind each of several optimizers
-    that step on the same backward.
+    Finds a second `scaler.update()` before the next backward: twice in a row, on the way out of a batch that is left
+    out before its backward, or once behind each of several optimizers that step on the same backward.
 
     ## Why is this bad
     Between two optimizers the first `update()` may change the scale, and the second optimizer's gradients, which carry

@@ -12,7 +12,9 @@ class UpdateEveryMicrobatch(ProtocolRule):
     """`scaler.update()` runs at every micro-batch of an accumulation window.
 
     ## What it does
-    Finds `scaler.update()` outside the test that `scaler.step` stands under, so that it runs without a step.
+    Finds `scaler.update()` outside the test that `scaler.step` stands under, so that it runs without a step at each
+    micro-batch of the window. One that runs behind another `update()` with no backward in between, as behind a batch
+    that is left out, is AMP111.
 
     ## Why is this bad
     `update()` raises "No inf checks were recorded prior to update" where no step or `unscale_` has checked the

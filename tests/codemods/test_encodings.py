@@ -6,7 +6,8 @@ import codecs
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
 
 from ampfix.codemods.files import encode_as, write_source
 from ampfix.codemods.fixpoint import fix_text
@@ -59,3 +60,16 @@ def test_the_file_on_disk_is_what_was_computed(tmp_path: Path) -> None:
     file.write_bytes(before)
     write_source(file, before, fix_text(decode(before), lambda given: check_source(given, "train.py")).text)
     assert file.read_bytes() == written(text(program(shape), dress), "latin-1", dress)
+
+
+@given(shape=shapes(), dress=DRESSES, end=st.text(" \t\f\n", max_size=8))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@example(shape=Shape(clip="norm"), dress=Dress(), end="\n                \n\n   ")
+def test_blank_lines_at_the_end_stay(shape: Shape, dress: Dress, end: str) -> None:
+    broken = clip_scaled(program(shape), shape)
+    assume(broken is not None)
+    assert broken is not None
+    source = text(broken, dress) + end.replace("\n", dress.newline)
+    fixed = fix_text(source, lambda given: check_source(given, "loop.py"))
+    assert fixed.text != source
+    assert fixed.text.endswith(dress.newline + end.replace("\n", dress.newline))
