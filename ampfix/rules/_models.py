@@ -23,10 +23,15 @@ _PART = re.compile(
     r"segmenter|denoiser)$|(^|[._])(net|model)(_?[A-Z0-9]{1,2})$",
 )
 _MANY = re.compile(r"(^|[._])(models|nets|networks)$")
-_HELD = re.compile(r"\.(module|ema|ema_model)$")  # what DistributedDataParallel and averages of weights wrap
+# What DistributedDataParallel and averages of weights wrap.
+_HELD = re.compile(
+    r"\.(module|ema|ema_(model|net)|shadow(_model)?|(averaged|avg)(_model)?)$|(?<=ema|swa|avg)\.(model|net)$",
+    re.IGNORECASE,
+)
 _WRAPPERS = re.compile(
     r"DistributedDataParallel|DDP|DataParallel|compile|getattr|deepcopy|AveragedModel|ExponentialMovingAverage|"
-    r"\w*unwrap\w*|de_parallel|\w*raw_model|(Model)?E(ma|MA)(V\d|Model)?"
+    r"\w*unwrap\w*|de_parallel|\w*raw_model|(ema_|model_)?copy|clone_model|\w*(Ema|EMA)(?![a-z])\w*|\w*MovingAverage\w*|"
+    r"Averaged\w*"
 )
 _PLACING = ("to", "cuda", "eval", "train", "requires_grad_")
 _ELSEWHERE = re.compile(r"cpu|half|float16")
@@ -133,7 +138,8 @@ def alternatives(value: ast.expr) -> Iterator[str]:
         yield from alternatives(method(value)[0])
     elif isinstance(value, ast.Call) and _WRAPPERS.fullmatch(path(value.func).rpartition(".")[2]):
         if value.args:
-            yield from alternatives(value.args[0])
+            receiver, called = method(value.args[0])
+            yield from alternatives(receiver if called == "parameters" else value.args[0])
         elif path(value.func).startswith("self."):
             yield "self.model"
     elif named(value):

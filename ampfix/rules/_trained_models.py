@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ampfix.program import CoveredRegion, Form, Source
 from ampfix.records import dataclass
+from ampfix.rules._copies import Alias, aliases, are_built_alike, built, reloads, wrapped
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import (
@@ -15,14 +16,12 @@ from ampfix.rules._models import (
     alternatives,
     handed,
     holder_of,
-    named,
     parted,
 )
 from ampfix.rules._places import parameters
 from ampfix.rules._shapes import (
     FUNCTIONS,
     backwards,
-    calls,
     function_of,
     inside,
     is_without_grad,
@@ -34,6 +33,7 @@ from ampfix.rules._shapes import (
 )
 
 Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
+_Known = Callable[[str, ast.AST, Source], list[Alias]]
 _MAX_ALIASES = 3
 _GENERIC = {"model", "net", "network"}
 # Parts of a model that its training does not move.
@@ -115,7 +115,7 @@ def meant(
     if match is not None or depth == _MAX_ALIASES:
         return match
     if not is_parameter(name, owner):
-        found = (meant(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
+        found = (meant(one, value, trained, source, depth + 1) for one, value in aliases(name, owner, source))
         return next((one for one in found if one is not None), None)
     if is_rebound(name, owner, source):
         return None
@@ -145,19 +145,12 @@ def proven(
     if not is_parameter(name, owner):
         if depth == _MAX_ALIASES:
             return None
-        found = (proven(one, value, trained, source, depth + 1) for one, value in _aliases(name, owner, source))
+        found = (proven(one, value, trained, source, depth + 1) for one, value in aliases(name, owner, source))
         return next((one for one in found if one is not None), None)
     if is_rebound(name, owner, source):
         return None
     passed = handed_on({(name, owner)}, source)
     return next((one for one in trained if passed & _variables(one, source)), None)
-
-
-def _aliases(name: str, owner: ast.AST, source: Source) -> list[tuple[str, ast.expr]]:
-    """The other names of what a variable is set to, each with the expression."""
-    found = {alias: value for value in assigned(name, owner, source) for alias in alternatives(value)}
-    found |= {named(method(one)[0]): one for one in _loaded_from(name, owner)}
-    return [(alias, value) for alias, value in found.items() if alias != name]
 
 
 def is_rebound(name: str, owner: ast.AST, source: Source) -> bool:
@@ -166,23 +159,16 @@ def is_rebound(name: str, owner: ast.AST, source: Source) -> bool:
 
 
 def _loaded_again(name: str, owner: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
-    """The trained model of this name that is built by the same call, where this one loads its weights."""
-    made = _built(name, owner, source)
-    if not made or not any(path(method(one)[0]) == name for one in calls(owner, "load_state_dict")):
+    """The trained model that is built by the same call, where this one loads its weights."""
+    again = reloads(name, owner, source)
+    if again is None:
         return None
-    return next((one for one in trained if one.name == name and _built(name, one.owner, source) == made), None)
-
-
-def _loaded_from(name: str, owner: ast.AST) -> Iterator[ast.expr]:
-    """The weights that a copy is given: `copy.load_state_dict(model.state_dict())`."""
-    loads = (one for one in calls(owner, "load_state_dict") if named(method(one)[0]) == name)
-    given = (argument for one in loads for argument in one.args[:1])
-    yield from (one for one in given if method(one)[1] == "state_dict" and named(method(one)[0]))
-
-
-def _built(name: str, owner: ast.AST, source: Source) -> str:
-    values = (placed(value) for value in assigned(name, owner, source))
-    return next((path(value.func) for value in values if isinstance(value, ast.Call)), "")
+    for one in trained:
+        for other, there in _variables(one, source):
+            made = built(other, there, source)
+            if made is not None and made is not again and are_built_alike(again, name, made, other):
+                return one
+    return None
 
 
 def part_of(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
@@ -206,13 +192,14 @@ def is_parameter(name: str, owner: ast.AST) -> bool:
     return isinstance(owner, FUNCTIONS) and parted(name)[0] in parameters(owner)
 
 
-def handed_on(variables: set[Variable], source: Source) -> set[Variable]:
-    """The variables, what they are set to, and what callers hand in where they are parameters, callers of these too."""
+def handed_on(variables: set[Variable], source: Source, known_as: _Known = aliases) -> set[Variable]:
+    """The variables, what they are known as too, and what callers hand in where they are parameters, callers of these
+    as well."""
     found = set(variables)
     new = found
     for _ in range(_MAX_ALIASES):
-        values = [value for name, owner in new for value in assigned(name, owner, source)]
-        more = {(alias, holder_of(value, alias, source)) for value in values for alias in alternatives(value)}
+        same = (known for name, owner in new for known in known_as(name, owner, source))
+        more = {(alias, holder_of(at, alias, source)) for alias, at in same}
         for name, owner in new:
             root, rest = parted(name)
             if is_parameter(name, owner):
@@ -234,7 +221,7 @@ def classes_of(name: str, owner: ast.AST, source: Source) -> Iterator[ast.ClassD
 
 def _variables(model: TrainedModel, source: Source) -> set[Variable]:
     """The variables that hold a trained model: its own name, and what its function is handed under it."""
-    return handed_on({(model.name, model.owner)}, source)
+    return handed_on({(model.name, model.owner)}, source, wrapped)
 
 
 def _train_all(trained: Sequence[TrainedModel], name: str, source: Source) -> bool:
