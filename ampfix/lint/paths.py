@@ -206,7 +206,7 @@ def behind(node: Node, state: State) -> State:
 def feasible(state: State, event: Event) -> State:
     """The state in front of an event. Nobody unscales without gradients: tests that are not seen rule that out."""
     held = {name: state.of(name) for name in event.optimizers if event.kind is EventKind.UNSCALE}
-    empty = [name for name, now in held.items() if now.grad is Grad.NONE and now.stage is Stage.READY]
+    empty = [name for name, now in held.items() if now.grad is Grad.NONE and now.stage in (Stage.READY, Stage.UNKNOWN)]
     return behind(Opaque(tuple(empty)), state) if empty else state
 
 
