@@ -14,10 +14,12 @@ from ampfix.lint.handed import Handed, argument_for
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, parameters
 from ampfix.lint.usage import dotted
-from ampfix.program import BuiltElsewhere, CalledElsewhere, Form
+from ampfix.program import BuiltElsewhere, CalledElsewhere, Form, Role
+from ampfix.rules._places import is_switched_off
 from ampfix.rules._shapes import placed
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MAX_OBJECTS = 1  # inside each other, on the way to a scaler
 
 
 def called_elsewhere(
@@ -97,11 +99,11 @@ def _made_by(call: ast.Call, scope: Scope, resolver: Resolver) -> ast.Call | Non
 
 
 def methods_elsewhere(
-    call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader
+    node: ast.expr, scope: Scope, resolver: Resolver, reader: CallReader
 ) -> Iterator[CalledElsewhere]:
-    """The methods of the object that `call`, made in `scope`, makes of a class in another file."""
-    for held in resolver.resolve(call, scope):
-        owner = resolver.scope_of(held.node) if held.form is Form.OBJECT else None
+    """The methods of the class in another file that `node`, read in `scope`, is or makes an object of."""
+    for held in resolver.resolve(node, scope):
+        owner = resolver.scope_of(held.node) if held.form in (Form.OBJECT, Form.CLASS) else None
         if owner is None or owner.file is None or resolver.is_own(owner) or held.node not in owner.file.index.parents:
             continue
         built = dict(reader.namer.fields.given(held))
@@ -164,3 +166,31 @@ def built_elsewhere(node: ast.expr, scope: Scope, resolver: Resolver) -> Iterato
             continue
         if not resolver.is_own(there) and there.file is not None:
             yield BuiltElsewhere(binding.node, binding.symbol, there.file.path, there.file.spans.span(binding.node))
+
+
+def scalers_beside(node: ast.expr, scope: Scope, resolver: Resolver, handed: Handed) -> Iterator[str]:
+    """What a class of another file, whose attribute `node` is, calls the scalers that its objects keep."""
+    if not isinstance(node, ast.Attribute):
+        return
+    if getattr(node.value, "id", "") == scope.self_name():
+        here = scope.owner_class()
+        owners = list(resolver.ancestry(here))[1:] if here is not None else []
+    else:
+        held = [one for one in resolver.resolve(node.value, scope) if one.form is Form.OBJECT]
+        owners = [resolver.scope_of(one.node) for one in held or handed.objects(node.value, scope)]
+    for owner in owners:
+        if not resolver.is_own(owner):
+            yield from _scalers_of(owner, resolver, _MAX_OBJECTS)
+
+
+def _scalers_of(owner: Scope, resolver: Resolver, depth: int) -> Iterator[str]:
+    """The attributes of a class that hold scalers, be it in the objects that it keeps: `amp.scaler`."""
+    for name in dict.fromkeys(name for one in resolver.ancestry(owner) for name in one.attributes):
+        for held in dict.fromkeys(resolver.attribute_of_class(owner, name)):
+            if resolver.role(held) is Role.SCALER and not is_switched_off(held.node):
+                yield name
+                break
+            if held.form is Form.OBJECT and depth:
+                yield from (
+                    f"{name}.{inner}" for inner in _scalers_of(resolver.scope_of(held.node), resolver, depth - 1)
+                )

@@ -11,7 +11,7 @@ from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
 from ampfix.lint.constants import number
 from ampfix.lint.dtypechoice import DtypeChoices
-from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in, methods_elsewhere
+from ampfix.lint.elsewhere import built_elsewhere, called_elsewhere, called_in, methods_elsewhere, scalers_beside
 from ampfix.lint.fields import Fields
 from ampfix.lint.files import SourceFile
 from ampfix.lint.frames import Frame, Namer
@@ -180,8 +180,11 @@ class SourceModule:
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_elsewhere(call, self.scope_at(call), self._resolver, self._reader, self._roles.handed))
 
-    def methods_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
-        return tuple(methods_elsewhere(call, self.scope_at(call), self._resolver, self._reader))
+    def methods_elsewhere(self, node: ast.expr) -> tuple[CalledElsewhere, ...]:
+        return tuple(methods_elsewhere(node, self.scope_at(node), self._resolver, self._reader))
+
+    def scalers_beside(self, node: ast.expr) -> tuple[str, ...]:
+        return tuple(scalers_beside(node, self.scope_at(node), self._resolver, self._roles.handed))
 
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         return tuple(called_in(call, self._resolver.scope_of(function), self._resolver, self._reader))

@@ -60,8 +60,12 @@ class Source(Protocol):
     def called_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of other files that a call may run."""
 
-    def methods_elsewhere(self, call: ast.Call) -> tuple[CalledElsewhere, ...]:
-        """The methods of the object that a call makes of a class in another file; fields: what it is made of."""
+    def methods_elsewhere(self, node: ast.expr) -> tuple[CalledElsewhere, ...]:
+        """The methods of the class in another file that an expression is, or makes an object of; fields: what that is
+        made of."""
+
+    def scalers_beside(self, node: ast.expr) -> tuple[str, ...]:
+        """What the object of another file that an expression is an attribute of calls the scalers that it keeps."""
 
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""

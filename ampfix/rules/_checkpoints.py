@@ -16,7 +16,6 @@ from ampfix.rules._pairs import Pair
 from ampfix.rules._shapes import handed_in
 
 _TAKING = ("get", "pop")
-_KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
 _STORES = re.compile(r"save|dump|checkpoint", re.IGNORECASE)
 _FRAMEWORK = re.compile(r"fabric|accelerator|engine|strategy|deepspeed", re.IGNORECASE)
 _SCALER = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
@@ -60,66 +59,13 @@ def restored_pairs(source: Source) -> Iterator[Pair]:
                 yield Pair(places.receiver(call), entry.owner, owner, held.proven, restored=True, stem=entry.stem)
 
 
-def concerns(pair: Pair, entry: Entry, source: Source) -> bool:
-    """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it is
-    the parameter of a function that this file hands that optimizer."""
-    if (pair.inside and _keeps_holder(pair, entry, source)) or _is_another(pair, entry, source):
-        return False
-    is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
-    of_object = pair.inside and "." in pair.optimizer and not pair.optimizer.startswith("self.")
-    is_plain = "." not in entry.owner
-    unlike = pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2] or (of_object and is_plain)
-    if not is_kept_alike and unlike:
-        return pair.optimizer in _handed(entry.owner, entry.node, source)
-    here = places.class_of(entry.node, source)
-    if "." not in pair.optimizer or here is None or pair.owner is None or _is_handed_in(entry, source):
-        return True
-    return bool(_family(here, source) & _family(pair.owner, source))
-
-
-def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
-    """Whether two functions only call optimizers alike that each builds for itself."""
-    functions = {pair.function, places.function_of(entry.node, source)}
-    is_alike = entry.owner == pair.optimizer and len(functions) > 1
-    return is_alike and functions <= owners.building(entry.owner, source)
-
-
-def _is_handed_in(entry: Entry, source: Source) -> bool:
-    """Whether an optimizer is a parameter here, or belongs to one beside `self`, and so may be anybody's."""
-    function, owner = places.function_of(entry.node, source), places.class_of(entry.node, source)
-    root, dot, _ = entry.owner.partition(".")
-    own = places.first_parameters(owner) if dot and owner is not None else ()
-    return function is not None and root in places.parameters(function) and root not in own
-
-
-def _keeps_holder(pair: Pair, entry: Entry, source: Source) -> bool:
-    """Whether the function around keeps the object that holds the scaler by other means: `restore(self.amp, state)`."""
-    function, holder = places.function_of(entry.node, source), pair.scaler.rpartition(".")[0]
-    calls = (node for node in walk(function) if isinstance(node, ast.Call)) if function is not None else ()
-    others = (call for call in calls if call is not entry.node)
-    named = (call for call in others if _KEEPING.search(places.spelled(call.func).rpartition(".")[2]))
-    return any(holder in places.names_in(call) for call in named)
-
-
-def _handed(owner: str, at: ast.AST, source: Source) -> set[str]:
+def handed_for(owner: str, at: ast.AST, source: Source) -> set[str]:
     """What the calls of this file hand in for the parameter that an optimizer is; empty where it is none."""
     function = places.function_of(at, source)
     if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or owner not in places.parameters(function):
         return set()
     given = (places.given_for(owner, function, call) for call in places.calls_of(function, source))
     return {places.spelled(one) for one in given if one is not None}
-
-
-def _family(definition: ast.ClassDef, source: Source) -> set[str]:
-    """The names of a class and of those it inherits from, as far as this file shows them."""
-    classes = {node.name: node for node in source.nodes((ast.ClassDef,)) if isinstance(node, ast.ClassDef)}
-    found, pending = set[str](), [definition.name]
-    while pending:
-        name = pending.pop()
-        if name not in found and name in classes:
-            found.add(name)
-            pending += [places.spelled(base) for base in classes[name].bases]
-    return found
 
 
 def saved(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
@@ -145,7 +91,7 @@ def _entries(call: ast.Call, source: Source, stepped: Set[str]) -> Iterator[Entr
     elif (
         is_stepped
         or source.held(call.func.value).role is Role.OPTIMIZER
-        or (stepped and any(one.rpartition(".")[2] in stepped for one in _handed(receiver, call, source)))
+        or (stepped and any(one.rpartition(".")[2] in stepped for one in handed_for(receiver, call, source)))
     ):
         yield Entry(call, receiver, stem=stem)
 

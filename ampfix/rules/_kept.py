@@ -52,23 +52,38 @@ def _is_named(written: str, scalers: set[str]) -> bool:
     return "scaler" in written.lower() or _last(written) in scalers
 
 
-def of_others(pair: Pair, pairs: list[Pair], source: Source) -> set[str]:
-    """The scalers that step other optimizers alone, as far as the file makes each by itself: their states are not this
-    one's."""
-    made = {_last(built.target) for built in source.scalers}
-    if _last(pair.scaler) not in made:
-        return set()
-    same = {_last(other.scaler) for other in pairs if _last(other.optimizer) == _last(pair.optimizer)}
-    return {_last(other.scaler) for other in pairs} & made - same
-
-
 def _last(written: str) -> str:
     return written.rpartition(".")[2]
 
 
-def is_complete(entry: Entry, states: list[Kept], source: Source) -> bool:
-    """Whether a scaler's state joins this optimizer's, here or at a place from which it may come here."""
-    around = [checkpoints.place_of(entry.node, source), places.function_of(entry.node, source)]
-    added_to = checkpoints.extended(entry.node, source)
-    around += [added_to] if added_to is not None else []
-    return any(state.place in around or not state.beside_optimizer for state in states)
+class States:
+    """The scaler states of a file, by where they are kept."""
+
+    def __init__(self, kept: list[Kept], pairs: list[Pair], source: Source) -> None:
+        self._source = source
+        self._made = {_last(built.target) for built in source.scalers}
+        self._stepping: dict[str, set[str]] = {}  # optimizer -> the scalers that step it
+        for pair in pairs:
+            self._stepping.setdefault(_last(pair.optimizer), set()).add(_last(pair.scaler))
+        # Scalers that the file makes each by itself: their states are not another one's.
+        self._own = {_last(pair.scaler) for pair in pairs} & self._made
+        self._by_place: dict[ast.AST | None, set[str]] = {}
+        self._anywhere = {state.scaler for state in kept if not state.beside_optimizer}
+        self._of_any = bool(self._anywhere - self._own)
+        for state in kept:
+            self._by_place.setdefault(state.place, set()).add(state.scaler)
+
+    def complete(self, entry: Entry, pair: Pair) -> bool:
+        """Whether the state of the pair's scaler joins this optimizer's, here or at a place from which it may come."""
+        around = {checkpoints.place_of(entry.node, self._source), places.function_of(entry.node, self._source)}
+        added_to = checkpoints.extended(entry.node, self._source)
+        around |= {added_to} if added_to is not None else set()
+        here = {scaler for place in around for scaler in self._by_place.get(place, ())}
+        if _last(pair.scaler) not in self._made:
+            return bool(here or self._anywhere)
+        same = self._stepping[_last(pair.optimizer)]
+        return (
+            self._of_any
+            or not same.isdisjoint(self._anywhere)
+            or any(one in same or one not in self._own for one in here)
+        )

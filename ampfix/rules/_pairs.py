@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 from ampfix.rules import _makers as makers
 from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import handed_in
 
+KEEPS = re.compile(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _STEPS = frozenset({EventKind.SCALER_STEP, EventKind.UNSCALE})
@@ -28,7 +29,7 @@ class Pair:
     proven: it is a scaler for sure. built_in: the function of another file that makes and uses it, where one does.
     restored: it is not seen to step the optimizer here, but the file restores both from one checkpoint. inside: it
     belongs to an object of another file. stem: what keeps the optimizer, as far as this file shows. function: the one
-    that steps, or calls what does.
+    that steps, or calls what does. beside: the object that keeps both is known in that function alone.
     """
 
     scaler: str
@@ -40,6 +41,7 @@ class Pair:
     inside: bool = False
     stem: str = ""
     function: ast.AST | None = None
+    beside: bool = False
 
 
 def stepping(source: Source) -> list[Pair]:
@@ -47,7 +49,7 @@ def stepping(source: Source) -> list[Pair]:
     whom a scaler that is built here can only be for."""
     written = list(_written(source))
     found = list(dict.fromkeys([*(pair for pair, _ in written), *_elsewhere(source)]))
-    for further in (_from_callers(written, source), _followed(source)):
+    for further in (_from_callers(written, source), _followed(source), _beside(source)):
         known = {(pair.scaler, pair.optimizer) for pair in found}
         found += [pair for pair in dict.fromkeys(further) if (pair.scaler, pair.optimizer) not in known]
     return found or list(dict.fromkeys(_built_for(source)))
@@ -162,6 +164,25 @@ def _steps_in(to: CalledElsewhere, call: ast.Call, source: Source) -> Iterator[P
             optimizer = inside.named(step.args[0]) if step.args else None
             if optimizer is not None and _DOTTED.fullmatch(optimizer):
                 yield from _stepper(step, optimizer, call, inside, source)
+
+
+def _beside(source: Source) -> Iterator[Pair]:
+    """Scalers that objects of other files keep beside an optimizer whose state this file keeps: `trainer.optimizer`."""
+    for call in source.nodes((ast.Call,)):
+        assert isinstance(call, ast.Call)
+        for optimizer in _whose_state(call):
+            if isinstance(optimizer, ast.Attribute) and _OPTIMIZER.search(optimizer.attr):
+                for name in source.scalers_beside(optimizer):
+                    scaler = f"{places.spelled(optimizer.value)}.{name}"
+                    pair = _pair(scaler, optimizer, call, source, proven=True)
+                    yield replace(pair, inside=True, beside=True)
+
+
+def _whose_state(call: ast.Call) -> list[ast.expr]:
+    """What a call may save or restore the state of."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("state_dict", "load_state_dict"):
+        return [call.func.value]
+    return handed_in(call) if KEEPS.search(places.called(call)) else []
 
 
 def _stepper(step: ast.Call, optimizer: str, call: ast.Call, to: CalledElsewhere, source: Source) -> Iterator[Pair]:

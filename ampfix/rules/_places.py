@@ -143,9 +143,10 @@ def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
-def is_switched_off(built: ast.Call) -> bool:
+def is_switched_off(built: ast.AST) -> bool:
     """Whether a scaler is built with `enabled=False`."""
-    return any(keyword.arg == "enabled" and is_constant(keyword.value, False) for keyword in built.keywords)
+    keywords = built.keywords if isinstance(built, ast.Call) else []
+    return any(keyword.arg == "enabled" and is_constant(keyword.value, False) for keyword in keywords)
 
 
 def calls_of(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> Iterator[ast.Call]:

@@ -11,22 +11,24 @@ from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
+from ampfix.rules._pairs import Pair
 from ampfix.rules._shapes import handed_in
 
 _OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
 _WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
-_KEEPS = re.compile(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
 _KEPT_BESIDE = re.compile(
     r"(scaler|(^|_)amp)_?\w*(state|load|save|restore)|(state|load|save|restore)\w*_(scaler|amp)", re.I
 )
 _VIEWS = ("items", "values")
+_OF_A_WRAPPER = ("state_dict", "load_state_dict")  # of an object that is itself saved and restored
 
 
 @dataclass(frozen=True)
 class Handed:
-    """A call of a function in another file that keeps an optimizer's state. verb: what happens to it there."""
+    """A call of a function in another file that keeps an optimizer's state, or the base class whose method does. verb:
+    what happens to it there."""
 
-    call: ast.Call
+    call: ast.expr
     owner: str
     verb: str
     to: CalledElsewhere
@@ -37,7 +39,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         hands_over = any(_last(one) in stepped for one in handed_in(call))
-        if not (hands_over or _KEEPS.search(places.called(call))):
+        if not (hands_over or pairs.KEEPS.search(places.called(call))):
             continue
         if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):
             continue
@@ -51,6 +53,20 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def inherited(source: Source, pair: Pair) -> Iterator[Handed]:
+    """The methods of base classes in other files, not overridden here, that keep the state of the optimizer alone."""
+    if pair.owner is None or pair.scaler not in places.assigned_in(pair.owner):
+        return
+    own = {one.name for one in pair.owner.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    for base in pair.owner.bases:
+        for to in source.methods_elsewhere(base):
+            if to.definition.name in (*own, *_OF_A_WRAPPER) or any(map(_speaks_of_scalers, pairs.reached(to))):
+                continue
+            for owner, verb in dict.fromkeys(_kept(to)):
+                if owner == pair.optimizer:
+                    yield Handed(base, owner, verb, to)
 
 
 def _beside(call: ast.Call, source: Source) -> Iterator[ast.Call]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
 from ampfix.program import Source
@@ -14,8 +14,10 @@ from ampfix.rules import _places as places
 from ampfix.rules import _savers as savers
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import Entry
-from ampfix.rules._kept import Kept
+from ampfix.rules._concerned import Stepped
+from ampfix.rules._kept import States
 from ampfix.rules._pairs import Pair
+from ampfix.rules._savers import Handed
 
 # A scaler inside an object of another file shows by the setting that it is built by, and steps beside other events.
 _WRAPPED = tuple(
@@ -30,6 +32,7 @@ _DRIVERS = (
     (".train_step(", "save_checkpoint("),
     ("Trainer(", "optimizer.state_dict("),
     (r"near:caler(:caler\(\s*\w*loss", "save"),
+    (r"near:.backward(:(?<!accelerator)(?<!fabric)\.backward\(\s*\w*loss", "state_dict"),
 )
 _TRAINS = r"(?:\w*Trainer|\w*Engine|\w*Learner|\w*Runner|train\w*|\w*_train\w*|fit\w*|run_\w*|\w*epoch\w*)\b"
 _IMPORTS = rf"near:import:\Afrom [^\n(#]*\bimport\b(?:[^\n(#]*|\s*\([^)]*)\b{_TRAINS}"
@@ -37,6 +40,8 @@ _KEEPS_OPTIMIZER = (
     r"near:state_dict(:[Oo]pt\w*(?:\[[^\]\n]*\])?\.(?:load_)?state_dict\(",
     r"near:_checkpoint(:(?<!def )\b(?:save|load)_checkpoint\([^()]*(?:\([^()]*\)[^()]*)*\b[Oo]pt",
 )
+# `trainer.optimizer.state_dict()`, of an object of another file.
+_OF_ANOTHER = r"near:state_dict(:(?<!\bself)\.[Oo]pt\w*\.(?:load_)?state_dict\("
 
 
 class ScalerStateNotSaved(Rule):
@@ -94,6 +99,7 @@ class ScalerStateNotSaved(Rule):
         ("state_dict", "use_amp="),
         *_DRIVERS,
         *((_IMPORTS, keeps) for keeps in _KEEPS_OPTIMIZER),
+        (_OF_ANOTHER,),
     )
 
     VALID = (
@@ -217,39 +223,47 @@ def main(model, loader, optimizer, path, resume):
         stored = states.kept(source, "state_dict", saved, found)
         read = states.kept(source, "load_state_dict", restored, found)
         keys = sorted({state.key for state in (*stored, *read) if state.key})
-        yield from self._missing(source, found, saved, stored, keys, "saved")
-        yield from self._missing(source, found, restored, read, keys, "restored")
+        steppers = Stepped(found, source)
+        yield from self._missing(source, steppers, saved, States(stored, found, source), keys, "saved")
+        yield from self._missing(source, steppers, restored, States(read, found, source), keys, "restored")
         if not stored and not read:
-            yield from self._left_behind(source, found, stepped)
+            yield from self._left_behind(source, found, steppers)
 
-    def _left_behind(self, source: Source, found: list[Pair], stepped: Set[str]) -> Iterator[Finding]:
-        """Calls of functions in other files that keep the optimizer's state, and not the scaler's."""
-        for handed in savers.handed_on(source, stepped):
+    def _left_behind(self, source: Source, found: list[Pair], steppers: Stepped) -> Iterator[Finding]:
+        """Calls of functions in other files that keep the optimizer's state, and not the scaler's, and base classes."""
+        told = set[tuple[str, str]]()
+        for handed in savers.handed_on(source, pairs.names_of(found)):
             entry = Entry(handed.call, handed.owner, stem=handed.owner.rpartition(".")[2])
-            for pair in found:
-                if not checkpoints.concerns(pair, entry, source) or _is_off(pair.scaler, source):
-                    continue
-                name = handed.to.definition.name
-                yield self.finding(
-                    source,
-                    source.span(handed.call),
-                    f"the state of {handed.owner} is {handed.verb} by {name} without that of {pair.scaler}, which "
-                    "steps it: a resumed run starts with a fresh scale",
-                    proven=pair.proven,
-                    symbol=getattr(places.function_of(handed.call, source), "name", ""),
-                    trace=(TracePoint(f"the optimizer's state is {handed.verb}", handed.to.path, handed.to.span),),
-                    repair=f"{name} lies in another file; hand {pair.scaler} in as well, and keep its state there",
-                )
+            for pair in steppers.concerning(entry):
+                if not _is_off(pair.scaler, source):
+                    told.add((pair.optimizer, handed.verb))
+                    yield self._kept_without(source, pair, handed)
+        for pair in found:
+            for handed in savers.inherited(source, pair):
+                if (pair.optimizer, handed.verb) not in told and not _is_off(pair.scaler, source):
+                    told.add((pair.optimizer, handed.verb))
+                    yield self._kept_without(source, pair, handed)
+
+    def _kept_without(self, source: Source, pair: Pair, handed: Handed) -> Finding:
+        name = handed.to.definition.name
+        return self.finding(
+            source,
+            source.span(handed.call),
+            f"the state of {handed.owner} is {handed.verb} by {name} without that of {pair.scaler}, which "
+            "steps it: a resumed run starts with a fresh scale",
+            proven=pair.proven,
+            symbol=getattr(places.function_of(handed.call, source), "name", ""),
+            trace=(TracePoint(f"the optimizer's state is {handed.verb}", handed.to.path, handed.to.span),),
+            repair=f"{name} lies in another file; hand {pair.scaler} in as well, and keep its state there",
+        )
 
     def _missing(
-        self, source: Source, found: list[Pair], entries: list[Entry], kept: list[Kept], keys: list[str], verb: str
+        self, source: Source, steppers: Stepped, entries: list[Entry], kept: States, keys: list[str], verb: str
     ) -> Iterator[Finding]:
         last: dict[object, tuple[Pair, Entry]] = {}
-        others = {pair: states.of_others(pair, found, source) for pair in found} if entries else {}
         for entry in entries:
-            for pair in found:
-                own = [state for state in kept if state.scaler not in others[pair]]
-                if not states.is_complete(entry, own, source) and checkpoints.concerns(pair, entry, source):
+            for pair in steppers.concerning(entry):
+                if not kept.complete(entry, pair):
                     key = (pair.scaler, checkpoints.place_of(entry.node, source), entry.checkpoint)
                     last[key] = (pair, entry)
         for pair, entry in last.values():

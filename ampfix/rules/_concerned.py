@@ -1,0 +1,112 @@
+"""Which scaler steps the optimizer that a checkpoint keeps."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from ampfix.program import Source
+from ampfix.program.tree import walk
+from ampfix.records import replace
+from ampfix.rules import _owners as owners
+from ampfix.rules import _places as places
+from ampfix.rules._checkpoints import Entry, handed_for
+from ampfix.rules._pairs import Pair
+from ampfix.rules._shapes import handed_in
+
+_KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
+
+
+class Stepped:
+    """The pairs of a file, by where they are known: an entry is compared with few of them."""
+
+    def __init__(self, pairs: list[Pair], source: Source) -> None:
+        self._source = source
+        self._classes = {node.name: node for node in source.nodes((ast.ClassDef,)) if isinstance(node, ast.ClassDef)}
+        self._family = cache(self._family_of)
+        self._order = {pair: index for index, pair in enumerate(pairs)}
+        self._anywhere = self._unlike(pairs)
+        self._of_no_class = [pair for pair in self._anywhere if not _is_of_class(pair)]
+        self._by_class: dict[str, list[Pair]] = {}
+        self._by_function: dict[ast.AST | None, list[Pair]] = {}
+        for pair in pairs:
+            self._by_function.setdefault(pair.function, []).append(pair)
+            for name in self._family(pair.owner) if pair.owner is not None and _is_of_class(pair) else ():
+                self._by_class.setdefault(name, []).append(pair)
+
+    def concerning(self, entry: Entry) -> list[Pair]:
+        """The pairs whose scaler steps the optimizer of an entry."""
+        here = places.class_of(entry.node, self._source)
+        found = dict.fromkeys(self._by_function.get(places.function_of(entry.node, self._source), ()))
+        if here is None or _is_handed_in(entry, self._source):
+            found.update(dict.fromkeys(self._anywhere))
+        else:
+            related = (pair for name in self._family(here) for pair in self._by_class.get(name, ()))
+            found.update(dict.fromkeys((*self._of_no_class, *related)))
+        return sorted((pair for pair in found if self._concerns(pair, entry)), key=self._order.__getitem__)
+
+    def _unlike(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """One of the pairs that differ only in where they are: to an entry of another place they are all one."""
+        alike: dict[object, Pair] = {}
+        for pair in pairs:
+            builds = pair.function in owners.building(pair.optimizer, self._source)
+            alike[replace(pair, owner=None, function=None), _is_of_class(pair), builds] = pair
+        return list(alike.values())
+
+    def _concerns(self, pair: Pair, entry: Entry) -> bool:
+        """Whether the scaler steps this optimizer: the same name, or the same last part, and of related classes; or it
+        is the parameter of a function that this file hands that optimizer."""
+        source = self._source
+        if (pair.inside and _keeps_holder(pair, entry, source)) or _is_another(pair, entry, source):
+            return False
+        if pair.beside:
+            return entry.owner == pair.optimizer and places.function_of(entry.node, source) is pair.function
+        is_kept_alike = bool(pair.stem) and pair.stem == entry.stem
+        of_object = pair.inside and "." in pair.optimizer and not pair.optimizer.startswith("self.")
+        is_plain = "." not in entry.owner
+        unlike = pair.optimizer.rpartition(".")[2] != entry.owner.rpartition(".")[2] or (of_object and is_plain)
+        if not is_kept_alike and unlike:
+            return pair.optimizer in handed_for(entry.owner, entry.node, source)
+        here = places.class_of(entry.node, source)
+        if not _is_of_class(pair) or pair.owner is None or here is None or _is_handed_in(entry, source):
+            return True
+        return not self._family(here).isdisjoint(self._family(pair.owner))
+
+    def _family_of(self, definition: ast.ClassDef) -> frozenset[str]:
+        """The names of a class and of those it inherits from, as far as this file shows them."""
+        found, pending = set[str](), [definition.name]
+        while pending:
+            name = pending.pop()
+            if name not in found and name in self._classes:
+                found.add(name)
+                pending += [places.spelled(base) for base in self._classes[name].bases]
+        return frozenset(found)
+
+
+def _is_of_class(pair: Pair) -> bool:
+    return "." in pair.optimizer and pair.owner is not None
+
+
+def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether two functions only call optimizers alike that each builds for itself."""
+    functions = {pair.function, places.function_of(entry.node, source)}
+    is_alike = entry.owner == pair.optimizer and len(functions) > 1
+    return is_alike and functions <= owners.building(entry.owner, source)
+
+
+def _is_handed_in(entry: Entry, source: Source) -> bool:
+    """Whether an optimizer is a parameter here, or belongs to one beside `self`, and so may be anybody's."""
+    function, owner = places.function_of(entry.node, source), places.class_of(entry.node, source)
+    root, dot, _ = entry.owner.partition(".")
+    own = places.first_parameters(owner) if dot and owner is not None else ()
+    return function is not None and root in places.parameters(function) and root not in own
+
+
+def _keeps_holder(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether the function around keeps the object that holds the scaler by other means: `restore(self.amp, state)`."""
+    function, holder = places.function_of(entry.node, source), pair.scaler.rpartition(".")[0]
+    calls = (node for node in walk(function) if isinstance(node, ast.Call)) if function is not None else ()
+    others = (call for call in calls if call is not entry.node and _KEEPING.search(places.called(call)))
+    return any(holder in (places.receiver(call), *map(places.spelled, handed_in(call))) for call in others)
