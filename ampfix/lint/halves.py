@@ -10,11 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ampfix.lint.frames import Frame as NamingFrame
 from ampfix.lint.handed import Handed, element_of
+from ampfix.lint.inherit import inherited_regions
+from ampfix.lint.interest import Reach
+from ampfix.lint.mentions import last_name
 from ampfix.lint.numbers import defaults
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope
 from ampfix.lint.symbols import AUTOCASTS
+from ampfix.lint.tensorcallees import TensorCallees
 from ampfix.lint.tensorframes import Frame, is_near, join
 from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
@@ -36,9 +40,11 @@ _TELLING = frozenset({ast.Attribute, ast.With, ast.AsyncWith})  # where a functi
 class HalfWalker:
     """Collects the tensor operations of one module, each with the dtype and the autocast state it runs in."""
 
-    def __init__(self, resolver: Resolver, regions: RegionReader, handed: Handed) -> None:
-        self._resolver, self._regions, self._handed = resolver, regions, handed
-        self._evaluator = Evaluator(resolver, self._handed, self._enter)
+    def __init__(
+        self, resolver: Resolver, regions: RegionReader, handed: Handed, callees: TensorCallees, reach: Reach
+    ) -> None:
+        self._resolver, self._regions, self._handed, self._reach = resolver, regions, handed, reach
+        self._evaluator = Evaluator(resolver, handed, callees, reach, self._enter)
         self._budget = _BUDGET
 
     def operations(
@@ -49,12 +55,16 @@ class HalfWalker:
         owned: the nodes that are evaluated in each function, class and the module.
         """
         module: Frame | None = None
+        classes: list[Scope] = []
         for node, scope in scopes:
+            if scope.is_class:
+                classes.append(scope)
             if isinstance(node, ast.Lambda) or scope.is_class:
                 continue
             own = [inner for inner in owned.get(node, ()) if inner.__class__ in _TELLING]
             opened = list(self._opened(own, scope))
             concerned = bool(opened) or any(isinstance(n, ast.Attribute) and n.attr in _HALF_WORDS for n in own)
+            concerned = concerned or self._leads_on(node, owned.get(node, ()))
             if isinstance(node, ast.Module):
                 module = Frame(scope, Context(Autocast.OFF))  # no caller's region reaches module code
                 if concerned:
@@ -63,7 +73,15 @@ class HalfWalker:
                 is_outside = any(context.state is Autocast.ON for context in opened)
                 context = Context(Autocast.OFF if is_outside else Autocast.UNKNOWN)
                 self._enter(node, Frame(scope, context, function=node, active=(node,), outer=module))
+        for method, scope in inherited_regions(classes, self._resolver, self._reach):
+            self._enter(method, Frame(scope, Context(), function=method, active=(method,)))
         return tuple(self._evaluator.operations)
+
+    def _leads_on(self, node: ast.AST, own: Sequence[ast.AST]) -> bool:
+        """Whether a function may call one of another file that opens a region."""
+        return node in self._reach.functions and any(
+            last_name(inner.func) in self._reach.names for inner in own if isinstance(inner, ast.Call)
+        )
 
     def _opened(self, own: Sequence[ast.AST], scope: Scope) -> Iterator[Context]:
         for inner in own:
@@ -115,7 +133,7 @@ class HalfWalker:
     def _enter(self, function: ast.AST, frame: Frame) -> None:
         decorated = self._decorated(function, frame.scope)
         if decorated is not None:
-            frame.context = decorated
+            _open(frame, decorated)
         if isinstance(function, ast.Lambda):
             frame.returned.append(self._evaluator.value(function.body, frame))
         else:
@@ -186,6 +204,8 @@ class HalfWalker:
             return value.operands[index]
         if value.op == "network":
             return self._evaluator.part_of(value, element, frame)
+        if value.dtype is Dtype.NUMBER:
+            return value  # one of the sizes of a shape
         if index == 0 and value.op in _WITH_INDICES:
             return replace(value, op="view", operands=(value,), parts=(value.node,))
         is_tensor = value.op in _SPLITS or value.op in _PAIRS
@@ -227,14 +247,22 @@ class HalfWalker:
             frame.elements[target.id] = element
 
     def _with(self, statement: ast.With | ast.AsyncWith, frame: Frame) -> bool:
-        outside = frame.context
+        outside = frame.context, frame.opened_in
         for item in statement.items:
             self._evaluator.value(item.context_expr, frame)
             entered = self._region(item.context_expr, frame.scope, statement)
-            frame.context = entered or frame.context
+            if entered is not None:
+                _open(frame, entered)
         ends = self._statements(statement.body, frame)
-        frame.context = outside
+        frame.context, frame.opened_in = outside
         return ends
+
+
+def _open(frame: Frame, context: Context) -> None:
+    """Enter a region; what one of another file holds by itself is told there."""
+    frame.context = context
+    if context.state is Autocast.ON and frame.call is not None:
+        frame.opened_in = frame.scope.file
 
 
 def _enabled(binding: Binding) -> ast.expr | None:

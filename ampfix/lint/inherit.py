@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ampfix.lint.interest import Interest
+from ampfix.lint.interest import Interest, Reach
+from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, ScopeBuilder
 
@@ -14,15 +15,24 @@ def inherited(scopes: ScopeBuilder, resolver: Resolver, worth: Interest) -> Iter
     """Each inherited method that calls an override of interest, with its scope as the subclass sees it."""
     for scope in scopes.scope_of.values():
         if scope.is_class:
-            yield from _of_class(scope, resolver, worth)
+            overriding = {name for name, method in _methods(scope) if method in worth.inlined}
+            yield from _completed(scope, overriding, resolver, worth.inlined)
 
 
-def _of_class(owner: Scope, resolver: Resolver, worth: Interest) -> Iterator[tuple[ast.AST, Scope]]:
-    own = dict(_methods(owner))
-    overriding = {name for name, method in own.items() if method in worth.inlined}
+def inherited_regions(classes: Iterable[Scope], resolver: Resolver, reach: Reach) -> Iterator[tuple[ast.AST, Scope]]:
+    """Each inherited method that leads to a region and calls an override, with its scope as the subclass sees it."""
+    for owner in classes:
+        assert isinstance(owner.node, ast.ClassDef)
+        if any(last_name(base) in reach.classes for base in owner.node.bases):
+            yield from _completed(owner, {name for name, _ in _methods(owner)}, resolver, reach.functions)
+
+
+def _completed(
+    owner: Scope, overriding: set[str], resolver: Resolver, of_interest: frozenset[ast.AST]
+) -> Iterator[tuple[ast.AST, Scope]]:
     if not overriding:
         return
-    seen = set(own)
+    seen = {name for name, _ in _methods(owner)}
     for base in resolver.ancestry(owner)[1:]:
         for name, method in _methods(base):
             if name in seen:
@@ -30,7 +40,7 @@ def _of_class(owner: Scope, resolver: Resolver, worth: Interest) -> Iterator[tup
             seen.add(name)
             file = base.file
             used = file.mentions.used.get(method, set()) if file is not None else set()
-            if method in worth.inlined and used & overriding:
+            if method in of_interest and used & overriding:
                 yield method, resolver.seen_from(resolver.scope_of(method), owner)
 
 

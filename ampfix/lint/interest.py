@@ -28,12 +28,26 @@ _Marks = dict[ast.AST, frozenset[str]]
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What leads to an autocast region. functions: of the checked file and others; names: of those of others; classes:
+    the names of classes with such methods."""
+
+    functions: frozenset[ast.AST]
+    names: frozenset[str]
+    classes: frozenset[str]
+
+
+NOWHERE = Reach(frozenset(), frozenset(), frozenset())
+
+
+@dataclass(frozen=True)
 class Interest:
     """inlined: functions worth following from a call, in any file. analysed: those of the checked file worth analysing
-    by themselves."""
+    by themselves. regions: what leads to autocast."""
 
     inlined: frozenset[ast.AST]
     analysed: frozenset[ast.AST]
+    regions: Reach = NOWHERE
 
 
 def interest(neighbours: Neighbours) -> Interest:
@@ -41,7 +55,7 @@ def interest(neighbours: Neighbours) -> Interest:
     survey = _Survey(neighbours)
     own = survey.marks(neighbours.own, _FILES_DEEP)
     analysed = (node for node, found in own.items() if found & _ESSENTIAL or found >= _FINISHING)
-    return Interest(frozenset(survey.reached), frozenset(analysed))
+    return Interest(frozenset(survey.reached), frozenset(analysed), survey.regions(own))
 
 
 class _Survey:
@@ -57,6 +71,18 @@ class _Survey:
             self._known[key] = found = _spread(file.mentions, self._imported(file, depth) if depth else {})
             self.reached.update(found)
         return self._known[key]
+
+    def regions(self, own: _Marks) -> Reach:
+        """What leads to an autocast region."""
+        functions, classes = set[ast.AST](), set[str]()
+        for (file, _), found in self._known.items():
+            for node in (node for node, marks in found.items() if "autocast" in marks):
+                functions.add(node)
+                around = file.scopes.scope_of[node].parent
+                if around is not None and around.is_class:
+                    classes.add(around.label)
+        elsewhere = (getattr(node, "name", "") for node in functions - own.keys())
+        return Reach(frozenset(functions), frozenset(filter(None, elsewhere)), frozenset(classes))
 
     def _imported(self, file: SourceFile, depth: int) -> dict[str, frozenset[str]]:
         """Name -> what the functions of that name reach in the files that this one imports from."""

@@ -30,6 +30,7 @@ from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope
+from ampfix.lint.tensorcallees import TensorCallees
 from ampfix.lint.truths import truth
 from ampfix.program import (
     AutocastOpened,
@@ -146,7 +147,9 @@ class SourceModule:
     @cached_property
     def tensor_operations(self) -> tuple[Value, ...]:
         """Operations on tensors, where autocast regions and half casts reach."""
-        walker = HalfWalker(self._resolver, self._regions, self._roles.handed)
+        handed = self._roles.handed
+        callees = TensorCallees(self._resolver, handed, self._reader.namer.fields)
+        walker = HalfWalker(self._resolver, self._regions, handed, callees, self._worth.regions)
         operations = walker.operations(list(self._scopes.scope_of.items()), self._file.index.owned)
         walker.release()
         return tuple(value for value in operations if (value.site or value.node) in self._parents)

@@ -18,6 +18,8 @@ from ampfix.program import Binding, Form, Role
 from ampfix.records import replace
 
 UNKNOWN = Binding(Form.UNKNOWN)
+_ITSELF = Binding(Form.UNKNOWN, "itself")  # of `model = model.to(device)`: no further value
+_RETURNING = (Form.INSTANCE, Form.OBJECT)
 _MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time
 _MAX_DEPTH = 12  # longest chain of aliases followed; real code stays below 6
 
@@ -84,16 +86,18 @@ class Resolver:
             return known
         if key in self._busy or len(self._busy) >= _MAX_DEPTH:
             self._cuts += 1
-            return (UNKNOWN,)
+            return (_ITSELF if key in self._busy else UNKNOWN,)
         cuts = self._cuts
         self._busy.add(key)
         self._asked.append(node)
         try:
             found = tuple(self._resolve(node, scope)) or (UNKNOWN,)
             if len(found) > 1:
-                found = tuple(dict.fromkeys(found))
+                found = tuple(one for one in dict.fromkeys(found) if not _is_itself(one)) or (_ITSELF,)
         finally:
             self._busy.discard(key)
+        if not self._busy and _is_itself(found[0]):
+            found = (UNKNOWN,)
         if self._cuts == cuts or not self._busy:
             self._memo[key] = found
         else:
@@ -326,9 +330,10 @@ class Resolver:
 
     def _call(self, node: ast.Call, scope: Scope) -> Iterator[Binding]:
         if isinstance(node.func, ast.Attribute) and node.func.attr in SELF_RETURNING:
-            held = [b for b in self.resolve(node.func.value, scope) if b.form in (Form.INSTANCE, Form.OBJECT)]
-            if held:
-                yield from held
+            held = self.resolve(node.func.value, scope)
+            returning = [one for one in held if one.form in _RETURNING or _is_itself(one)]
+            if returning:
+                yield from returning
                 return
         for function in self.resolve(node.func, scope):
             if function.form is Form.SYMBOL and function.symbol in PARTIAL and node.args:
@@ -347,3 +352,7 @@ class Resolver:
                 yield Binding(Form.OBJECT, function.symbol, function.node, function.scope, built=(node, scope))
             elif function.form is Form.FUNCTION:
                 yield from self._returns_of(function, node, scope)
+
+
+def _is_itself(binding: Binding) -> bool:
+    return binding.form is Form.UNKNOWN and binding.symbol == _ITSELF.symbol

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome
 from ampfix.lint.handed import Handed
-from ampfix.lint.numbers import defaults
+from ampfix.lint.interest import Reach
+from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
-from ampfix.lint.tensorframes import Frame, around, is_near, join
-from ampfix.lint.tensorrecords import OperationRecorder
+from ampfix.lint.tensorcallees import TensorCallees
+from ampfix.lint.tensorframes import Frame, is_near
+from ampfix.lint.tensorwalks import Enter, FunctionWalker
 from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
 
-MAX_DEPTH = 6  # calls inside calls
 _NETWORK = re.compile(
     r"(^|[_.])(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
     r"conv)([_.]|\d|$)|net(work)?\d*($|\.)",
@@ -43,15 +43,15 @@ _LIKE = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "rand_l
 _CONTAINERS = (ast.Tuple, ast.List, ast.Set)
 
 
-Enter = Callable[[ast.AST, Frame], None]
+_CHOSEN = (Form.INSTANCE, Form.OBJECT)
 
 
-class CallEvaluator(OperationRecorder):
-    """Evaluates calls in frames. `enter` walks the body of a function in a frame and fills `returned`."""
+class CallEvaluator(FunctionWalker):
+    """Evaluates calls in frames."""
 
-    def __init__(self, resolver: Resolver, handed: Handed, enter: Enter) -> None:
-        super().__init__(resolver)
-        self._handed, self._enter = handed, enter
+    def __init__(self, resolver: Resolver, handed: Handed, callees: TensorCallees, reach: Reach, enter: Enter) -> None:
+        super().__init__(resolver, callees, reach, enter)
+        self._handed = handed
 
     def _call(self, node: ast.Call, frame: Frame) -> Value:
         operands = [self.value(argument, frame) for argument in node.args]
@@ -64,8 +64,8 @@ class CallEvaluator(OperationRecorder):
                 "custom_function", node, operands, arguments, frame, keywords, known=Outcome(Dtype.UNKNOWN)
             )
         first: Value | None = None
-        for binding in self._callees(node.func, [*operands, *keywords.values()], frame):
-            if first is None or binding.form is Form.INSTANCE:  # of a choice of layers each is recorded
+        for binding in _distinct(self._callees(node.func, [*operands, *keywords.values()], frame)):
+            if first is None or binding.form in _CHOSEN:  # of a choice of layers each is recorded
                 known = self._bound(binding, node, operands, parts, keywords, frame)
                 first = first or known
         if first is not None:
@@ -82,10 +82,12 @@ class CallEvaluator(OperationRecorder):
         concerned = frame.context.state in (Autocast.ON, Autocast.ISLAND) or any(
             operand.is_half for operand in operands
         )
-        if not concerned and not is_near(callee, frame.scope):
+        if not concerned and not is_near(callee, frame.scope) and last_name(callee) not in self._reach.names:
             return ()
         element = frame.elements.get(callee.id) if isinstance(callee, ast.Name) else None
-        return self._handed.of(self._resolver.resolve(*(element or (callee, frame.scope))))
+        if element is not None:
+            return self._handed.of(self._resolver.resolve(*element))
+        return self._held.of(callee, frame)[0]
 
     def _custom_function(self, callee: ast.expr, frame: Frame) -> ast.expr | None:
         """The class of an autograd Function whose `apply` the callee is, by itself or under another name."""
@@ -241,8 +243,6 @@ class CallEvaluator(OperationRecorder):
             return self._made("network", node, operands, [], frame, known=Outcome(frame.context.dtype, False))
         return self._input(node, frame)
 
-    # into this file
-
     def _sequential(self, binding: Binding, node: ast.Call, operands: list[Value], frame: Frame) -> Value | None:
         """What comes out of nn.Sequential(...): its layers, one after the other."""
         if not isinstance(binding.node, ast.Call) or not operands:
@@ -257,44 +257,12 @@ class CallEvaluator(OperationRecorder):
             return self._network("model", node, operands, frame)
         return held
 
-    def _object(
-        self, binding: Binding, node: ast.Call, operands: list[Value], keywords: dict[str, Value], frame: Frame
-    ) -> Value | None:
-        owner = self._resolver.scope_of(binding.node)  # a choice is bound to the scope that chooses
-        for method in ("forward", "__call__"):
-            for found in self._resolver.attribute_of_class(owner, method):
-                if found.form is Form.FUNCTION:
-                    return self._inlined(found.node, node, operands, keywords, frame, bound=True, within=found.scope)
-        return None
 
-    def _inlined(
-        self,
-        function: ast.AST,
-        node: ast.Call,
-        operands: list[Value],
-        keywords: dict[str, Value],
-        frame: Frame,
-        *,
-        bound: bool = False,
-        within: Scope | None = None,
-    ) -> Value | None:
-        if not isinstance(function, FUNCTIONS) or function in frame.active or len(frame.active) >= MAX_DEPTH:
-            return None
-        scope = within or self._resolver.scope_of(function)
-        formal = [parameter.arg for parameter in parameters(function)]
-        is_method = scope.parent is not None and scope.parent.is_class and scope.self_name() is not None
-        if formal and is_method and (bound or isinstance(node.func, ast.Attribute)):
-            formal = formal[1:]
-        active = (*frame.active, function)
-        leaves = None if self._resolver.is_own(scope) else frame.call or node
-        inner = Frame(scope, frame.context, {}, function, around(scope, frame), active, call=leaves)
-        for name, default in defaults(function):
-            inner.bind(name, self.value(default, Frame(scope.parent or scope, frame.context)))
-        if any(isinstance(argument, ast.Starred) for argument in node.args):
-            operands = []
-        for name, operand in (*zip(formal, operands, strict=False), *keywords.items()):
-            inner.bind(name, operand)
-        self._enter(function, inner)
-        if not inner.returned:
-            return self._input(node, frame)
-        return inner.returned[0] if len(inner.returned) == 1 else join(inner.returned, node)
+def _distinct(bindings: tuple[Binding, ...]) -> Iterator[Binding]:
+    """The bindings, of the objects of one class the first."""
+    seen = set[ast.AST]()
+    for one in bindings:
+        if one.form is Form.OBJECT and one.node in seen:
+            continue
+        seen.add(one.node)
+        yield one

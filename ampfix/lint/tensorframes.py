@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ampfix.lint.dtypes import joined
 from ampfix.lint.scopes import FUNCTIONS, Scope
-from ampfix.program import Context, Value
+from ampfix.program import Binding, Context, Value
 from ampfix.program.tree import TreeIndex
 from ampfix.records import dataclass, field
 from ampfix.rules._shapes import backwards
+
+if TYPE_CHECKING:
+    from ampfix.lint.files import SourceFile
 
 
 @dataclass
@@ -26,6 +31,10 @@ class Frame:
     returned: list[Value] = field(default_factory=list)
     elements: dict[str, tuple[ast.expr, Scope]] = field(default_factory=dict)  # what loops take from lists of modules
     call: ast.expr | None = None  # the call of the checked file that led into this one, if this is another file's
+    arguments: dict[str, tuple[ast.expr, Frame]] = field(default_factory=dict)  # parameter -> what the call hands in
+    receiver: Binding | None = None  # the object that self is
+    caller: Frame | None = None
+    opened_in: SourceFile | None = None  # another file that opened the region in progress, and tells what it holds
     _frozen: MappingProxyType[str, Value] | None = None
 
     def bind(self, path: str, value: Value) -> None:
@@ -36,6 +45,13 @@ class Frame:
 
     def restore(self, names: dict[str, Value]) -> None:
         self.names, self._frozen = names, None
+
+    def callers(self) -> Iterator[Frame]:
+        """This frame and those that led into it."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.caller
 
     def lookup(self, path: str) -> Value | None:
         if path in self.names:
@@ -67,21 +83,20 @@ def is_near(node: ast.expr, scope: Scope) -> bool:
     )
 
 
-def is_trained(context: Context) -> bool:
-    """Whether the function that enters the region runs a backward, so that modules run there in training mode."""
-    index: TreeIndex | None = getattr(context.entered, "ampfix_tree", None)
-    if index is None:
+def is_trained(entered: ast.AST | None) -> bool:
+    """Whether the function that enters a region runs a backward, so that modules run there in training mode."""
+    index: TreeIndex | None = getattr(entered, "ampfix_tree", None)
+    if entered is None or index is None:
         return False
-    is_decorated = isinstance(context.entered, FUNCTIONS)
-    owner = context.entered if is_decorated else index.owners[context.entered]
+    owner = entered if isinstance(entered, FUNCTIONS) else index.owners[entered]
     return any(True for _ in backwards(owner))
 
 
 def around(scope: Scope, frame: Frame) -> Frame | None:
     """The frame whose names a function of this scope sees besides its own."""
-    chain = list(scope.chain())
+    chain = [one.node for one in scope.chain()]
     held: Frame | None = frame
-    while held is not None and held.scope not in chain:
+    while held is not None and held.scope.node not in chain:
         held = held.outer
     return held
 

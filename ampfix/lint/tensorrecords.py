@@ -65,7 +65,8 @@ class OperationRecorder(ABC):
             site=frame.call,
             origin=_origin(node, frame) if frame.call is not None else "",
         )
-        self.operations.append(made)
+        if frame.opened_in is None:
+            self.operations.append(made)
         return made
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome, promoted
-from ampfix.lint.numbers import known_number
+from ampfix.lint.numbers import is_some_number, known_number
 from ampfix.lint.symbols import DTYPES
 from ampfix.lint.tensorcalls import NO_TENSOR, NUMBER_NAME, CallEvaluator
-from ampfix.lint.tensorframes import Frame, is_trained, join
+from ampfix.lint.tensorframes import Frame, join
 from ampfix.lint.usage import dotted
 from ampfix.program import Dtype, Value
 from ampfix.program.tree import children
@@ -50,7 +50,7 @@ class Evaluator(CallEvaluator):
             inner = self.truth(test.operand, frame)
             return None if inner is None else not inner
         if isinstance(test, ast.Attribute) and test.attr == "training":
-            return True if dotted(test.value) == frame.scope.self_name() and is_trained(frame.context) else None
+            return True if dotted(test.value) == frame.scope.self_name() and self._is_trained(frame.context) else None
         if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Is, ast.IsNot)):
             held, compared = _constant(test.left, frame), test.comparators[0]
             if held is None or not isinstance(compared, ast.Constant):
@@ -93,7 +93,7 @@ class Evaluator(CallEvaluator):
             return Value("network", base.dtype, node, (base,), sure=False, context=frame.context)
         is_limit = isinstance(node.value, ast.Call) and (dotted(node.value.func) or "").endswith("finfo")
         is_number = is_limit or node.attr == "shape" or NUMBER_NAME.search(node.attr) is not None
-        return self._input(node, frame, is_number=is_number)
+        return self._input(node, frame, is_number=is_number or is_some_number(node, frame.scope))
 
     def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         base = self.value(node.value, frame)
@@ -109,7 +109,7 @@ class Evaluator(CallEvaluator):
         operands = [self.value(node.left, frame), self.value(node.right, frame)]
         op = ops.OPERATORS.get(type(node.op))
         if op is None:
-            return self._input(node, frame)
+            return self._input(node, frame, is_number=operands[0].dtype is Dtype.NUMBER)
         if all(operand.dtype is Dtype.NUMBER for operand in operands):
             return self._input(node, frame, is_number=True)
         return self._made(op, node, operands, [node.left, node.right], frame)

@@ -12,6 +12,7 @@ from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
     FLOAT16_VANISHES,
+    PICKS,
     TensorRule,
     guards,
     is_number,
@@ -209,7 +210,7 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
             lost = f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
             yield bounded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
         return
-    core = unguarded(operand)
+    core = _picked_from(operand)
     if value.op == "log" and (core.op in _PROBABILITIES or core.op == "sub"):
         return  # AMP402 says more about logarithms of probabilities
     found = [(guarded, number) for guarded, number in guards(operand) if guarded.dtype.may_be_float16 and number]
@@ -217,6 +218,14 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
         guarded, number = found[0]
         lost = f"{number:g} is 0 in float16 and guards nothing"
         yield guarded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
+
+
+def _picked_from(value: Value) -> Value:
+    """What a value is a part or another arrangement of, guards aside."""
+    core = unguarded(value)
+    while core.op in PICKS and core.operands:
+        core = unguarded(core.operands[0])
+    return core
 
 
 def _flushed(value: Value) -> Iterator[tuple[Value, str]]:
