@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ampfix.findings import Finding, Severity, Span
+from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
 from ampfix.lint.memory import analysed, collector_paused
 from ampfix.lint.module import SourceModule
@@ -80,16 +80,10 @@ def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
     """One finding per rule and place: of the ways to reach it the surest, then one with a repair, then the nearest."""
     best: dict[object, Finding] = {}
     for finding in findings:
-        key = (finding.code, *_place(finding))
+        key = (finding.code, finding.span)
         if key not in best or _rank(finding) < _rank(best[key]):
             best[key] = finding
     return iter(best.values())
-
-
-def _place(finding: Finding) -> tuple[str, Span]:
-    """Where the code lies: several calls may lead to one line of another file."""
-    trace = finding.trace
-    return (trace[0].path, trace[0].span) if len(trace) == 1 else (finding.path, finding.span)
 
 
 def _rank(finding: Finding) -> tuple[bool, bool]:

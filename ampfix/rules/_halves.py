@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
-from ampfix.findings import Finding, Position, Repair, Span, TracePoint
+from ampfix.findings import Finding, Position, Repair, Severity, Span, TracePoint
 from ampfix.program import Autocast, Dtype, Source, Value
 from ampfix.program.tree import walk
 from ampfix.rules._base import Rule
@@ -194,6 +195,21 @@ class TensorRule(Rule):
     """A rule about operations on tensors. Those of another file show at the call of this file that leads there."""
 
     needs = (IN_HALF,)
+
+    @abstractmethod
+    def found(self, source: Source) -> Iterator[Finding]:
+        """What the operations show, however many calls lead to them."""
+
+    def check(self, source: Source) -> Iterator[Finding]:
+        elsewhere: dict[tuple[TracePoint, ...], Finding] = {}
+        for finding in self.found(source):
+            if not finding.trace:
+                yield finding
+                continue
+            known = elsewhere.setdefault(finding.trace, finding)  # several calls may lead to one line of another file
+            if known.severity is Severity.NOTE and finding.severity is not Severity.NOTE:
+                elsewhere[finding.trace] = finding
+        yield from elsewhere.values()
 
     def at(
         self, source: Source, value: Value, message: str, *, repair: Callable[[], Repair | str], proven: bool = True

@@ -89,7 +89,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             cause = _overflow(value.operands[0]) if value.op == "batch_norm" and value.operands else None
             if cause is not None and in_region(value):

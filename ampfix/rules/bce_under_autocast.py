@@ -157,7 +157,7 @@ class Trainer:
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             if value.op == _OP and in_region(value) and value.context.device != "cpu":
                 yield self.at(

@@ -160,7 +160,7 @@ def forward(x):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             for guarded, message in (*_vanished(value), *_flushed(value)):
                 if not proven_float16(guarded) and _may_be_probability(guarded):

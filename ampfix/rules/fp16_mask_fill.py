@@ -134,7 +134,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             written = _written(value)
             if written is None or not value.dtype.may_be_float16:

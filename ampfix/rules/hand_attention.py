@@ -154,7 +154,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             found = _attention(value)
             if found is not None and found.is_plain:

@@ -174,7 +174,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             found = _probability(value)
             if found is not None and not value.in_place:

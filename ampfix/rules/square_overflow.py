@@ -109,7 +109,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         values = source.tensor_operations
         reduced = _reduced(values)
         for value in values:

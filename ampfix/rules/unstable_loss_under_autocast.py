@@ -172,7 +172,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         islands: set[object] = set()
         for value in source.tensor_operations:
             if value.op not in _HUNGRY or not value.dtype.may_be_float16 or not value.operands:

@@ -155,7 +155,7 @@ def train(loader):
         ),
     )
 
-    def check(self, source: Source) -> Iterator[Finding]:
+    def found(self, source: Source) -> Iterator[Finding]:
         told: set[Value] = set()
         for value in reversed(source.tensor_operations):  # a logarithm before the division in it
             exponential = _by_hand(value)
