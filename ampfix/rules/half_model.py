@@ -19,6 +19,7 @@ from ampfix.rules._halfmodels import (
     loaded_models,
     trained,
 )
+from ampfix.rules._handed_optimizers import handed_optimizer
 from ampfix.rules._masters import MASTER, keeps_float32
 from ampfix.rules._places import are_alternatives
 from ampfix.rules._received import received
@@ -240,6 +241,8 @@ for batch in loader:
                 optimizer = _trained_elsewhere(model, optimizers, source)
             elif not _is_trained_as_half(model, optimizer, source):
                 optimizer = None
+            if optimizer is None:
+                optimizer = _handed_in(model, source)
             if optimizer is not None:
                 yield self._finding(model, optimizer, source)
 
@@ -262,17 +265,17 @@ for batch in loader:
         return replace(finding, severity=Severity.WARNING) if is_trained else finding
 
     def _finding(self, model: CastModel, optimizer: Trained, source: Source) -> Finding:
-        dtype = model.cast.dtype
+        dtype, proven = model.cast.dtype, model.certain and bool(optimizer.symbol)
         finding = self.finding(
             source,
             source.span(model.cast.node),
             f"{model.name} holds {dtype} weights and {optimizer.target or 'an optimizer'} updates them: {_WHY[dtype]}",
-            proven=model.certain,
+            proven=proven,
             symbol=model.name,
             repair=_repair(model, optimizer, source),
         )
         is_sure = finding.severity is Severity.ERROR and dtype == "float16"
-        return finding if is_sure or not model.certain else replace(finding, severity=Severity.WARNING)
+        return finding if is_sure or not proven else replace(finding, severity=Severity.WARNING)
 
 
 _WHY = {
@@ -286,6 +289,8 @@ def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | st
         return "load the weights in float32, without the dtype, and run the forward under autocast"
     if not model.certain:
         return "a test decides on the cast; put autocast and a scaler under the same test"
+    if not optimizer.symbol:
+        return "what trains the model is made by a caller; keep it in float32 and run its forward under autocast"
     if not optimizer.target:
         return "the optimizer has no name here; repair the loop by hand"
     if function_of(model.cast.node, source) is not function_of(optimizer.call, source) or not any(
@@ -315,6 +320,12 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
     if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in earlier):
         return False  # for an export, or a checkpoint in the midst of training
     return not keeps_float32(model, optimizer, source)
+
+
+def _handed_in(model: CastModel, source: Source) -> Trained | None:
+    """The optimizer that a function is handed beside the model, unless something here keeps that in float32."""
+    optimizer = handed_optimizer(model, source)
+    return optimizer if optimizer is not None and not keeps_float32(model, optimizer, source) else None
 
 
 def _trained_elsewhere(model: CastModel, optimizers: list[Trained], source: Source) -> Trained | None:
