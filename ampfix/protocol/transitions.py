@@ -94,6 +94,10 @@ def _on_backward(turn: _Turn) -> None:
     turn.state = replace(turn.state, half_forward=False)
 
 
+_UNSCALED_EARLIER = ((Grad.UNSCALED, Stage.UNSCALED), (Grad.FORGOTTEN, Stage.READY))
+"""Gradients that were unscaled and not stepped on, whether or not update() ran since."""
+
+
 def _receive_gradient(turn: _Turn, optimizer: str | None) -> None:
     scaler, now = turn.event.scaler, turn.state.of(optimizer)
     after = (_PLUS_UNSCALED if scaler is None else _PLUS_SCALED)[now.grad]
@@ -102,7 +106,7 @@ def _receive_gradient(turn: _Turn, optimizer: str | None) -> None:
     spoilt = now.spoilt
     if now.stage is Stage.UNSCALED and now.grad is Grad.NONE:
         turn.report_for(optimizer, Violation.SKIP_WITHOUT_UPDATE)
-    elif scaler is not None and now.grad is Grad.UNSCALED and now.stage is Stage.UNSCALED:
+    elif scaler is not None and (now.grad, now.stage) in _UNSCALED_EARLIER:
         spoilt = (Violation.UNSCALE_IN_WINDOW, replace(turn.event, step=0))
     elif after is Grad.MIXED and now.grad is not Grad.MIXED:
         spoilt = (Violation.MIXED_GRADIENTS, replace(turn.event, step=0))

@@ -6,7 +6,7 @@ from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import certain, events_of, latest, place, same_window
+from ampfix.rules._path import certain, events_of, latest, own_tests, place, same_window, since
 
 
 class UnscaleEveryMicrobatch(ProtocolRule):
@@ -155,7 +155,11 @@ def train(model, loader, optimizer, accum, max_norm):
 
     def applies(self, occurrence: Occurrence) -> bool:
         unscale = self.place(occurrence)
-        return certain(occurrence) and not any(same_window(unscale, step) for step in _steps(occurrence))
+        if any(same_window(unscale, step) for step in _steps(occurrence)):
+            return False
+        update = latest(since(occurrence.before, EventKind.UNSCALE), EventKind.UPDATE)
+        is_given_up = update is not None and own_tests(update, unscale)  # which gradients are left is another matter
+        return certain(occurrence) and not is_given_up
 
     def place(self, occurrence: Occurrence) -> Do:
         unscale = latest(occurrence.before, EventKind.UNSCALE, optimizer=occurrence.broken.optimizer)
