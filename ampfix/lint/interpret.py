@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
+from ampfix.lint.clipped import Clipped
 from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, feasible, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
+from ampfix.lint.turns import Turns
 from ampfix.program import (
     Assign,
     Block,
@@ -35,7 +37,6 @@ from ampfix.protocol import (
     Broken,
     Event,
     EventKind,
-    Stage,
     State,
     Violation,
     advance,
@@ -43,12 +44,15 @@ from ampfix.protocol import (
 from ampfix.records import dataclass, field, replace
 
 _TURNS = 2
+_MANY_STEPS = 50_000  # of one routine: loops in loops with dozens of tests, which are followed on
+_FEW_PATHS = 8  # from there on
 _UNSEEN = Opaque()
 _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 
 _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
+_PAIRED = _ON_GRADIENTS | {EventKind.UNSCALE}
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 _INDEXED = re.compile(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
@@ -96,14 +100,16 @@ class _Interpreter:
     def __init__(self, routine: Routine) -> None:
         self._routine = routine
         self._order = list(flatten(routine.body))
+        self._clipped = Clipped(self._order, routine.owners)
         self._index = {id(do): index for index, do in enumerate(self._order)}
         self._names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
         self._body = self._turns()
-        self._atoms = Atoms(self._body)
+        self._atoms, self._in_turns = Atoms(self._body), Turns(self._body)
+        self._steps = 0  # so far: a node on a path is one
         self._states: dict[State, State] = {}
         self._behind: dict[tuple[int, int], State] = {}  # both are kept alive by this interpreter and the routine
         self._advanced: dict[tuple[int, int], tuple[State, tuple[Broken, ...]]] = {}
-        self._events: dict[tuple[int, object], Event] = {}
+        self._made: dict[tuple[int, object], Do] = {}
         self._found: dict[tuple[object, ...], Occurrence] = {}
         self._unscales: dict[Span, Do] = {}  # clip -> an unscale_ behind it, or before it on some path
 
@@ -133,6 +139,9 @@ class _Interpreter:
             current = flow[_NORMAL]
             if not current:
                 break
+            self._steps += len(current)
+            if self._steps > _MANY_STEPS:
+                current = current[:_FEW_PATHS]
             step = self._node(node, current)
             live = self._atoms.live_after(node)
             flow[_NORMAL] = distinct(step.pop(_NORMAL, []), live)
@@ -141,7 +150,7 @@ class _Interpreter:
 
     def _node(self, node: Node, paths: list[Path]) -> _Flow:
         if isinstance(node, Do):
-            return {_NORMAL: [self._do(node, path) for path in paths]}
+            return {_NORMAL: self._do(node, paths)}
         if isinstance(node, Branch):
             return self._branch(node, paths)
         if isinstance(node, Loop):
@@ -160,19 +169,21 @@ class _Interpreter:
 
     def _branch(self, node: Branch, paths: list[Path]) -> _Flow:
         holds, fails = split(node.condition, paths, self._atoms)
-        flow = self._block(node.then, distinct(holds))
-        _merge(flow, self._block(node.orelse, distinct(fails)))
+        flow = self._block(node.then, holds)
+        _merge(flow, self._block(node.orelse, fails))
         return flow
 
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
         result: _Flow = {_NORMAL: []}
         done: list[Path] = []
         targets = self._atoms.concerned(node.targets)
-        for _ in range(1 if self._walks_optimizers(node) or _tries_again(node) else _TURNS):
-            turn = self._block(node.body, [path.keeping(~targets) for path in paths])
-            paths = distinct(turn.pop(_NORMAL) + turn.pop(JumpKind.CONTINUE, []))
-            result[_NORMAL] += turn.pop(JumpKind.BREAK, [])
-            _merge(result, turn)
+        for turn in range(1 if self._walks_optimizers(node) or _tries_again(node) else _TURNS):
+            with self._in_turns.inside(turn):
+                beginning = self._in_turns.fresh(node, [path.keeping(~targets) for path in paths])
+                flow = self._block(node.body, beginning)
+            paths = distinct(flow.pop(_NORMAL) + flow.pop(JumpKind.CONTINUE, []))
+            result[_NORMAL] += flow.pop(JumpKind.BREAK, [])
+            _merge(result, flow)
             if not node.endless:
                 done += paths
         after = self._block(node.orelse, distinct(done))
@@ -222,62 +233,61 @@ class _Interpreter:
 
     # events
 
-    def _do(self, do: Do, path: Path) -> Path:
-        event = self._concrete(do, path)
-        key = (id(path.state), id(event))  # both are kept alive by this interpreter
-        if key not in self._advanced:
-            state, broken = advance(feasible(path.state, event), event)
-            self._advanced[key] = self._interned(state), broken
-        state, broken = self._advanced[key]
-        for one in broken:
-            self._report(one, do, path)
-        if event.kind in _ON_GRADIENTS or event.kind is EventKind.UNSCALE:
-            self._pair_with_unscale(replace(do, event=event), path)
-        doubt = path.doubt and event.kind is not EventKind.BACKWARD
-        done = do if event is do.event else replace(do, event=event)
-        return path.going_on(state, doubt=doubt, past=Past(done, path.past))
+    def _do(self, do: Do, paths: list[Path]) -> list[Path]:
+        after: list[Path] = []
+        for path in paths:
+            done = self._concrete(do, path)
+            event = done.event
+            state, broken = self._advance(path.state, event)
+            for one in broken:
+                self._report(one, do, path)
+            if event.kind in _PAIRED:
+                self._pair_with_unscale(done, path)
+            doubt = path.doubt and event.kind is not EventKind.BACKWARD
+            after.append(path.going_on(state, doubt=doubt, past=Past(done, path.past)))
+        return after
 
-    def _concrete(self, do: Do, path: Path) -> Event:
+    def _advance(self, state: State, event: Event) -> tuple[State, tuple[Broken, ...]]:
+        key = (id(state), id(event))  # both are kept alive by this interpreter
+        known = self._advanced.get(key)
+        if known is None:
+            after, broken = advance(feasible(state, event), event)
+            known = self._advanced[key] = self._interned(after), broken
+        return known
+
+    def _concrete(self, do: Do, path: Path) -> Do:
         """The event on this path: whether the loss that runs backward was scaled, and whose gradients are clipped."""
         event = do.event
-        if event.kind is EventKind.BACKWARD and event.scaler is None and do.subject:
+        if path.scaled and event.kind is EventKind.BACKWARD and event.scaler is None and do.subject:
             scaler = dict(path.scaled).get(do.subject)
             if scaler is not None:
-                return self._events.setdefault((id(do), scaler), replace(event, scaler=scaler))
+                return self._with(do, scaler, scaler=scaler)
         elif event.kind in _ON_GRADIENTS and not event.optimizers:
-            optimizers = self._clipped(do, path.state)
-            return self._events.setdefault((id(do), optimizers), replace(event, optimizers=optimizers))
-        return event
+            optimizers = self._clipped.of(do, path.state)
+            return self._with(do, optimizers, optimizers=optimizers)
+        return do
 
-    def _clipped(self, do: Do, state: State) -> tuple[str, ...]:
-        owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
-        owners = self._routine.owners
-        owned = tuple(name for name in alive if owner and owner in owners.get(name, ()))
-        unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
-        if owned:
-            return tuple(name for name in owned if not self._shares(name, unscaled))
-        return unscaled or tuple(alive)
-
-    def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:
-        """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
-        owners, (_, _, place) = self._routine.owners, name.partition(".")
-        alike = any(owners.get(other) == owners[name] for other in unscaled if name not in unscaled)
-        if alike and not any(_steps_by_scaler(do, name) for do in self._order):
-            return True  # an optimizer of another phase, over the same parameters
-        twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
-        return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
+    def _with(self, do: Do, told: object, **changes: object) -> Do:
+        """The event with what its path tells: one object for what is the same."""
+        key = (id(do), told)
+        known = self._made.get(key)
+        if known is None:
+            known = self._made[key] = replace(do, event=replace(do.event, **changes))  # type: ignore[arg-type]
+        return known
 
     def _report(self, broken: Broken, do: Do, path: Path) -> None:
         if broken.violation in _SPOILT_EARLIER:
             do, path = _blamed(broken, do, path)
-        if hangs_on_a_switch(do, path, self._order[: self._position(do)], self._routine.unclear):
-            return
         key = (broken.violation, do.site.span, do.site.function, broken.optimizer)
         known = self._found.get(key)
         proven = do.site.proven and not path.doubt and _loss_is_proven(path)
-        if (known is None or (proven and not known.proven)) and not self._chosen_elements(broken, do):
-            before, after = tuple(path.events())[::-1], tuple(self._order[self._position(do) + 1 :])
-            self._found[key] = Occurrence(broken, do, self._routine, before, after, proven)
+        if known is not None and (known.proven or not proven):
+            return  # nothing new, and what follows is dear
+        at = self._position(do)
+        if hangs_on_a_switch(do, path, self._order[:at], self._routine.unclear) or self._chosen_elements(broken, do):
+            return
+        before, after = tuple(path.events())[::-1], tuple(self._order[at + 1 :])
+        self._found[key] = Occurrence(broken, do, self._routine, before, after, proven)
 
     def _position(self, do: Do) -> int:
         """Where the event stands in source order; one made concrete on its path stands where its original does."""
@@ -290,12 +300,15 @@ class _Interpreter:
 
     def _pair_with_unscale(self, do: Do, path: Path) -> None:
         """Note which unscales and uses of the same gradients meet on a path."""
-        wanted = frozenset({EventKind.UNSCALE}) if do.event.kind in _ON_GRADIENTS else _ON_GRADIENTS
+        is_use = do.event.kind in _ON_GRADIENTS
+        if is_use and do.site.span in self._unscales:
+            return
+        wanted = frozenset({EventKind.UNSCALE}) if is_use else _ON_GRADIENTS
         for earlier in path.events():
             if earlier.event.kind in (EventKind.BACKWARD, EventKind.UPDATE, EventKind.SCALER_STEP):
                 return
             if earlier.event.kind in wanted and set(earlier.event.optimizers) & set(do.event.optimizers):
-                use, unscale = (do, earlier) if do.event.kind in _ON_GRADIENTS else (earlier, do)
+                use, unscale = (do, earlier) if is_use else (earlier, do)
                 self._unscales.setdefault(use.site.span, unscale)
 
     def _chosen_elements(self, broken: Broken, do: Do) -> bool:
@@ -306,17 +319,6 @@ class _Interpreter:
         earlier = (e.event for e in self._order[: self._position(do)] if e.event.kind is EventKind.UNSCALE)
         unscaled = (one for event in earlier for one in event.optimizers)
         return name.endswith("]") and any(_INDEXED.sub("[]", one) == _INDEXED.sub("[]", name) for one in unscaled)
-
-
-def _steps_by_scaler(do: Do, name: str) -> bool:
-    return do.event.kind is EventKind.SCALER_STEP and name in do.event.optimizers
-
-
-def _is_alive(name: str, do: Do) -> bool:
-    """Whether an optimizer still exists at an event: one that a call made for itself ends with the call."""
-    root = re.split(r"[.\[]", name, maxsplit=1)[0]
-    ways = (do.site.way(), do.site.origin.way() if do.site.origin is not None else ())
-    return ":" not in root or any(root in site.names for way in ways for site in way)
 
 
 def _tries_again(node: Loop) -> bool:

@@ -57,12 +57,6 @@ class Path:
         self.state, self.true, self.false = state, true, false
         self.scaled, self.doubt, self.past = scaled, doubt, past
 
-    def assume(self, true: int, false: int) -> Path:
-        """The path on which these atoms are so, besides."""
-        if not (true & ~self.true or false & ~self.false):
-            return self
-        return Path(self.state, self.true | true, self.false | false, self.scaled, self.doubt, self.past)
-
     def keeping(self, atoms: int) -> Path:
         """The path without its assumptions about other atoms than these."""
         if not (self.true | self.false) & ~atoms:
@@ -83,19 +77,26 @@ class Path:
 
 
 def split(condition: Condition, paths: Iterable[Path], atoms: Atoms) -> tuple[list[Path], list[Path]]:
-    """The paths on which a condition holds, and those on which it does not."""
+    """The paths on which a condition holds, and those on which it does not, where no two paths are alike."""
     used = atoms.used(condition)
     known: dict[tuple[int, int], list[_Way]] = {}
     holds: list[Path] = []
     fails: list[Path] = []
-    for path in paths:
-        key = (path.true & used, path.false & used)
+    for path in paths:  # half a million times in a large project
+        so, not_so = key = path.true & used, path.false & used
         ways = known.get(key)
         if ways is None:
-            ways = known[key] = list(_ways(condition, *key, atoms))
+            ways = known[key] = [
+                (true & ~so, false & ~not_so, value) for true, false, value in _ways(condition, *key, atoms)
+            ]
         for true, false, value in ways:
-            (holds if value else fails).append(path.assume(true, false))
-    return holds, fails
+            further = path
+            if true or false:
+                further = Path(path.state, path.true | true, path.false | false, path.scaled, path.doubt, path.past)
+            (holds if value else fails).append(further)
+    if len(known) > 1:  # what one path assumed another may have assumed before
+        return distinct(holds), distinct(fails)
+    return holds[:_MAX_PATHS], fails[:_MAX_PATHS]
 
 
 _Way = tuple[int, int, bool]
@@ -175,20 +176,24 @@ def assign(node: Assign, paths: Iterable[Path], atoms: Atoms) -> list[Path]:
     for name in node.names if node.value is not None else ():
         bits |= atoms.bit(Atom(name, frozenset({name})))
     true, false = (bits, 0) if node.value else (0, bits)
-    return [_rescaled(node, path.keeping(kept)).assume(true, false) for path in paths]
+    found: list[Path] = []
+    for path in paths:
+        scaled = _rescaled(node, path.scaled) if path.scaled or node.scaled_by else path.scaled
+        found.append(
+            Path(path.state, path.true & kept | true, path.false & kept | false, scaled, path.doubt, path.past)
+        )
+    return found
 
 
-def _rescaled(node: Assign, path: Path) -> Path:
-    """The path on which the variables hold a scaled loss or no longer do."""
-    if not (path.scaled or node.scaled_by):
-        return path
-    scaled = dict(path.scaled)
+def _rescaled(node: Assign, held: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """What holds a scaled loss behind an assignment."""
+    scaled = dict(held)
     scaler = node.scaled_by or next((scaled[source] for source in node.sources if source in scaled), None)
     for name in node.names:
         scaled.pop(name, None)
         if scaler is not None:
             scaled[name] = scaler
-    return Path(path.state, path.true, path.false, frozenset(scaled.items()), path.doubt, path.past)
+    return frozenset(scaled.items())
 
 
 def behind(node: Node, state: State) -> State:
@@ -208,6 +213,11 @@ def feasible(state: State, event: Event) -> State:
     held = {name: state.of(name) for name in event.optimizers if event.kind is EventKind.UNSCALE}
     empty = [name for name, now in held.items() if now.grad is Grad.NONE and now.stage in (Stage.READY, Stage.UNKNOWN)]
     return behind(Opaque(tuple(empty)), state) if empty else state
+
+
+def future(path: Path) -> object:
+    """What decides how a path goes on. Its past only says how it came here."""
+    return id(path.state), path.true, path.false, path.scaled, path.doubt
 
 
 def distinct(paths: list[Path], live: int = -1) -> list[Path]:

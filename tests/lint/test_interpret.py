@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from ampfix.lint import check_source, interpret, paths
 from ampfix.lint.atoms import Atoms
 from ampfix.lint.module import SourceModule
+from ampfix.lint.paths import Path
+from ampfix.lint.turns import Turns
+from ampfix.program import Node
 from ampfix.protocol import Violation
 
 STATEMENTS = st.sampled_from(
@@ -188,20 +191,65 @@ def train(model, loader, optimizer):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(blocks(depth=2))
 def test_dropping_spent_assumptions_changes_nothing(body: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _follow_all(patch)
+        dropping = violations(body)
+        patch.setattr(Atoms, "live_after", lambda *_: -1)
+        assert violations(body) == dropping
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(blocks(depth=3))
+def test_leaving_out_turns_that_show_nothing_new_changes_nothing(body: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _follow_all(patch)
+        leaving_out = violations(body)
+        patch.setattr(Turns, "fresh", lambda _self, _loop, entering: paths.distinct(entering))
+        assert violations(body) == leaving_out
+
+
+def _follow_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(paths, "_MAX_PATHS", 5000)
+    patch.setattr(interpret, "_MANY_STEPS", 10**9)
+    # it judges by one past of those that the paths joined here have
+    patch.setattr(interpret, "hangs_on_a_switch", lambda *_: False)
+
+
+def violations(body: str) -> set[object]:
     text = f"import torch\ndef train(self, model, loader, loss, scaler, use_amp):\n{textwrap.indent(body, '    ')}\n"
     try:
         compile(text, "example.py", "exec", dont_inherit=True)
     except SyntaxError:
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "_MAX_PATHS", 5000)
-        # it judges by one past of those that the paths joined here have
-        patch.setattr(interpret, "hangs_on_a_switch", lambda *_: False)
-        dropping = violations(text)
-        patch.setattr(Atoms, "live_after", lambda *_: -1)
-        assert violations(text) == dropping
-
-
-def violations(text: str) -> set[object]:
+        return set()
     found = SourceModule(text, "example.py").occurrences
     return {(one.broken.violation, one.do.site.span, one.broken.optimizer, one.proven) for one in found}
+
+
+TANGLED = """\
+import torch
+
+def train(model, loader, optimizer, scaler, flags):
+    for epoch in range(10):
+        for part in loader:
+            for x, y in part:
+{tests}
+                scaler.scale(model(x, y)).backward()
+                scaler.step(optimizer)
+                scaler.update()
+"""
+
+
+def test_many_tests_in_nested_loops_take_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = "if flags.a{}: scaler.unscale_(optimizer); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)"
+    steps: list[int] = []
+    step = interpret._Interpreter._node
+
+    def counted(self: interpret._Interpreter, node: Node, taken: list[Path]) -> interpret._Flow:
+        steps.append(len(taken))
+        return step(self, node, taken)
+
+    monkeypatch.setattr(interpret._Interpreter, "_node", counted)
+    text = TANGLED.format(tests="\n".join(" " * 16 + test.format(i) for i in range(120)))
+    found = {one.broken.violation for one in SourceModule(text, "loop.py").occurrences}
+    assert sum(steps) < 80_000  # 160,000 without a bound
+    assert Violation.UNSCALE_TWICE in found

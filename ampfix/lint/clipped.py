@@ -1,0 +1,45 @@
+"""Whose gradients a clip is about that names no optimizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ampfix.program import Do
+from ampfix.protocol import EventKind, Stage, State
+
+
+class Clipped:
+    """Answers for one routine. owners: optimizer -> whose parameters it updates."""
+
+    def __init__(self, events: Sequence[Do], owners: Mapping[str, frozenset[str]]) -> None:
+        self._events, self._owners = events, owners
+
+    def of(self, do: Do, state: State) -> tuple[str, ...]:
+        """The optimizers whose gradients the event is about, in this state."""
+        owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
+        owned = tuple(name for name in alive if owner and owner in self._owners.get(name, ()))
+        unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
+        if owned:
+            return tuple(name for name in owned if not self._shares(name, unscaled))
+        return unscaled or tuple(alive)
+
+    def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:
+        """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
+        owners, (_, _, place) = self._owners, name.partition(".")
+        alike = any(owners.get(other) == owners[name] for other in unscaled if name not in unscaled)
+        if alike and not any(_steps_by_scaler(do, name) for do in self._events):
+            return True  # an optimizer of another phase, over the same parameters
+        twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
+        return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
+
+
+def _steps_by_scaler(do: Do, name: str) -> bool:
+    return do.event.kind is EventKind.SCALER_STEP and name in do.event.optimizers
+
+
+def _is_alive(name: str, do: Do) -> bool:
+    """Whether an optimizer still exists at an event: one that a call made for itself ends with the call."""
+    root = re.split(r"[.\[]", name, maxsplit=1)[0]
+    ways = (do.site.way(), do.site.origin.way() if do.site.origin is not None else ())
+    return ":" not in root or any(root in site.names for way in ways for site in way)
