@@ -28,7 +28,10 @@ def aliases(name: str, owner: ast.AST, source: Source) -> list[Alias]:
     found = dict(wrapped(name, owner, source))
     made = [value for value in map(placed, assigned(name, owner, source)) if isinstance(value, ast.Call)]
     for call in made:
-        found |= dict(_handed_back(call, source))
+        found |= dict(_handed_back(call, None, source))
+    if not found and not made:
+        for call, place in unpacked(name, owner, source):
+            found |= dict(_handed_back(call, place, source))
     found |= dict(_loaded(name, owner, source))
     if made and not found:
         found |= dict(_filled(name, owner))
@@ -41,12 +44,32 @@ def wrapped(name: str, owner: ast.AST, source: Source) -> list[Alias]:
     return [(alias, value) for value in values for alias in alternatives(value) if alias != name]
 
 
-def _handed_back(call: ast.Call, source: Source) -> Iterator[Alias]:
+def unpacked(name: str, owner: ast.AST, source: Source) -> Iterator[tuple[ast.Call, int]]:
+    """The calls of which a variable takes one of several results, and which."""
+    for node in source.nodes((ast.Assign,)):
+        target, value = node.targets[0], node.value  # type: ignore[attr-defined]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Call):
+            names = [named(one) for one in target.elts]
+            if name in names and holder_of(node, name, source) is owner:
+                yield value, names.index(name)
+
+
+def returned(function: ast.AST, place: int | None) -> Iterator[ast.expr]:
+    """What a function returns, or the part of it at some place."""
+    for value in (one.value for one in own(function) if isinstance(one, ast.Return)):
+        parts = value.elts if isinstance(value, ast.Tuple) else []
+        if place is None and value is not None:
+            yield value
+        elif place is not None and place < len(parts):
+            yield parts[place]
+
+
+def _handed_back(call: ast.Call, place: int | None, source: Source) -> Iterator[Alias]:
     """What a function of this file returns, as it or its caller knows it."""
     if path(call.func)[:1].isupper():
         return
     for function in (one.node for one in source.resolve(call.func) if one.form is Form.FUNCTION):
-        for value in (one.value for one in own(function) if isinstance(one, ast.Return) and one.value is not None):
+        for value in returned(function, place):
             for alias in alternatives(value):
                 root, rest = parted(alias)
                 if root == SELF or root not in parameters(function):

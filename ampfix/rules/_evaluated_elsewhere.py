@@ -13,7 +13,7 @@ from ampfix.program import CalledElsewhere, CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, replace
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
-from ampfix.rules._models import alternatives, handed_name, is_model, model_of, named
+from ampfix.rules._models import SELF, alternatives, handed_name, is_model, is_piece, model_of, named, parted
 from ampfix.rules._places import COMPREHENSIONS, assignments, names_in
 from ampfix.rules._region_switches import off_attributes, off_parameters, switched_off_by
 from ampfix.rules._shapes import (
@@ -23,6 +23,7 @@ from ampfix.rules._shapes import (
     handed_in,
     inside,
     is_without_grad,
+    looks_like_a_model,
     loops,
     method,
     own,
@@ -53,7 +54,7 @@ class HandedModel:
 
 def handed_models(source: Source, switched: set[str], trained: Iterable[str]) -> Iterator[HandedModel]:
     """The calls of this file that hand a model over. trained: the names of models that this file trains."""
-    held = [name for name in (*trained, *sorted(switched)) if "." in name]
+    held = [name for name in dict.fromkeys((*trained, *sorted(switched), *_kept_by_others(source))) if "." in name]
     holders = set(_holders(source, switched)) - {""}
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
@@ -72,6 +73,14 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
                     yield HandedModel(call, name, to, inner)
 
 
+def _kept_by_others(source: Source) -> Iterator[str]:
+    """The models that the file takes from objects, to hand them on: `evaluate(trainer.model)`."""
+    for call in source.nodes((ast.Call,)):
+        for one in handed_in(call):  # type: ignore[arg-type]
+            if isinstance(one, ast.Attribute) and looks_like_a_model(one.attr) and parted(named(one))[0] != SELF:
+                yield named(one)
+
+
 def _holders(source: Source, switched: set[str]) -> Iterator[str]:
     """The variables that hold what a call of a class, or of a function that builds one, makes of a model."""
     for assign in source.nodes((ast.Assign,)):
@@ -85,14 +94,19 @@ def _holders(source: Source, switched: set[str]) -> Iterator[str]:
 
 def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
     for name in (handed_name(one) for one in handed_in(call)):
+        whole = name.rpartition(".")[0]
         if name and (is_model(name, switched) or _is_many(name)):
             yield name
+        elif is_piece(name, whole) and is_model(whole, switched):
+            yield whole
 
 
 def is_evaluated(handed: HandedModel, source: Source) -> bool:
     """Whether the function runs the model in a loop, without gradients and without a region, and the call has none."""
-    name = getattr(handed.to.definition, "name", "")
-    if regions_around(handed.call, source) or _CALIBRATES.search(name) or is_acting(PurePath(handed.to.path).stem):
+    function = handed.to.definition
+    if regions_around(handed.call, source) or _CALIBRATES.search(function.name):
+        return False
+    if is_acting(PurePath(handed.to.path).stem, function):
         return False
     if _is_part_of_a_turn(handed.call, source):
         return False
@@ -283,7 +297,7 @@ def _inner(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> frozen
     found = set()
     for inner, outer in places:
         for name in names if outer else ():
-            if name == outer and inner != "self":
+            if inner != "self" and (name == outer or is_piece(outer, name)):
                 found.add(inner)
             elif name.startswith(f"{outer}."):
                 found.add(f"{inner}{name[len(outer) :]}")

@@ -35,6 +35,7 @@ _ACTS = re.compile(
     r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?)(_|$)",
     re.IGNORECASE,
 )
+_DATA = re.compile(r"loader|dataset|batches", re.IGNORECASE)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
@@ -64,12 +65,13 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
 
 def acts(function: ast.AST) -> bool:
     """Whether a function runs a model in an environment, as far as its name says."""
-    return is_acting(getattr(function, "name", ""))
+    return is_acting(getattr(function, "name", ""), function)
 
 
-def is_acting(name: str) -> bool:
-    """Whether a name is that of code which runs a model in an environment."""
-    return _ACTS.search(name) is not None
+def is_acting(name: str, function: ast.AST) -> bool:
+    """Whether a name is that of code which runs a model in an environment, and the function goes over no data."""
+    over = (unparsed(one.iter) for one in own(function) if isinstance(one, (ast.For, ast.AsyncFor)))
+    return _ACTS.search(name) is not None and not any(map(_DATA.search, over))
 
 
 def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:
@@ -99,7 +101,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function, source) or is_on_cpu(call, source):
         return False
     apart = plain and _is_on_occasion(call, name, loop, source)
-    if not all(apart or (plain and are_alternatives(call, other, source)) for other in training):
+    if not all(apart or (plain and _is_another_turn(call, other, source)) for other in training):
         return False
     if any(_is_covered_elsewhere(call, one, source) for one in (loop, function)):
         return False
@@ -219,6 +221,14 @@ def _is_on_occasion(call: ast.Call, name: str, loop: ast.AST, source: Source) ->
         if switched or (_OCCASION.search(ast.unparse(occasion.test)) and is_without_grad(call, source)):
             return True
     return _was_switched(call, name, loop)
+
+
+def _is_another_turn(call: ast.Call, training: ast.Call, source: Source) -> bool:
+    """Whether a turn that makes the call leaves the training out, on another branch or as it ends before."""
+    if are_alternatives(call, training, source):
+        return True
+    around = (one for one in inside(call, source) if isinstance(one, ast.If) and training.lineno > one.lineno)
+    return any(isinstance(one.body[-1], _ENDS) and training not in walk(one) for one in around)
 
 
 def _is_off_training(call: ast.Call, source: Source) -> bool:

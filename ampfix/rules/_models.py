@@ -22,6 +22,10 @@ _PART = re.compile(
     r"(^|[._])(student|teacher|generator|discriminator|critic|actor|policy|vae|vqvae|unet|vit|gpt|transformer|"
     r"segmenter|denoiser)$|(^|[._])(net|model)(_?[A-Z0-9]{1,2})$",
 )
+_PIECE = re.compile(
+    r"(\w+_)?(embed(d(ing|er)s?)?|heads?|blocks?|layers?|proj(ection|ector)?|trunk|stem|fc|encoder|decoder|backbone|bottleneck|"
+    r"predictor|transformer)"
+)
 _MANY = re.compile(r"(^|[._])(models|nets|networks)$")
 # What DistributedDataParallel and averages of weights wrap.
 _HELD = re.compile(
@@ -99,7 +103,15 @@ def model_of(call: ast.Call, switched: set[str]) -> str:
     if called == SELF:  # other methods of a trainer may well open a region of their own
         return SELF if name in ("", "forward") else ""
     bare = bare_name(called)
-    return bare if called and (is_model(bare, switched) or called in switched) else ""
+    if called and (is_model(bare, switched) or called in switched):
+        return bare
+    whole = called.rpartition(".")[0]
+    return whole if is_piece(called, whole) and is_model(bare_name(whole), switched) else ""
+
+
+def is_piece(name: str, whole: str) -> bool:
+    """Whether a name is that of a layer, or several, of a model."""
+    return name.startswith(f"{whole}.") and _PIECE.fullmatch(name[len(whole) + 1 :]) is not None
 
 
 def bare_name(name: str) -> str:

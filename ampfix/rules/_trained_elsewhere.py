@@ -13,8 +13,15 @@ _BY_FUNCTION = (
 )
 _BY_OBJECT = rf"near:Trainer(:{_SET}\w*Trainer\({_HANDED}"
 
+# A model that such a function returns.
+_MADE = (
+    r"\A\s*(?:\w[\w, ]*[_, ])?(?:model|net|network|encoder|generator)\b[\w, ]* = (?:(?!\w*(?:model|net)\b)\w+\.)?\w*"
+)
+_RETURNED = (rf"near:train_:{_MADE}train_\w+\(", *(rf"near:{name}(:{_MADE}{name}\(" for name in ("train", "fit")))
+
 TRAINED_ELSEWHERE = (
     (_TRAINER, "valuat"),
     *((_BY_OBJECT, word) for word in ("eval", "no_grad", ".parameters()")),
+    *((made, word) for made in _RETURNED for word in ("eval", "test")),
     *((handed, word) for handed in _BY_FUNCTION for word in (".parameters()", "state_dict")),
 )

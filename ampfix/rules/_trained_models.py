@@ -10,6 +10,7 @@ from ampfix.program import CoveredRegion, Form, Source
 from ampfix.records import dataclass
 from ampfix.rules._copies import Alias, aliases, are_built_alike, built, reloads, wrapped
 from ampfix.rules._forwards import Forwards
+from ampfix.rules._frozen import frozen_names
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import (
     SELF,
@@ -25,6 +26,7 @@ from ampfix.rules._shapes import (
     function_of,
     inside,
     is_without_grad,
+    loops,
     method,
     opener_of,
     own,
@@ -55,13 +57,21 @@ def trained_models(source: Source, forwards: Forwards) -> Iterator[TrainedModel]
     """What the regions of functions that run a backward call, and those of the functions that these call."""
     trainers = _trainers(source)
     helpers = {path(node.func).rpartition(".")[2] for one in trainers for node in _calls_in(one)}
+    steps = {getattr(one, "name", "") for one in trainers if not any(loops(each, source) for each in backwards(one))}
+    frozen = frozen_names(source) if source.regions else ()
     for region in source.regions:
         if region.enabled is False or _is_switched_off(region, source):
             continue
         function = region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
         trains = function in trainers or getattr(function, "name", "") in helpers
-        if trains:
-            yield from _run_under(region, forwards, source)
+        if trains or _hands_to_step(region, function, steps):
+            yield from (one for one in _run_under(region, forwards, source) if one.name not in frozen)
+
+
+def _hands_to_step(region: CoveredRegion, function: ast.AST, steps: set[str]) -> bool:
+    """Whether a function goes on, behind a region, with a function of the file that runs the backward of this step."""
+    behind = (call for call in _calls_in(function) if call.lineno > region.node.lineno)
+    return any(path(call.func) in (name, f"{SELF}.{name}") for call in behind for name in steps)
 
 
 def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
@@ -174,7 +184,7 @@ def _loaded_again(name: str, owner: ast.AST, trained: Sequence[TrainedModel], so
 def part_of(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
     """The trained model of which `net.backbone` is a part, or a parameter that it is handed to."""
     owner = holder_of(at, name, source)
-    if is_parameter(name, owner) and is_rebound(name, owner, source):
+    if name in frozen_names(source) or (is_parameter(name, owner) and is_rebound(name, owner, source)):
         return None
     meanings = handed_on({(name, owner)}, source) if is_parameter(name, owner) else {(name, owner)}
     wholes = {(one.rpartition(".")[0], there) for one, there in meanings if not _APART.search(one)}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from ampfix.program import Form, Source
+from ampfix.rules._copies import returned
 from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, trains_in_region
-from ampfix.rules._models import SELF, holder_of, named
+from ampfix.rules._models import SELF, holder_of, is_model, named
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
 from ampfix.rules._trained_models import TrainedModel, Variable, classes_of, handed_on, is_parameter, is_rebound
+
+_TRAINS = re.compile(r"train|fit|learn|tune|run", re.IGNORECASE)
 
 
 class TrainedThere:
@@ -38,6 +42,21 @@ class TrainedThere:
             return None
         passed = handed_on({(name, owner)}, self._source) & self._known.keys()
         return next((one for variable, one in self._known.items() if variable in passed), None)
+
+
+def handed_back(source: Source, switched: set[str]) -> Iterator[HandedModel]:
+    """The models that functions of other files train and return."""
+    for assign in source.nodes((ast.Assign,)):
+        assert isinstance(assign, ast.Assign)
+        call = assign.value
+        if not isinstance(call, ast.Call) or not _TRAINS.search(path(call.func).rpartition(".")[2]):
+            continue
+        (target, *_), several = assign.targets, isinstance(assign.targets[0], ast.Tuple)
+        for place, one in enumerate(getattr(target, "elts", [target])):
+            if is_model(named(one), switched):
+                for to in source.called_elsewhere(call):
+                    names = {named(value) for value in returned(to.definition, place if several else None)}
+                    yield HandedModel(call, named(one), to, frozenset(names - {""} - parameters(to.definition)))
 
 
 def trained_through(handed: Iterable[HandedModel], source: Source) -> Iterator[TrainedModel]:

@@ -18,7 +18,7 @@ from ampfix.rules._own_regions import opens_its_own_elsewhere
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
-from ampfix.rules._trained_there import TrainedThere, trained_through
+from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
 
@@ -277,7 +277,7 @@ def main(loader, optimizer, scaler):
         trained = list(trained_models(source, forwards))
         handed = list(handed_models(source, forwards.switched, dict.fromkeys(one.name for one in trained)))
         trained += trained_through(handed, source)
-        there = TrainedThere(handed, source)
+        there = TrainedThere([*handed, *handed_back(source, forwards.switched)], source)
         yield from self._here(source, forwards, trained, there)
         called_back = handed_to_callbacks(source, forwards.switched, handed) if trained or there else ()
         yield from self._elsewhere(source, trained, [*handed, *called_back], there)

@@ -81,6 +81,9 @@ class Distiller:
     def bare(self):
         return {returned}
 
+    def both(self):
+        return {returned}, self.optimizer
+
     def fit(self, loader):
         for x, y in loader:
             with torch.autocast("cuda"):
@@ -92,7 +95,7 @@ class Distiller:
 
     @torch.no_grad()
     def validate(self, loader):
-        model = self.bare()
+        {taken}
         model.eval()
         for x, y in loader:
             print(model(x, y))
@@ -107,6 +110,60 @@ class Distiller:
         ("Net(self.cfg)", 0),
     ],
 )
-def test_what_a_helper_hands_back_is_known_by_it(returned: str, count: int) -> None:
-    text = OBJECT.format(returned=returned)
+@pytest.mark.parametrize("taken", ["model = self.bare()", "model, optimizer = self.both()"])
+def test_what_a_helper_hands_back_is_known_by_it(taken: str, returned: str, count: int) -> None:
+    text = OBJECT.format(returned=returned, taken=taken)
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
+
+
+STEPS = """\
+import torch
+
+class Painter:
+    def __init__(self, generator, backbone, optimizer):
+        self.generator, self.backbone, self.optimizer = generator, backbone, optimizer
+        self.scaler = torch.amp.GradScaler()
+        {freeze}
+
+    def go_back(self, image, y):
+        loss = (image - y).abs().mean()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+
+    def train(self, loader):
+        for x, y in loader:
+            {forward}
+            self.go_back(image, y)
+
+    @torch.no_grad()
+    def paint(self, loader):
+        return [{painted} for x in loader]
+"""
+PIECE = "for p in self.generator.encoder.parameters(): p.requires_grad_(False)"
+COVERED = 'with torch.autocast("cuda"): image = self.generator(self.backbone(x))'
+
+
+@pytest.mark.parametrize(
+    ("freeze", "forward", "painted", "count"),
+    [
+        ("", COVERED, "self.generator(x)", 1),
+        ("", COVERED, "self.generator.decoder(x)", 1),
+        ("", "image = self.generator(self.backbone(x))", "self.generator(x)", 0),
+        ("", COVERED, "self.backbone(x)", 1),
+        ("self.backbone.requires_grad_(False)", COVERED, "self.backbone(x)", 0),
+        ("for p in self.backbone.parameters(): p.requires_grad = False", COVERED, "self.backbone(x)", 0),
+        ("self.backbone.requires_grad_(False); self.backbone.requires_grad_(True)", COVERED, "self.backbone(x)", 1),
+        (
+            "for p in self.generator.encoder.parameters(): p.requires_grad_(False)",
+            COVERED,
+            "self.generator.encoder(x)",
+            0,
+        ),
+        (PIECE, COVERED, "self.generator(x)", 1),
+    ],
+)
+def test_a_step_in_pieces_trains_what_is_not_frozen(freeze: str, forward: str, painted: str, count: int) -> None:
+    text = STEPS.format(freeze=freeze, forward=forward, painted=painted)
     assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
