@@ -9,11 +9,10 @@ from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
 from ampfix.lint.conditions import negate
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.goneon import goes_on, hangs_on_a_gradient
 from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import sets_gradients
 from ampfix.lint.losses import (
-    hangs_on_a_gradient,
-    is_handed_a_gradient,
     is_loss,
     loss_name,
     scaled_by_hand,
@@ -163,15 +162,16 @@ class CallReader:
         return self._switched(receiver, frame, (scale,), ())
 
     def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
+        gradient = argument(node, "gradient", 0)
         if self._resolver.symbols(node.func, frame.scope) == ["torch.autograd.backward"] and node.args:
-            receiver = node.args[0]
+            receiver, gradient = node.args[0], argument(node, "grad_tensors", 1)
         elif isinstance(node.func, ast.Attribute) and self._is_defined(node.func, frame):
             return None
         elif node.args and (self._is_wrapper(receiver, frame) or is_loss(node.args[0])):
             return (Opaque(),)  # it scales as it likes
-        elif is_handed_a_gradient(node, frame):
+        if goes_on(receiver, gradient, frame):
             return (Opaque(),)  # scaled as that gradient is
-        elif any(_is_own_self(scaler, frame) for scaler in scaling(receiver)):
+        if any(_is_own_self(scaler, frame) for scaler in scaling(receiver)):
             return (Opaque(),)  # in a class that is a scaler
         scaled = self.scale_call(receiver, frame)
         plain = self._event(

@@ -63,20 +63,6 @@ def runs_a_closure(node: ast.Call) -> bool:
     )
 
 
-def is_handed_a_gradient(backward: ast.Call, frame: Frame) -> bool:
-    """`features.backward(cached.grad)`: goes on from gradients that another backward made."""
-    gradient = argument(backward, "gradient", 0)
-    given = [gradient] if gradient is not None else []
-    if isinstance(gradient, ast.Name):
-        given += [one.value for one in frame.scope.lookup(gradient.id) if one.value is not None]
-    return any(map(hangs_on_a_gradient, given))
-
-
-def hangs_on_a_gradient(node: ast.expr) -> bool:
-    """Whether an expression is a gradient or is read from one: `p.grad.device`."""
-    return any(isinstance(inner, ast.Attribute) and inner.attr == "grad" for inner in walk(node))
-
-
 def scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
     """`(loss * scale).backward()`, in place or where the variable is set; apex names its variable `scaled_loss`."""
     values = [loss]

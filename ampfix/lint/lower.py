@@ -156,7 +156,7 @@ class Lowering:
         # Two loops over the same things are both empty or both not.
         text = path or unparsed(node.iter)
         filled = Atom(f"<{frame.prefix}{text} is not empty>", frozenset({path} if path else ()))
-        if concerns_elements(loop) or (frame.loops and runs_backward(loop)):
+        if concerns_elements(loop) or runs_backward(loop):
             return (*self._expression(node.iter, frame), loop)  # nobody trains without an optimizer, or a batch
         return (*self._expression(node.iter, frame), Branch(filled, (loop,), orelse))
 

@@ -64,8 +64,12 @@ def concerns_elements(loop: Loop) -> bool:
 
 
 def runs_backward(loop: Loop) -> bool:
-    """Whether the gradients come from the turns of the loop."""
-    return any(isinstance(node, Do) and node.event.kind is EventKind.BACKWARD for node in every_node(loop.body))
+    """Whether the gradients come from the turns of the loop, or may do so."""
+    return any(
+        (isinstance(node, Do) and node.event.kind is EventKind.BACKWARD)
+        or (isinstance(node, Opaque) and node.certain and not node.optimizers)
+        for node in every_node(loop.body)
+    )
 
 
 def parts(node: Node) -> tuple[Block, ...]:
