@@ -7,6 +7,7 @@ scripts, the importer's own folder.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ampfix.lint.files import SourceFile
+from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.relevance import is_relevant, trains
@@ -59,6 +61,7 @@ class Project:
             str, frozenset[bytes]
         ] = {}  # the words of files that pass names on and hold no training code
         self._defined: dict[str, frozenset[bytes]] = {}
+        self._bound: dict[str, frozenset[bytes]] = {}
 
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
@@ -67,6 +70,7 @@ class Project:
         self._trains.pop(absolute, None)
         self._passing.pop(absolute, None)
         self._defined.pop(absolute, None)
+        self._bound.pop(absolute, None)
         self._listings.pop(os.path.dirname(absolute), None)
         self._roots.clear()
         self._targets.clear()
@@ -100,6 +104,11 @@ class Project:
             listing = self._listing(folder)
             module, package = os.path.join(folder, f"{part}.py"), os.path.join(folder, part)
             probed.update((module, os.path.join(package, "__init__.py")))
+            is_there = part in listing.folders or f"{part}.py" in listing.files
+            if is_there and inside and index == len(parts) - 1:
+                probed.add(os.path.join(folder, "__init__.py"))
+                if self._binds(folder, part):
+                    return Target(os.path.join(folder, "__init__.py"), (part,))
             if part in listing.folders and (
                 f"{part}.py" not in listing.files or "__init__.py" in self._listing(package).files
             ):
@@ -114,6 +123,15 @@ class Project:
         probed.add(os.path.join(folder, "__init__.py"))
         exists = "__init__.py" in self._listing(folder).files
         return Target(os.path.join(folder, "__init__.py"), names) if exists else None
+
+    def _binds(self, package: str, name: str) -> bool:
+        """Whether a package gives a name of its own to what is also the name of a module in it."""
+        path = os.path.join(package, "__init__.py")
+        if "__init__.py" not in self._listing(package).files:
+            return False
+        if path not in self._bound:
+            self._bound[path] = bound_names(_read(path), os.path.basename(package))
+        return name.encode() in self._bound[path]
 
     def _import_roots(self, folder: str) -> tuple[str, ...]:
         if folder not in self._roots:
@@ -223,13 +241,13 @@ class Project:
 
 
 def _read(path: str) -> bytes:
-    """The file's bytes; none where it cannot be read or is too large."""
+    """The file's bytes without a byte order mark; none where it cannot be read or is too large."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
     except OSError:
         return b""
-    return data if len(data) <= _MAX_BYTES else b""
+    return data.removeprefix(codecs.BOM_UTF8) if len(data) <= _MAX_BYTES else b""
 
 
 def _passes_on(path: str, data: bytes) -> bool:

@@ -75,6 +75,42 @@ def test_the_nearest_module_of_a_name_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("binding", "names"),
+    [
+        ("from .step import step\n", ("step",)),
+        ("from engine.step import (\n    other,\n    run as step,  # the loop\n)\n", ("step",)),
+        ("\ufefffrom engine.step import step", ("step",)),
+        ("from engine.step import other, \\\n    step\n", ("step",)),
+        ("import os\n\ndef step():\n    pass\n", ("step",)),
+        ("step = make()\n", ("step",)),
+        ("try:\n    from .step import step\nexcept ImportError:\n    step = None\n", ("step",)),
+        ("from . import step\n", None),
+        ("from engine import step\n", None),
+        ("from .step import step as other\n", None),
+        ("from .step import steps\n", None),
+        ("import engine.step\nprint(step == 1)\n", None),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("module", ["engine/step.py", "engine/step/__init__.py"])
+def test_what_a_package_binds_comes_before_its_modules(
+    tmp_path: Path, binding: str, names: tuple[str, ...] | None, module: str
+) -> None:
+    tree(tmp_path, "setup.py", "run.py", "engine/other.py", module)
+    (tmp_path / "engine/__init__.py").write_text(binding, encoding="utf-8")
+    project = Project()
+    for symbol, importer in (("engine.step", "run.py"), (".step", "engine/other.py")):
+        target, probed = project.locate(symbol, str(tmp_path / importer))
+        assert target is not None
+        expected = (module, ()) if names is None else ("engine/__init__.py", names)
+        assert (Path(target.path).relative_to(tmp_path).as_posix(), target.names) == expected
+        assert str(tmp_path / "engine/__init__.py") in probed
+    inner, _ = project.locate("engine.step.step", str(tmp_path / "run.py"))
+    assert inner is not None
+    assert (Path(inner.path).relative_to(tmp_path).as_posix(), inner.names) == (module, ("step",))
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b"def helper(:\n  scaler",
