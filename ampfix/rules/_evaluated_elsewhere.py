@@ -12,7 +12,7 @@ from typing import TypeGuard
 from ampfix.program import CalledElsewhere, CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, replace
-from ampfix.rules._evaluations import LIKE_A_REGION, acts, is_acting, regions_around
+from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, regions_around
 from ampfix.rules._models import SELF, alternatives, handed_name, is_model, is_piece, model_of, named, parted
 from ampfix.rules._places import COMPREHENSIONS, assignments, names_in
 from ampfix.rules._region_switches import off_attributes, off_parameters, switched_off_by
@@ -20,6 +20,7 @@ from ampfix.rules._shapes import (
     LOOPS,
     backwards,
     calls,
+    function_of,
     handed_in,
     inside,
     is_without_grad,
@@ -106,7 +107,8 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     function = handed.to.definition
     if regions_around(handed.call, source) or _CALIBRATES.search(function.name):
         return False
-    if is_acting(PurePath(handed.to.path).stem, function):
+    over_data = goes_over_data(function) or goes_over_data(function_of(handed.call, source))
+    if is_acting(PurePath(handed.to.path).stem) and not over_data:
         return False
     if _is_part_of_a_turn(handed.call, source):
         return False
@@ -134,7 +136,8 @@ def is_told_here(handed: HandedModel, source: Source) -> bool:
 def _reached_by(handed: HandedModel, source: Source) -> _Reached:
     quiet = is_without_grad(handed.call, source)
     off = off_parameters(handed.call, handed.to.definition) | off_attributes(handed.to)
-    return _Reached(handed.to.definition, handed.names, quiet, _is_repeated(handed, source), off)
+    over_data = goes_over_data(function_of(handed.call, source))
+    return _Reached(handed.to.definition, handed.names, quiet, _is_repeated(handed, source), off, over_data=over_data)
 
 
 def _is_repeated(handed: HandedModel, source: Source) -> bool:
@@ -167,6 +170,11 @@ def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     return opening if trains else None
 
 
+def trains_there(handed: HandedModel, source: Source) -> bool:
+    """Whether the function, or what it calls, runs a backward."""
+    return any(any(True for _ in backwards(one.function)) for one in _all_reached(_reached_by(handed, source), source))
+
+
 def is_run(handed: HandedModel, source: Source) -> bool:
     """Whether the function runs the model, or what it calls does."""
     return _runs_in(handed.to.definition, _Reached(handed.to.definition, handed.names, False), source)
@@ -184,7 +192,7 @@ def _runs_in(node: ast.AST, reached: _Reached, source: Source) -> bool:
 @dataclass(frozen=True)
 class _Reached:
     """A function of another file that the model comes to. quiet: no gradients are recorded around its call; looped: a
-    loop is around it; off: its parameters that are None or False."""
+    loop is around it; off: its parameters that are None or False; over_data: what leads here goes over it."""
 
     function: ast.AST
     names: frozenset[str]
@@ -192,11 +200,16 @@ class _Reached:
     looped: bool = False
     off: frozenset[str] = frozenset()
     hops: int = 0
+    over_data: bool = False
 
 
 def _evaluates(reached: _Reached, source: Source) -> bool:
     function = reached.function
-    if _may_open(reached, source) or acts(function) or any(True for _ in backwards(function)):
+    if (
+        _may_open(reached, source)
+        or (acts(function) and not reached.over_data)
+        or any(True for _ in backwards(function))
+    ):
         return False
     names = known_as(function, reached.names)
     if any(named(method(call)[0]) in names for call in calls(function, "half", "bfloat16")):
@@ -274,19 +287,20 @@ def _passed_on(
     function, names = reached.function, known_as(reached.function, reached.names)
     roots = {name.partition(".")[0] for name in names}
     again = set(_repeated(function, reached.looped))
+    over_data = reached.over_data or goes_over_data(function)
     inside = {one.name: one for one in own(function) if isinstance(one, ast.FunctionDef)}
     for call in own(function) if made is None else made:
         if not isinstance(call, ast.Call):
             continue
         looped = call in again
         if path(call.func) in inside:  # it sees the names of the function around it
-            yield _Reached(inside[path(call.func)], names, quiet, looped, reached.off, reached.hops + 1)
+            yield _Reached(inside[path(call.func)], names, quiet, looped, reached.off, reached.hops + 1, over_data)
         elif roots & {named(one).partition(".")[0] for one in (*handed_in(call), call.func)} - {""}:
             for to in source.called_in(function, call):
                 inner = _inner(to, call, names)
                 if inner and to.definition is not function:
                     off = off_parameters(call, to.definition, reached.off)
-                    yield _Reached(to.definition, inner, quiet, looped, off, reached.hops + 1)
+                    yield _Reached(to.definition, inner, quiet, looped, off, reached.hops + 1, over_data)
 
 
 def _inner(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> frozenset[str]:

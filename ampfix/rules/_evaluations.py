@@ -35,7 +35,7 @@ _ACTS = re.compile(
     r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?)(_|$)",
     re.IGNORECASE,
 )
-_DATA = re.compile(r"loader|dataset|batches", re.IGNORECASE)
+_DATA = re.compile(r"loader|dataset|batches|(?<![a-z])dl\b", re.IGNORECASE)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
 _TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
@@ -65,13 +65,18 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
 
 def acts(function: ast.AST) -> bool:
     """Whether a function runs a model in an environment, as far as its name says."""
-    return is_acting(getattr(function, "name", ""), function)
+    return is_acting(getattr(function, "name", "")) and not goes_over_data(function)
 
 
-def is_acting(name: str, function: ast.AST) -> bool:
-    """Whether a name is that of code which runs a model in an environment, and the function goes over no data."""
+def is_acting(name: str) -> bool:
+    """Whether a name is that of code which runs a model in an environment."""
+    return _ACTS.search(name) is not None
+
+
+def goes_over_data(function: ast.AST) -> bool:
+    """Whether a loop of a function goes over data, as none does that runs in an environment."""
     over = (unparsed(one.iter) for one in own(function) if isinstance(one, (ast.For, ast.AsyncFor)))
-    return _ACTS.search(name) is not None and not any(map(_DATA.search, over))
+    return any(map(_DATA.search, over))
 
 
 def _turn_of_training(loop: ast.AST, source: Source) -> ast.AST | None:

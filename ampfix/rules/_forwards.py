@@ -112,7 +112,8 @@ class Forwards:
             self._run[function] = ()  # where functions call each other in a circle
             made = () if self._is_apart(function) else own(function)
             run = (one for one in made if isinstance(one, ast.Call) and not is_without_grad(one, self._source))
-            found = (name for call in run for name in self.of(call, hops + 1))
+            given = parameters(function)
+            found = (name for call in run for name in (*self.of(call, hops + 1), *({path(call.func)} & given)))
             self._run[function] = tuple(dict.fromkeys(found))
         return self._run[function]
 
@@ -166,7 +167,7 @@ class Forwards:
             if one in parameters(function):
                 value = given_for(one, function, call)
                 handed = bare_name(named(value)) if value is not None else ""
-                if handed:
+                if handed and (rest or is_model(handed, self.switched) or is_model(one, self.switched)):
                     yield f"{handed}{rest}"
             elif path(call.func).startswith("self.") if one.startswith("self.") else not _is_bound(one, function):
                 yield f"{one}{rest}"

@@ -23,5 +23,5 @@ TRAINED_ELSEWHERE = (
     (_TRAINER, "valuat"),
     *((_BY_OBJECT, word) for word in ("eval", "no_grad", ".parameters()")),
     *((made, word) for made in _RETURNED for word in ("eval", "test")),
-    *((handed, word) for handed in _BY_FUNCTION for word in (".parameters()", "state_dict")),
+    *((handed, word) for handed in _BY_FUNCTION for word in (".parameters()", "state_dict", "evaluate(", "validate(")),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.program import Form, Source
 from ampfix.rules._copies import returned
-from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, trains_in_region
+from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, trains_in_region, trains_there
 from ampfix.rules._models import SELF, holder_of, is_model, named
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
@@ -63,8 +63,9 @@ def trained_through(handed: Iterable[HandedModel], source: Source) -> Iterator[T
     """The models that functions and objects of other files run in the region of a training step of this one."""
     for one in handed:
         around = regions_around(one.call, source)
-        trains = around and any(True for _ in backwards(function_of(one.call, source)))
-        if trains and around[0].enabled is not False and not is_without_grad(one.call, source) and is_run(one, source):
+        if not around or around[0].enabled is False or is_without_grad(one.call, source) or not is_run(one, source):
+            continue
+        if any(True for _ in backwards(function_of(one.call, source))) or trains_there(one, source):
             yield TrainedModel(one.name, holder_of(one.call, one.name, source), around[0])
 
 

@@ -46,6 +46,10 @@ def flipped(model, x):
         x = model.decode(memory, x)
     return x
 """
+CHUNKS = """
+def chunks(run, x):
+    return torch.cat([run(part) for part in x.split(64)])
+"""
 COVERED = """
 def flipped(model, x):
     with torch.autocast("cuda"):
@@ -79,8 +83,19 @@ def script(evaluated: str, forward: str = "criterion(model(x), y)", helper: str 
         (script("total = loss_fn(model, x).item()", "loss_fn(model, x)"), "total = loss_fn(model, x).item()"),
         (script("out = model.p_losses(x, y)", "model.p_losses(x, y)"), "out = model.p_losses(x, y)"),
         (script("out = model.backbone(x)"), "out = model.backbone(x)"),
+        (script("out = chunks(model, x)", helper=CHUNKS), "out = chunks(model, x)"),
     ],
-    ids=["helper", "two helpers", "decoder", "lambda", "in the helper", "loss", "method", "part"],
+    ids=[
+        "helper",
+        "two helpers",
+        "decoder",
+        "lambda",
+        "in the helper",
+        "loss",
+        "method",
+        "part",
+        "handed to be called",
+    ],
 )
 def test_what_runs_the_model_is_followed(text: str, line: str) -> None:
     assert found(text) == [line]
@@ -92,9 +107,10 @@ def test_what_runs_the_model_is_followed(text: str, line: str) -> None:
         script("out = flipped(model, x)", helper=COVERED),
         script("out = flipped(other, x)", helper=FLIPPED),
         script("model.set_epoch(x)", "model.set_epoch(x) or model(x)"),
+        script("out = chunks(criterion, x)", "chunks(criterion, model(x))", helper=CHUNKS),
         script("out = model.normalize(x)", "criterion(model(model.normalize(x)), y)"),
     ],
-    ids=["covered", "another model", "bookkeeping", "no prediction"],
+    ids=["covered", "another model", "bookkeeping", "no model", "no prediction"],
 )
 def test_helpers_that_run_something_else_are_left_alone(text: str) -> None:
     assert found(text) == []

@@ -95,6 +95,30 @@ def test_another_branch_is_no_evaluation(parts: dict[str, str]) -> None:
     assert found(STEP.format(**parts)) == []
 
 
+TURNS = """\
+import torch
+
+def run_epoch(model, loader, optimizer, scaler, train):
+    for x, y in loader:
+        if {test}:
+            with torch.no_grad():
+                loss = model(x, y)
+            print(loss.item())
+            {end}
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+@pytest.mark.parametrize(("end", "told"), [("continue", True), ("x = x / loss", False)])
+def test_a_turn_that_ends_before_it_trains_evaluates(end: str, told: bool) -> None:
+    assert found(TURNS.format(test="not train", end=end)) == ["loss = model(x, y)"] * told
+
+
 TRIAL = """\
 import torch
 
