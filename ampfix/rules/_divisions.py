@@ -8,8 +8,8 @@ import re
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
-from ampfix.rules._losses import derivation
-from ampfix.rules._shapes import handed_in
+from ampfix.rules._losses import assigned_in_sight, derivation
+from ampfix.rules._shapes import handed_in, method, path
 
 # Calls that only count, show or store the length of the window.
 _HARMLESS = frozenset(
@@ -17,6 +17,7 @@ _HARMLESS = frozenset(
     | {"add_argument", "setattr", "format", "write", "update", "set_description", "set_postfix", "warning", "divmod"}
 )
 
+_READS = frozenset({"item", "detach", "get_lr", "get_last_lr"})
 _SIZE = re.compile(r"batch|token|sample|image|example", re.IGNORECASE)
 
 
@@ -65,12 +66,13 @@ def _tells_a_size(node: ast.AST, source: Source) -> bool:
 
 def _calculates(node: ast.AST, word: str, source: Source) -> bool:
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Mult)):
-        if isinstance(node.op, ast.Div) and _counts_steps(node.left):
+        if isinstance(node.op, ast.Div) and (_counts_steps(node.left) or _is_a_number(node.left, source)):
             return False
         sides = [node.right] if isinstance(node.op, ast.Div) else [node.left, node.right]
         return any(_mentions(side, word) for side in sides)
     if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Div, ast.Mult)):
-        return _mentions(node.value, word)
+        is_of_a_number = isinstance(node.op, ast.Div) and _is_a_number(node.target, source)
+        return _mentions(node.value, word) and not is_of_a_number
     if not isinstance(node, ast.Call) or word.isdigit():
         return isinstance(node, ast.Call) and _is_division(node) and any(_mentions(a, word) for a in node.args)
     given = handed_in(node)
@@ -84,6 +86,21 @@ def _calculates(node: ast.AST, word: str, source: Source) -> bool:
 def _counts_steps(node: ast.expr) -> bool:
     """Whether steps are counted, as for a schedule: `epochs * len(loader)`."""
     return any(isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "len" for inner in walk(node))
+
+
+def _is_a_number(node: ast.expr, source: Source, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether no gradient flows through a value: it was read off a tensor, as for a log, or adds up what was."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.BinOp):
+        return all(_is_a_number(side, source, seen) for side in (node.left, node.right))
+    if isinstance(node, ast.Call):
+        return method(node)[1] in _READS or path(node.func) in ("float", "int", "len")
+    name = places.spelled(node)
+    values = assigned_in_sight(node, source).get(name, ())
+    rest = [value for value in values if not (isinstance(value, ast.BinOp) and places.spelled(value.left) == name)]
+    added = [value.right for value in values if isinstance(value, ast.BinOp) and places.spelled(value.left) == name]
+    return name not in seen and bool(rest) and all(_is_a_number(one, source, seen | {name}) for one in (*rest, *added))
 
 
 def is_handed_in(loss: ast.expr, source: Source) -> bool:

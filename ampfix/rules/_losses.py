@@ -25,7 +25,7 @@ def loss_of(call: ast.Call) -> ast.expr | None:
 
 def derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     """The loss and what the names in it are set to, inside its function."""
-    values = _assigned(loss, source)
+    values = assigned_in_sight(loss, source)
     found, pending, seen = [loss], [loss], set[str]()
     while pending:
         for name in places.names_in(pending.pop()) - seen:
@@ -35,7 +35,7 @@ def derivation(loss: ast.expr, source: Source) -> list[ast.expr]:
     return found
 
 
-def _assigned(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
+def assigned_in_sight(loss: ast.expr, source: Source) -> dict[str, list[ast.expr]]:
     """Name -> what it is set to where the loss may see it; `loss /= 2` sets it to `loss / 2`."""
     found: dict[str, list[ast.expr]] = {}
     for node in walk(places.function_of(loss, source) or source.tree):
