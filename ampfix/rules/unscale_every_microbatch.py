@@ -158,8 +158,7 @@ def train(model, loader, optimizer, accum, max_norm):
         if any(same_window(unscale, step) for step in _steps(occurrence)):
             return False
         update = latest(since(occurrence.before, EventKind.UNSCALE), EventKind.UPDATE)
-        is_given_up = update is not None and own_tests(update, unscale)  # which gradients are left is another matter
-        return certain(occurrence) and not is_given_up
+        return certain(occurrence) and (update is None or _runs_with(update, unscale))
 
     def place(self, occurrence: Occurrence) -> Do:
         unscale = latest(occurrence.before, EventKind.UNSCALE, optimizer=occurrence.broken.optimizer)
@@ -178,6 +177,13 @@ def train(model, loader, optimizer, accum, max_norm):
         return Repair(
             "unscale_with_step", Applicability.SAFE, "Unscale where the optimizer steps", unscale.site.span, arguments
         )
+
+
+def _runs_with(update: Do, unscale: Do) -> bool:
+    """Whether update() runs as often as unscale_ does: where it is for a step that is given up, which gradients are
+    left is another matter."""
+    one, other = update.site, unscale.site
+    return (one.function, one.loops) == (other.function, other.loops) and not own_tests(update, unscale)
 
 
 def _steps(occurrence: Occurrence) -> list[Do]:
