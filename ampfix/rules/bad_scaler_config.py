@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import ScalerBuilt, Source
+from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
 
 _DEFAULTS = {"init_scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 2000.0}
@@ -121,6 +123,8 @@ scaler = torch.amp.GradScaler("cuda")
 
     def check(self, source: Source) -> Iterator[Finding]:
         for scaler in source.scalers:
+            if _is_for_a_test(places.function_of(scaler.node, source)):
+                continue
             values = _values(scaler, source)
             found = fault(**values) if values is not None else None
             if found is not None:
@@ -138,6 +142,12 @@ scaler = torch.amp.GradScaler("cuda")
                         {"value": source.segment(node), "keyword": culprit},
                     ),
                 )
+
+
+def _is_for_a_test(function: ast.AST | None) -> bool:
+    """Whether a function is a test, or makes what tests use."""
+    decorators = map(ast.unparse, getattr(function, "decorator_list", ()))
+    return getattr(function, "name", "").startswith("test_") or any("fixture" in one for one in decorators)
 
 
 def _values(scaler: ScalerBuilt, source: Source) -> dict[str, float] | None:

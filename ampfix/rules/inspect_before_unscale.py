@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._path import certain, events_of
 from ampfix.rules._unscale import scaled_by, unscale_first
+
+_TEST = re.compile(r"(^|\.)test_")
 
 
 class InspectBeforeUnscale(ProtocolRule):
@@ -200,7 +204,8 @@ def train(model, loader, optimizer, writer):
     )
 
     def applies(self, occurrence: Occurrence) -> bool:
-        return certain(occurrence) and not _unscales(occurrence)
+        is_tested = _TEST.search(occurrence.do.site.function) is not None  # what a test compares, it means
+        return certain(occurrence) and not is_tested and not _unscales(occurrence)
 
     def headline(self, occurrence: Occurrence) -> str:
         scaler = local_name(occurrence.do, scaled_by(occurrence))
