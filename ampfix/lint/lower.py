@@ -17,6 +17,7 @@ from ampfix.lint.inline import Inliner
 from ampfix.lint.losses import runs_a_closure
 from ampfix.lint.passedloss import about, is_scaled_inside, marked
 from ampfix.lint.paths import is_left_when_done
+from ampfix.lint.predicates import Predicates
 from ampfix.lint.prune import concerns_elements, runs_backward
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -51,6 +52,7 @@ class Lowering:
         self._resolver, self._reader, self._regions = resolver, reader, regions
         self._namer: Namer = reader.namer
         callees = Callees(resolver, reader, reader.namer.fields)
+        self._predicates = Predicates(resolver)
         self._acting: dict[ast.expr, bool] = {}
         self._inliner = Inliner(resolver, reader, callees, interesting, self._function_body)
 
@@ -130,11 +132,12 @@ class Lowering:
         return (*self._expression(node.value, frame), *edit, *self._assigned([node.target], None, frame))
 
     def _If(self, node: ast.If, frame: Frame) -> Block:
-        source = unparsed(node.test)
+        test = self._predicates.told(node.test, frame)
+        source = unparsed(test)
         first = self._expression(node.test, frame)
         then = self._block(node.body, self._under(frame, source))
         orelse = self._block(node.orelse, self._under(frame, f"not ({source})"))
-        return (*first, *self._branch(node.test, then, orelse, frame))
+        return (*first, *self._branch(test, then, orelse, frame))
 
     def _branch(self, test: ast.expr, then: Block, orelse: Block, frame: Frame) -> Block:
         """A branch on a test, unless neither side does anything."""
