@@ -11,6 +11,7 @@ from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _places as places
 from ampfix.rules._checkpoints import Entry
 from ampfix.rules._elements import elements
+from ampfix.rules._owners import stem
 from ampfix.rules._pairs import Pair
 
 
@@ -44,7 +45,7 @@ def _scalers(call: ast.Call, scalers: set[str], source: Source) -> Iterator[str]
     receiver = places.receiver(call)
     if _is_named(receiver, scalers) or source.held(call.func.value).role is Role.SCALER:
         yield _last(receiver)
-    elif any(_is_named(one, scalers) for one in elements(call.func.value, source)):
+    elif any(_is_named(one, scalers) for one in (stem(call.func.value, source), *elements(call.func.value, source))):
         yield ""
 
 

@@ -12,6 +12,7 @@ from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._built_with import optimizer_built_with
 from ampfix.rules._makers import made_by_helpers
 from ampfix.rules._passes import is_one_pass
 from ampfix.rules._shapes import handed_in
@@ -229,7 +230,7 @@ def main(model, loader, optimizer):
         around = places.loops_around(scaler.node, source)
         stepped = _stepped_by(scaler, source) if around else set()
         kept = [loop for loop in around if not _builds_optimizer(loop, source, stepped)]
-        if not kept:
+        if not kept or optimizer_built_with(scaler.target, kept[0], source):
             return []
         outer = kept[-1]
         changing = places.assigned_in(outer)
@@ -261,6 +262,8 @@ def main(model, loader, optimizer):
         if not is_used or any(_asks_once(test, scaler) for test in tests):
             return []
         if _builds_optimizer(function, source) and _builds_optimizer(function, source, _stepped_by(scaler, source)):
+            return []
+        if optimizer_built_with(scaler.target, function, source):
             return []
         calls = list(places.calls_of(function, source))
         looped = [call for call in calls if places.loops_around(call, source)]
