@@ -46,9 +46,17 @@ class Callees:
             for binding in self._resolver.resolve(function, caller.scope):
                 yield from self._of(binding, function, caller)
         elif isinstance(node.func, ast.Attribute):
-            for held in self._reader.handed.objects(node.func.value, frame.scope):
-                found = self._methods(held, node.func.value, (node.func.attr,), frame)
-                yield from (one for one in found if not is_stub(one.function))
+            yield from self._methods_of_given(node.func, frame)
+
+    def _methods_of_given(self, node: ast.Attribute, frame: Frame) -> Iterator[Callee]:
+        """The method of an object that the caller passed, or that constructors and callers hand in."""
+        given = frame.passed(node.value)
+        known = [] if given is None else self._resolver.resolve(given[0], given[1].scope)
+        objects = [one for one in known if one.form is Form.OBJECT]
+        there = frame if given is None else given[1]
+        for held in objects or self._reader.handed.objects(node.value, frame.scope):
+            found = self._methods(held, node.value, (node.attr,), there if objects else frame)
+            yield from (one for one in found if not is_stub(one.function))
 
     def method(self, node: ast.expr, name: str, frame: Frame) -> Callee | None:
         """A method of the object that an expression holds, if its class can be seen."""

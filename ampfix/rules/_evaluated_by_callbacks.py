@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ampfix.program import CalledElsewhere, Source
-from ampfix.rules._evaluated_elsewhere import HandedModel
+from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import SELF, handed_name, is_model
 from ampfix.rules._shapes import path
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from ampfix.program import Source
 from ampfix.program.tree import unparsed
 from ampfix.records import dataclass
-from ampfix.rules._evaluated_elsewhere import HandedModel
 from ampfix.rules._evaluations import is_evaluation, scope_of
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import loaded_models
+from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._shapes import FUNCTIONS, function_of
 from ampfix.rules._trained_models import TrainedModel, meant, part_of
 from ampfix.rules._trained_there import TrainedThere

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
-from ampfix.rules._evaluated_elsewhere import HandedModel
+from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import bare_name, named
 from ampfix.rules._places import given_for
 from ampfix.rules._region_switches import (

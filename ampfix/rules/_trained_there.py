@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.program import Form, Source
 from ampfix.rules._copies import returned
-from ampfix.rules._evaluated_elsewhere import HandedModel, is_run, known_as, trains_in_region, trains_there
+from ampfix.rules._evaluated_elsewhere import is_run, trains_in_region, trains_there
+from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import SELF, holder_of, is_model, named
 from ampfix.rules._places import given_for, parameters
+from ampfix.rules._reached import known_as
 from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
 from ampfix.rules._trained_models import TrainedModel, Variable, classes_of, handed_on, is_parameter, is_rebound
 

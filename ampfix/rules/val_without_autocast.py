@@ -9,11 +9,12 @@ from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._evaluated_by_callbacks import handed_to_callbacks
-from ampfix.rules._evaluated_elsewhere import HandedModel, handed_models, is_evaluated, is_told_here
+from ampfix.rules._evaluated_elsewhere import evaluated_on_the_way, is_evaluated, is_told_here
 from ampfix.rules._evaluated_here import evaluated_here
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
 from ampfix.rules._forwards import Forwards
+from ampfix.rules._handed_models import HandedModel, handed_models
 from ampfix.rules._own_regions import opens_its_own_elsewhere
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
@@ -281,6 +282,7 @@ def main(loader, optimizer, scaler):
         yield from self._here(source, forwards, trained, there)
         called_back = handed_to_callbacks(source, forwards.switched, handed) if trained or there else ()
         yield from self._elsewhere(source, trained, [*handed, *called_back], there)
+        yield from self._on_the_way(source, handed, there)
         yield from self._switched_off(source, handed, trained)
 
     def _here(
@@ -324,6 +326,23 @@ def main(loader, optimizer, scaler):
                 trace=(TracePoint("the model is evaluated", one.to.path, one.to.span),),
                 repair=f"{name} lies in {one.to.path}; open the region that training uses there",
             )
+
+    def _on_the_way(self, source: Source, handed: list[HandedModel], there: TrainedThere) -> Iterator[Finding]:
+        """Models that what trains them evaluates by an object which this file hands to it."""
+        seen: set[ast.AST] = set()
+        for one in handed if there else ():
+            if there.by(one.name, one.call) is not one:
+                continue
+            for function in evaluated_on_the_way(one, source):
+                if function not in seen and not opens_its_own_elsewhere(one.name, one.call, source):
+                    seen.add(function)
+                    yield self.finding(
+                        source,
+                        source.span(one.call),
+                        f"{one.name} is trained under autocast here and evaluated outside it by {function.name}",
+                        symbol=one.name,
+                        repair=f"open the region that training uses in {function.name}",
+                    )
 
     def _switched_off(
         self, source: Source, handed: list[HandedModel], trained: list[TrainedModel]

@@ -1,0 +1,128 @@
+"""The functions of other files that a model comes to, one behind the other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+
+from ampfix.program import CalledElsewhere, Source
+from ampfix.program.tree import walk
+from ampfix.records import dataclass
+from ampfix.rules._evaluations import goes_over_data
+from ampfix.rules._handed_models import HandedModel, known_inside
+from ampfix.rules._models import alternatives, named
+from ampfix.rules._places import COMPREHENSIONS, names_in
+from ampfix.rules._region_switches import off_attributes, off_parameters
+from ampfix.rules._shapes import (
+    LOOPS,
+    backwards,
+    function_of,
+    handed_in,
+    is_without_grad,
+    loops,
+    own,
+    path,
+    statement_of,
+)
+
+_HOPS = 3  # functions that only pass the model on
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A function of another file that the model comes to. quiet: no gradients are recorded around its call; calls: what
+    a call in it runs, as far as the checked file knows; looped: a loop is around its call; off: its parameters that are
+    None or False; over_data: what leads here goes over data; hidden: its caller's file does not show that it is called.
+    """
+
+    function: ast.AST
+    names: frozenset[str]
+    quiet: bool
+    calls: Callable[[ast.Call], tuple[CalledElsewhere, ...]]
+    looped: bool = False
+    off: frozenset[str] = frozenset()
+    hops: int = 0
+    over_data: bool = False
+    hidden: bool = False
+
+
+def reached_by(handed: HandedModel, source: Source) -> Reached:
+    quiet = is_without_grad(handed.call, source)
+    off = off_parameters(handed.call, handed.to.definition) | off_attributes(handed.to)
+    over_data = goes_over_data(function_of(handed.call, source))
+    looped, to = _is_repeated(handed, source), handed.to
+    return Reached(to.definition, handed.names, quiet, to.calls, looped, off, over_data=over_data)
+
+
+def _is_repeated(handed: HandedModel, source: Source) -> bool:
+    """Whether a loop makes the call, and not for what a turn of it trains on."""
+    around = loops(handed.call, source)
+    if not around:
+        return False
+    statement = statement_of(handed.call, source)
+    made = {named(target) for target in getattr(statement, "targets", ())} - {""}
+    given = (names_in(one) for one in walk(around[0]) if isinstance(one, ast.Call))
+    return not (each_turn_trains(around[0], source) or any(made & names and handed.name in names for names in given))
+
+
+def each_turn_trains(loop: ast.AST, source: Source) -> bool:
+    """Whether each turn of a loop runs a backward, in no further loop."""
+    return any(loops(one, source)[:1] == [loop] for one in backwards(loop))
+
+
+def all_reached(reached: Reached, source: Source) -> Iterator[Reached]:
+    yield reached
+    for one in passed_on(reached, reached.quiet, source):
+        yield from all_reached(one, source)
+
+
+def passed_on(
+    reached: Reached, quiet: bool, source: Source, made: Iterable[ast.AST] | None = None
+) -> Iterator[Reached]:
+    """The functions that a function hands the model to, or reaches with the object that holds it. made: by which of
+    its calls."""
+    if reached.hops == _HOPS:
+        return
+    function, names = reached.function, known_as(reached.function, reached.names)
+    roots = {name.partition(".")[0] for name in names}
+    again = set(repeated(function, reached.looped))
+    over_data = reached.over_data or goes_over_data(function)
+    inside = {one.name: one for one in own(function) if isinstance(one, ast.FunctionDef)}
+    for call in own(function) if made is None else made:
+        if not isinstance(call, ast.Call):
+            continue
+        looped = call in again
+        if path(call.func) in inside:  # it sees the names of the function around it
+            nested = inside[path(call.func)]
+            yield Reached(nested, names, quiet, reached.calls, looped, reached.off, reached.hops + 1, over_data)
+        elif roots & {named(one).partition(".")[0] for one in (*handed_in(call), call.func)} - {""}:
+            known = reached.calls(call)
+            is_object = "." in path(call.func).removeprefix("self.") and bool(known)
+            seen = source.called_in(function, call) if is_object or not known else ()
+            for to in known or seen:
+                inner = known_inside(to, call, names)
+                if inner and to.definition is not function:
+                    off = off_parameters(call, to.definition, reached.off)
+                    yield Reached(
+                        *(to.definition, inner, quiet, to.calls, looped, off, reached.hops + 1, over_data),
+                        hidden=reached.hidden or (is_object and not seen),
+                    )
+
+
+def repeated(function: ast.AST, looped: bool) -> Iterator[ast.AST]:
+    """What a function does again and again: in its loops, or all of it where it is called in one."""
+    if looped:
+        yield from own(function)
+        return
+    for loop in own(function):
+        if isinstance(loop, (*LOOPS, *COMPREHENSIONS)):
+            yield from walk(loop)
+
+
+def known_as(function: ast.AST, names: frozenset[str]) -> frozenset[str]:
+    """The names that a model has in a function, besides those it comes under too."""
+    found = set(names)
+    for node in own(function):
+        if isinstance(node, ast.Assign) and found & set(alternatives(node.value)):
+            found.update(filter(None, map(named, node.targets)))
+    return frozenset(found)
