@@ -95,7 +95,8 @@ class RegionReader:
             device = self._device(argument(call, "device_type", shift))
         dtypes = _default(device)
         if dtype_node is not None:
-            dtypes = self._dtypes.within(*self._from_helper(dtype_node, binding, frame), next(iter(dtypes)))
+            of_none = "float32" if _is_off_for_none(enabled_node, dtype_node) else next(iter(dtypes))
+            dtypes = self._dtypes.within(*self._from_helper(dtype_node, binding, frame), of_none)
         enabled: Condition = Always(True)
         if enabled_node is not None:
             enabled = self._namer.foreign(enabled_node, binding.scope, frame) or Always(True)
@@ -160,6 +161,16 @@ class RegionReader:
 
 def _default(device: str | None) -> frozenset[str]:
     return frozenset({DEFAULT_DTYPE.get(device or "cuda", UNKNOWN)})
+
+
+def _is_off_for_none(enabled: ast.expr | None, dtype: ast.expr) -> bool:
+    """Whether a region with `enabled=dtype is not None` is off where its dtype is None."""
+    if isinstance(enabled, ast.Call) and dotted(enabled.func) == "bool" and enabled.args:
+        enabled = enabled.args[0]
+    if isinstance(enabled, ast.Compare) and isinstance(enabled.ops[0], (ast.IsNot, ast.NotEq)):
+        right = enabled.comparators[0]
+        enabled = enabled.left if isinstance(right, ast.Constant) and right.value is None else None
+    return enabled is not None and dotted(dtype) is not None and dotted(enabled) == dotted(dtype)
 
 
 def _is_partial(call: ast.Call, resolver: Resolver, binding: Binding) -> bool:
