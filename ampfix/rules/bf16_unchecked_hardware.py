@@ -68,6 +68,15 @@ new = torch.cuda.get_device_capability()[0] >= 8 and torch.cuda.is_bf16_supporte
         """\
 import torch
 
+def has_bfloat16():
+    try:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    except TypeError:  # torch before 2.5, which counts no emulation
+        return torch.cuda.is_bf16_supported()
+""",
+        """\
+import torch
+
 def train(model, loader, optimizer, args):
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[args.dtype]
     for x, y in loader:
@@ -256,7 +265,18 @@ def _accepts_emulation(call: ast.Call, source: Source) -> bool:
     statement = statement_of(call, source)
     test = getattr(statement, "test", statement)  # of an if, the test alone
     asked = source.segment(test)
-    return "capability" not in asked and "major" not in asked
+    return "capability" not in asked and "major" not in asked and not _is_for_old_torch(call, source)
+
+
+def _is_for_old_torch(call: ast.Call, source: Source) -> bool:
+    """Whether a call stands in for one with the argument, which torch before 2.5 refuses."""
+    inside: ast.AST = call
+    for around in source.ancestors(call):
+        if isinstance(around, ast.Try) and isinstance(inside, ast.ExceptHandler):
+            asked = (one for statement in around.body for one in calls(statement, "is_bf16_supported"))
+            return any(one.args or one.keywords for one in asked)
+        inside = around
+    return False
 
 
 def _bfloat16(source: Source) -> Iterator[ast.expr]:

@@ -348,3 +348,58 @@ def train(net, loader, {masters}):
 """
     assert len(findings(text.replace("{masters}", "others"), "AMP301")) == 1
     assert findings(text.replace("{masters}", "master_params"), "AMP301") == []
+
+
+ASKED = """\
+import torch
+
+def has_bfloat16():
+    try:
+        return {asked}
+    except {error}:
+        return torch.cuda.is_bf16_supported()
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "codes"),
+    [
+        ("torch.cuda.is_bf16_supported(including_emulation=False)", "TypeError", []),
+        ("torch.cuda.is_bf16_supported(False)", "TypeError", []),
+        ("torch.ones(1).cuda().bfloat16() is not None", "RuntimeError", ["AMP302"]),
+    ],
+)
+def test_what_stands_in_for_an_argument_that_old_torch_lacks_counts_no_emulation(
+    asked: str, error: str, codes: list[str]
+) -> None:
+    text = ASKED.format(asked=asked, error=error)
+    assert [finding.code for finding in check_source(text, "device.py", Settings(select=("AMP302",)))] == codes
+
+
+NONE = """\
+import torch
+
+def train(model, loader, optimizer, precision):
+    dtype = torch.bfloat16 if precision == "bf16" else None
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=dtype{enabled}):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("enabled", "codes"),
+    [
+        (", enabled=dtype is not None", []),
+        (", enabled=dtype != None", []),
+        (", enabled=bool(dtype)", []),
+        (", enabled=True", ["AMP201"]),
+        ("", ["AMP201"]),
+    ],
+)
+def test_no_dtype_is_float16_unless_the_region_is_off_then(enabled: str, codes: list[str]) -> None:
+    found = check_source(NONE.format(enabled=enabled), "loop.py", Settings(select=("AMP201",)))
+    assert [finding.code for finding in found] == codes
