@@ -34,6 +34,9 @@ _SYNONYMS = {
     "concatenate": "cat",
     "vector_norm": "norm",
     "matrix_norm": "norm",
+    "arccos": "acos",
+    "arcsin": "asin",
+    "arctanh": "atanh",
 }
 # layer class -> the op it applies; a layer that is none of these applies its own name in lower case
 _LAYERS = {
@@ -80,7 +83,8 @@ TENSOR_METHODS = SHAPES | frozenset(
         "nan_to_num", "neg", "norm", "pow", "prod", "reciprocal", "relu", "renorm", "round", "rsqrt", "sigmoid", "sign",
         "sin", "softmax", "sort", "sqrt", "square", "std", "sub", "sum", "tanh", "topk", "trace", "var", "where",
         "new_full", "new_zeros", "new_ones", "index_fill", "lerp", "addcmul", "addcdiv", "sinh", "cosh", "tan", "copy",
-        "zero", "scatter", "scatter_add", "logit", "floor", "ceil", "type_as",
+        "zero", "scatter", "scatter_add", "logit", "floor", "ceil", "type_as", "acos",
+        "asin", "atanh",
     }
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ from ampfix.rules._spellings import FLOAT16_TENSORS
 
 # Ops whose operand must not be 0, with that operand's position.
 _NEEDS_MORE_THAN_ZERO = {"log": 0, "log2": 0, "log10": 0, "sqrt": 0, "rsqrt": 0, "reciprocal": 0, "div": 1, "pow": 0}
+_BELOW_ONE = ("acos", "asin", "atanh")  # whose gradients are infinite at 1
 _PROBABILITIES = ("sigmoid", "softmax")
 
 _SMALL = r"re:\de-|0\.000|\*\*\s*\(?-"  # how a number is written that guards against 0
@@ -37,14 +38,15 @@ class EpsUnderflow(TensorRule):
 
     ## What it does
     Finds logarithms, roots and divisions whose guard vanishes: a number of at most 2^-25 (2.98e-8) that is added to a
-    float16 tensor or is its lower bound in a clamp, and an upper bound such as 1 - 1e-6 that rounds to 1. Factors that
-    small are found as well: they make zeros of the tensor itself.
+    float16 tensor or is its lower bound in a clamp, and an upper bound such as 1 - 1e-6 that rounds to 1, also in front
+    of acos, asin and atanh. Factors that small are found as well: they make zeros of the tensor itself.
 
     ## Why is this bad
     float16's smallest number is 2^-24. `1e-8` rounds to 0, so `x / (x.std() + 1e-8)` divides by zero where the
     deviation is 0, and `log(p + 1e-8)` is -inf where p is 0. That happens in the forward pass, so that the scaler skips
-    the step, however small it makes the scale. Under CUDA's autocast sums, norms, exponentials and softmax are
-    float32, but mean, std, var, sqrt and sigmoid stay half.
+    the step, however small it makes the scale. `acos(x.clamp(-1 + 1e-7, 1 - 1e-7))` is clamped to 1 itself, where its
+    gradient is infinite. Under CUDA's autocast sums, norms, exponentials and softmax are float32, but mean, std, var,
+    sqrt and sigmoid stay half.
 
     ## Example
     ```python
@@ -94,6 +96,7 @@ def train(loader):
             wide = out / (out.std(-1, keepdim=True) + 1e-5)
             safe = out / (out.float().std(-1, keepdim=True) + 1e-8)
             shifted, small = out + 1e-8, out * 1e-6
+            angle = torch.acos(out.float().clamp(-1 + 1e-7, 1 - 1e-7)) + torch.acos(out.clamp(-0.999, 0.999))
         with torch.autocast("cuda", dtype=torch.bfloat16):
             out = layer(x)
             fine = out / (out.std(-1, keepdim=True) + 1e-8)  # bfloat16 has float32's range
@@ -114,6 +117,7 @@ def train(loader):
             y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
             z = torch.log(torch.clamp(torch.relu(out), min=1e-10))
             tiny = out.abs() * 1e-9
+            angle = torch.acos(torch.clamp(out, -1.0 + 1e-7, 1.0 - 1e-7))
 """,
             """\
 import torch
@@ -128,8 +132,9 @@ def train(loader):
             y = (out - out.mean(-1, keepdim=True)) / (std + 1e-8)
             z = torch.log(torch.clamp(torch.relu(out.float()), min=1e-10))
             tiny = out.float().abs() * 1e-9
+            angle = torch.acos(torch.clamp(out.float(), -1.0 + 1e-7, 1.0 - 1e-7))
 """,
-            (10, 11, 12),
+            (10, 11, 12, 13),
         ),
         Invalid(
             """\
@@ -175,6 +180,7 @@ def forward(x):
 
 
 _CONSEQUENCES = dict.fromkeys(_NEEDS_MORE_THAN_ZERO, "the result is infinite where the tensor is 0")
+_CONSEQUENCES |= dict.fromkeys(_BELOW_ONE, "its gradient is infinite there")
 _CONSEQUENCES["sqrt"] = "its gradient is infinite where the tensor is 0"
 
 
@@ -196,6 +202,9 @@ def _may_be_probability(value: Value) -> bool:
 
 def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
     """The guards of an operation that are lost in float16, each with what becomes of it."""
+    if value.op in _BELOW_ONE and value.operands:
+        yield from _lost_bound(value.operands[0], value)
+        return
     position = _NEEDS_MORE_THAN_ZERO.get(value.op)
     if position is None or len(value.operands) <= position:
         return
@@ -204,11 +213,8 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
     operand = value.operands[position]
     if operand.op == "sub" and len(operand.operands) == 2 and is_number(operand.operands[0], 1.0):
         bounded = operand.operands[1]
-        bound = bounded.argument("max", 2) if bounded.op in ("clamp", "clamp_max") else None
-        probability = unguarded(bounded).op in _PROBABILITIES and value.op == "log"  # AMP402's
-        if bound is not None and bounded.is_half and rounds_to_one(bound.number, bounded.dtype) and not probability:
-            lost = f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
-            yield bounded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
+        if value.op != "log" or unguarded(bounded).op not in _PROBABILITIES:  # AMP402's
+            yield from _lost_bound(bounded, value)
         return
     core = _picked_from(operand)
     if value.op == "log" and (core.op in _PROBABILITIES or core.op == "sub"):
@@ -218,6 +224,14 @@ def _vanished(value: Value) -> Iterator[tuple[Value, str]]:
         guarded, number = found[0]
         lost = f"{number:g} is 0 in float16 and guards nothing"
         yield guarded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
+
+
+def _lost_bound(bounded: Value, value: Value) -> Iterator[tuple[Value, str]]:
+    """The upper bound below 1 of a clamp that is 1 in half precision."""
+    bound = bounded.argument("max", 2) if bounded.op in ("clamp", "clamp_max") else None
+    if bound is not None and bounded.is_half and rounds_to_one(bound.number, bounded.dtype):
+        lost = f"the upper bound {bound.number:.10g} is 1 in {bounded.dtype.value}"
+        yield bounded, f"{lost} before {value.op}: {_CONSEQUENCES[value.op]}"
 
 
 def _picked_from(value: Value) -> Value:
