@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ampfix.lint.frames import Frame as NamingFrame
-from ampfix.lint.handed import Handed, element_of
+from ampfix.lint.handed import Handed
 from ampfix.lint.inherit import inherited_regions
 from ampfix.lint.interest import Reach
 from ampfix.lint.mentions import last_name
@@ -227,24 +227,12 @@ class HalfWalker:
             self._evaluator.value(statement.test, frame)
         else:
             self._evaluator.value(statement.iter, frame)
-            self._note_element(statement.target, statement.iter, frame)
+            self._evaluator.note_elements(statement.target, statement.iter, frame)
             self._bind(statement.target, self._evaluator.unknown(statement.target, frame), frame)
         before = dict(frame.names)
         self._statements(statement.body, frame)
         frame.restore(_merged([frame.names, before]))
         self._statements(statement.orelse, frame)
-
-    def _note_element(self, target: ast.expr, iterated: ast.expr, frame: Frame) -> None:
-        """`for layer in self.layers`, also with `enumerate`."""
-        if isinstance(iterated, ast.Call) and dotted(iterated.func) == "enumerate" and isinstance(target, ast.Tuple):
-            target, iterated = target.elts[-1], iterated.args[0] if iterated.args else iterated
-        if not isinstance(target, ast.Name) or frame.context.state is not Autocast.ON:
-            return
-        element = element_of(iterated, frame.scope, self._resolver) if dotted(iterated) else None
-        if element is None:
-            frame.elements.pop(target.id, None)
-        else:
-            frame.elements[target.id] = element
 
     def _with(self, statement: ast.With | ast.AsyncWith, frame: Frame) -> bool:
         outside = frame.context, frame.opened_in

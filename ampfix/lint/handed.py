@@ -1,5 +1,4 @@
-"""What a parameter holds where all calls of its function in the same file hand in one thing, and what a loop over a
-list of modules takes from it."""
+"""What a parameter holds where all calls of its function in the same file hand in one thing."""
 
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ from ampfix.lint.usage import dotted
 from ampfix.program import Binding, Form
 
 _HELD = frozenset({Form.OBJECT, Form.INSTANCE, Form.FUNCTION, Form.SYMBOL, Form.PARTIAL})
-_LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList"})
 _NULL_CONTEXTS = frozenset({"contextlib.nullcontext", "contextlib.suppress"})
 _MAX_HOPS = 3  # functions that only pass a parameter on
 _MAX_CALLS = 8  # of one function: a helper that is called more often is handed anything
@@ -160,16 +158,3 @@ def _made(binding: Binding, call: ast.Call, scope: Scope) -> Binding:
     if binding.form is Form.PARTIAL:
         return Binding(Form.INSTANCE, binding.symbol, binding.node, binding.scope)
     return Binding(Form.INSTANCE, binding.symbol, call, scope)
-
-
-def element_of(node: ast.expr, scope: Scope, resolver: Resolver) -> tuple[ast.expr, Scope] | None:
-    """The first module in a list of them that an expression holds, and where it is to be resolved."""
-    for binding in resolver.resolve(node, scope):
-        if binding.form is not Form.INSTANCE or binding.symbol not in _LISTS or not isinstance(binding.node, ast.Call):
-            continue
-        given = binding.node.args[0] if binding.node.args else None
-        if isinstance(given, (ast.ListComp, ast.GeneratorExp)):
-            return given.elt, binding.scope
-        if isinstance(given, (ast.List, ast.Tuple)) and given.elts:
-            return given.elts[0], binding.scope
-    return None

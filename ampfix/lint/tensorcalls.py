@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.lint import ops
-from ampfix.lint.dtypes import Outcome
+from ampfix.lint.dtypes import Outcome, promoted
 from ampfix.lint.handed import Handed
 from ampfix.lint.interest import Reach
 from ampfix.lint.mentions import last_name
@@ -17,6 +17,7 @@ from ampfix.lint.tensorframes import Frame, is_near
 from ampfix.lint.tensorwalks import Enter, FunctionWalker
 from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
+from ampfix.records import replace
 
 _NETWORK = re.compile(
     r"(^|[_.])(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
@@ -40,6 +41,7 @@ _CREATORS = frozenset(
     {"zeros", "ones", "empty", "full", "rand", "randn", "arange", "linspace", "eye", "tensor", "normal", "as_tensor"}
 )
 _LIKE = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"})
+_ARRANGEMENTS = frozenset({"einops.rearrange", "einops.repeat"})
 _CONTAINERS = (ast.Tuple, ast.List, ast.Set)
 
 
@@ -73,9 +75,33 @@ class CallEvaluator(FunctionWalker):
         if isinstance(node.func, ast.Attribute):
             return self._method(node, node.func, operands, parts, keywords, frame)
         name = dotted(node.func) or ""
+        if name == "map" and len(operands) == 2:
+            return self._mapped(node, operands[1], frame)
         if name in _NUMBER_FUNCTIONS:
             return self._input(node, frame, is_number=True)
         return self._network(name, node, operands, frame)
+
+    def _mapped(self, node: ast.Call, over: Value, frame: Frame) -> Value:
+        """`map(lambda t: ..., (q, k, v))`: what comes of each."""
+        function = node.args[0]
+        if not isinstance(function, ast.Lambda) or len(function.args.args) != 1:
+            return self._input(node, frame)
+        items = over.operands if over.op == "tuple" else (over,)
+        results = tuple(self._applied(function, item, frame) for item in items)
+        if over.op == "tuple":
+            return Value("tuple", promoted(results).dtype, node, results, context=frame.context)
+        return replace(results[0], op="unbind")
+
+    def _applied(self, function: ast.Lambda, item: Value, frame: Frame) -> Value:
+        name = function.args.args[0].arg
+        before = frame.names.get(name)
+        frame.bind(name, item)
+        result = self.value(function.body, frame)
+        if before is None:
+            frame.restore({path: held for path, held in frame.names.items() if path != name})
+        else:
+            frame.bind(name, before)
+        return result
 
     def _callees(self, callee: ast.expr, operands: list[Value], frame: Frame) -> tuple[Binding, ...]:
         """What a call may run. Imports of the project are followed, which costs parsing, only where halves can be."""
@@ -141,6 +167,10 @@ class CallEvaluator(FunctionWalker):
         frame: Frame,
     ) -> Value | None:
         op = ops.of_symbol(symbol)
+        if symbol in _ARRANGEMENTS and operands:
+            return self._made(
+                "view", node, operands[:1], parts[:1], frame, known=Outcome(operands[0].dtype, operands[0].sure)
+            )
         if op is None:
             is_number = symbol.partition(".")[0] in _NUMBER_FUNCTIONS
             return self._input(node, frame, is_number=True) if is_number else None

@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome, promoted
+from ampfix.lint.modulelists import elements
 from ampfix.lint.numbers import is_some_number, known_number
 from ampfix.lint.symbols import DTYPES
 from ampfix.lint.tensorcalls import NO_TENSOR, NUMBER_NAME, CallEvaluator
 from ampfix.lint.tensorframes import Frame, join
 from ampfix.lint.usage import dotted
-from ampfix.program import Dtype, Value
-from ampfix.program.tree import children
+from ampfix.program import Autocast, Dtype, Value
+from ampfix.program.tree import children, walk
 
 _DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
 
@@ -145,6 +146,28 @@ class Evaluator(CallEvaluator):
         found = promoted(items)
         return Value("tuple", found.dtype, node, items, sure=found.sure)
 
+    def note_elements(self, target: ast.expr, iterated: ast.expr, frame: Frame) -> None:
+        """What a loop takes from a container of modules."""
+        for name in [node.id for node in walk(target) if isinstance(node, ast.Name)] if frame.elements else ():
+            frame.elements.pop(name, None)
+        if frame.context.state is Autocast.ON:
+            frame.elements.update(elements(target, iterated, frame.scope, self._resolver))
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp, frame: Frame) -> Value:
+        before, noted = frame.names, frame.elements
+        frame.names, frame.elements = dict(before), dict(noted)
+        for loop in node.generators:
+            self.value(loop.iter, frame)
+            self.note_elements(loop.target, loop.iter, frame)
+            for name in (inner.id for inner in walk(loop.target) if isinstance(inner, ast.Name)):
+                frame.bind(name, self._input(loop.target, frame))
+            for test in loop.ifs:
+                self.value(test, frame)
+        item = self.value(node.elt, frame)
+        frame.elements = noted
+        frame.restore(before)
+        return Value("tuple", item.dtype, node, (item,), sure=item.sure)
+
 
 def _constant(node: ast.expr, frame: Frame) -> ast.Constant | None:
     """True, False or None, or a parameter that holds it throughout."""
@@ -167,4 +190,6 @@ _HANDLERS: dict[type[ast.expr], Callable[[Evaluator, ast.expr, Frame], Value]] =
     ast.Call: Evaluator._call,  # type: ignore[dict-item]
     ast.Tuple: Evaluator._container,  # type: ignore[dict-item]
     ast.List: Evaluator._container,  # type: ignore[dict-item]
+    ast.ListComp: Evaluator._comprehension,  # type: ignore[dict-item]
+    ast.GeneratorExp: Evaluator._comprehension,  # type: ignore[dict-item]
 }

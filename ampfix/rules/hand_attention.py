@@ -13,7 +13,7 @@ from ampfix.records import dataclass
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import TensorRule, in_region, names_between, text_at, wrapped
 
-_PRODUCTS = ("matmul", "bmm")
+_PRODUCTS = ("matmul", "bmm", "einsum")
 _TEMPERATURE = re.compile(r"(^|[_.])(temperature|temp|tau)(_|$)", re.IGNORECASE)
 
 
@@ -177,7 +177,7 @@ class _Attention:
 
 
 def _attention(out: Value) -> _Attention | None:
-    if out.op not in _PRODUCTS or len(out.operands) < 2 or not in_region(out):
+    if out.op not in _PRODUCTS or len(_factors(out)) != 2 or not in_region(out):
         return None
     scaling, (weights, is_plain) = None, _weights(out)
     if weights.op != "softmax" or not weights.operands:
@@ -189,7 +189,7 @@ def _attention(out: Value) -> _Attention | None:
         else:
             is_plain = False
         scores = next(scores.alternatives()) if scores.op == "join" else scores.operands[0]
-    if scores.op not in _PRODUCTS or not scores.dtype.may_be_float16 or _is_scaled(scores):
+    if len(_factors(scores)) != 2 or not scores.dtype.may_be_float16 or _is_scaled(scores):
         return None
     if scaling is not None and _is_lookup(scores, scaling):
         return None
@@ -199,11 +199,22 @@ def _attention(out: Value) -> _Attention | None:
 def _weights(out: Value) -> tuple[Value, bool]:
     """The factor that holds the weights, and whether nothing was done to them; `v @ weights.transpose(1, 2)` has them
     behind the values."""
-    first, second = out.operands[:2]
+    first, second = _factors(out)
     weights, is_plain = _undropped(first)
-    if weights.op != "softmax" and second.op == "transpose" and second.operands:
-        return _undropped(second.operands[0])
-    return weights, is_plain
+    if weights.op == "softmax":
+        return weights, is_plain
+    if second.op == "transpose" and second.operands:
+        second = second.operands[0]
+    elif out.op != "einsum":
+        return weights, is_plain
+    return _undropped(second)
+
+
+def _factors(product: Value) -> tuple[Value, ...]:
+    """What is multiplied; einsum is told first which dimensions."""
+    if product.op not in _PRODUCTS:
+        return ()
+    return product.operands[1:] if product.op == "einsum" else product.operands[:2]
 
 
 def _undropped(weights: Value) -> tuple[Value, bool]:
@@ -215,7 +226,7 @@ def _undropped(weights: Value) -> tuple[Value, bool]:
 
 def _is_scaled(product: Value) -> bool:
     """Whether the queries or keys were scaled before they were multiplied."""
-    for operand in product.operands[:2]:
+    for operand in _factors(product):
         while operand.op in ("transpose", "view", "permute", "reshape", "contiguous") and operand.operands:
             operand = operand.operands[0]
         if operand.op in ("mul", "div", "normalize", "layer_norm"):
@@ -226,13 +237,15 @@ def _is_scaled(product: Value) -> bool:
 def _is_lookup(product: Value, scaling: Value) -> bool:
     """Whether vectors of an unseen model are compared with a bank of them: such are of length 1 as a rule, for what
     divides their products is a temperature and no root of their size."""
-    queries, keys = product.operands[:2]
+    queries, keys = _factors(product)
     is_bank = keys.op == "t" or (isinstance(keys.node, ast.Attribute) and keys.node.attr == "T")
     factor = ast.unparse(scaling.parts[1]) if len(scaling.parts) > 1 else ""
     return is_bank and queries.op != "linear" and _TEMPERATURE.search(factor) is not None
 
 
 def _repair(found: _Attention, source: Source) -> Repair | str:
+    if "einsum" in (found.out.op, found.product.op):
+        return "the layout of the heads is written into einsum; transpose queries, keys and values for attention"
     if found.softmax is not found.out.operands[0]:
         return "the values come first in the product, and their layout is not known here"
     texts = [text_at(source, found.product, found.out, 0), text_at(source, found.product, found.out, 1)]

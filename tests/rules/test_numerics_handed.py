@@ -149,6 +149,85 @@ def test_a_loop_takes_its_layers_from_a_list_of_modules(held: str, each: str) ->
     assert found(text, "AMP412") == marked(text)
 
 
+LOOPS = {
+    "appended to an empty list": (
+        "nn.ModuleList()\n        for _ in range(4):\n            self.layers.append(Attention())",
+        "for layer in self.layers:\n            x = layer(x)",
+    ),
+    "appended under a name": (
+        "nn.ModuleList([])\n        for _ in range(4):\n            layer = Attention()\n"
+        "            self.layers.append(layer)",
+        "for layer in self.layers:\n            x = layer(x)",
+    ),
+    "in a comprehension": (
+        "nn.ModuleList([Attention() for _ in range(4)])",
+        "x = torch.cat([layer(x) for layer in self.layers], -1)",
+    ),
+    "in pairs": (
+        "nn.ModuleList([nn.ModuleList([nn.LayerNorm(8), Attention()]) for _ in range(4)])",
+        "for norm, attend in self.layers:\n            x = x + attend(norm(x))",
+    ),
+    "by name": (
+        "nn.ModuleDict({'a': Attention()})",
+        "for name, layer in self.layers.items():\n            x = layer(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("held", "loop"), LOOPS.values(), ids=LOOPS.keys())
+def test_a_loop_takes_modules_from_what_holds_them(held: str, loop: str) -> None:
+    text = LAYERS.replace("nn.ModuleList({held})", held).replace("for {each}:\n            x = layer(x)", loop)
+    assert found(text, "AMP412") == marked(text)
+    assert not found(text.replace("Attention()", "nn.Linear(8, 8)").replace("nn.Linear(8, 8)(nn", "nn"), "AMP412")
+
+
+EINSUM = """\
+import torch
+from einops import rearrange
+from torch import einsum, nn
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads=4):
+        super().__init__()
+        self.heads = heads
+        self.scale = (dim // heads) ** -0.5
+        self.qkv = nn.Linear(dim, dim * 3)
+
+    def forward(self, x):
+        qkv = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = map(lambda t: rearrange(t, "b n (h d) -> b h n d", h=self.heads), qkv)
+        {scores}
+        weights = scores.softmax(dim=-1)
+        {out}
+        return rearrange(out, "b h n d -> b n (h d)")
+
+attention = Attention(64).cuda()
+
+def step(x):
+    with torch.autocast("cuda", dtype={dtype}):
+        return attention(x)
+"""
+SCORES = 'scores = einsum("b h i d, b h j d -> b h i j", q, k) * self.scale'
+OUT = 'out = einsum("b h i j, b h j d -> b h i d", weights, v)'
+
+
+@pytest.mark.parametrize(
+    ("scores", "out", "dtype", "fires"),
+    [
+        (SCORES, OUT, "torch.float16", True),
+        (SCORES, "out = weights @ v", "torch.float16", True),
+        (SCORES, 'out = einsum("b h j d, b h i j -> b h i d", v, weights)', "torch.float16", True),
+        ("scores = q @ k.transpose(-2, -1) * self.scale", OUT, "torch.float16", True),
+        (SCORES, OUT, "torch.bfloat16", False),
+        (f"q = q * self.scale\n        {SCORES.removesuffix(' * self.scale')}", OUT, "torch.float16", False),
+        (SCORES.replace("q, k)", "q.float(), k.float())").replace("einsum", "manual"), OUT, "torch.float16", False),
+    ],
+)
+def test_attention_is_known_in_the_notation_of_einsum(scores: str, out: str, dtype: str, fires: bool) -> None:
+    text = EINSUM.format(scores=scores, out=out, dtype=dtype)
+    assert bool(found(text, "AMP412")) is fires
+
+
 FLAG = """\
 import torch
 from torch import nn
