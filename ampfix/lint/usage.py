@@ -95,7 +95,7 @@ class Usage:
                 return Guess(Role.OPTIMIZER, True)
             if _SCALER_WORD.search(last) and uses.methods & {"scale", "update"} and uses.steps_something:
                 return Guess(Role.SCALER, True)
-            if _SCALER_WORD.search(last) and uses.scale_then_backward:
+            if _SCALER_WORD.search(last) and "scale" in uses.methods:
                 return Guess(Role.SCALER, False)
         if _NOT_THE_THING.search(last):
             return Guess(Role.OTHER, False)
