@@ -12,6 +12,7 @@ from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handmade import is_scaled, scales_by_hand
 from ampfix.rules._shapes import is_without_grad, method
+from ampfix.rules._without_gradients import leaves_no_gradient
 
 _BOTH = frozenset({"float16", "bfloat16"})
 _ASKED = frozenset({"state_dict", "load_state_dict", "get_scale", "is_enabled", "print", "isinstance", "hasattr"})
@@ -184,6 +185,13 @@ def train(model, loader, optimizer, criterion, precision):
         """Only where the gradients reach an optimizer and no scaler is about."""
         return _raw_steps(occurrence) != [] and not any(do.event.scaler for do in occurrence.routine.events)
 
+    def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:
+        """Whether nothing that is trained went through a float16 region on the way."""
+        entered = [do for do in occurrence.before if do.event.kind in _ENTERED and do.event.dtype == "float16"]
+        regions = {source.span(region.opening).start: region for region in source.regions}
+        found = [regions.get(do.site.span.start) for do in entered]
+        return bool(found) and all(region is not None and leaves_no_gradient(region, source) for region in found)
+
     def headline(self, occurrence: Occurrence) -> str:  # noqa: ARG002
         return "the loss of a float16 forward runs backward unscaled"
 
@@ -210,7 +218,7 @@ def train(model, loader, optimizer, criterion, precision):
 
 def _trains(region: CoveredRegion, source: Source) -> bool:
     """Whether a region of the GPU may be on, where gradients are recorded."""
-    return region.device != "cpu" and region.enabled is not False and not is_without_grad(region.opening, source)
+    return region.device != "cpu" and region.enabled is not False and not leaves_no_gradient(region, source)
 
 
 def _uses_a_scaler(source: Source) -> bool:
