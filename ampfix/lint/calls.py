@@ -31,6 +31,8 @@ from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
 _WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
+# Builtins that only list what they are handed, or look at it. (`id` and `getattr` ask what was done to it.)
+_LOOKING = frozenset({"zip", "enumerate", "len", "list", "tuple", "iter", "reversed", "isinstance", "print", "type"})
 
 
 @dataclass(frozen=True)
@@ -293,6 +295,8 @@ class CallReader:
         """A call that cannot be followed: what it was handed may have been used in any way."""
         bindings = self._resolver.resolve(node.func, frame.scope)
         if any(binding.form in (Form.FUNCTION, Form.CLASS) for binding in bindings):
+            return ()
+        if isinstance(node.func, ast.Name) and node.func.id in _LOOKING and not frame.scope.lookup(node.func.id):
             return ()
         if any(self._resolver.role(binding) is not Role.OTHER for binding in self._resolver.resolve(node, frame.scope)):
             return ()

@@ -17,6 +17,7 @@ from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, feas
 from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.lint.turns import Turns
+from ampfix.lint.walked import at_another, tries_again, updates_in_between, walked
 from ampfix.program import (
     Assign,
     Block,
@@ -54,7 +55,6 @@ _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
 _PAIRED = _ON_GRADIENTS | {EventKind.UNSCALE}
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
-_STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 _INDEXED = re.compile(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
 _AT_ONCE = frozenset(
     {
@@ -176,8 +176,9 @@ class _Interpreter:
     def _loop(self, node: Loop, paths: list[Path]) -> _Flow:
         result: _Flow = {_NORMAL: []}
         done: list[Path] = []
-        targets = self._atoms.concerned(node.targets)
-        for turn in range(1 if self._walks_optimizers(node) or _tries_again(node) else _TURNS):
+        targets, before = self._atoms.concerned(node.targets), paths
+        elements = walked(node, self._names)
+        for turn in range(1 if elements or tries_again(node) else _TURNS):
             with self._in_turns.inside(turn):
                 beginning = self._in_turns.fresh(node, [path.keeping(~targets) for path in paths])
                 flow = self._block(node.body, beginning)
@@ -186,17 +187,19 @@ class _Interpreter:
             _merge(result, flow)
             if not node.endless:
                 done += paths
+        if before and elements and updates_in_between(node):
+            self._block(node.body, [self._at_another(path, elements, before[0].state) for path in paths])
+        if elements and self._atoms.concerned(tuple(name for name in node.targets if name not in elements)):
+            unknown = Opaque(tuple(elements))  # chosen by their place or their name
+            states = [self._interned(behind(unknown, path.state)) for path in done]
+            done = [path.going_on(s, doubt=path.doubt, past=path.past) for path, s in zip(done, states, strict=True)]
         after = self._block(node.orelse, distinct(done))
         _merge(result, after)
         return result
 
-    def _walks_optimizers(self, node: Loop) -> bool:
-        """Whether each turn is about another optimizer, so that one turn leaves nothing for the next."""
-        return any(
-            name == target or name.startswith((f"{target}.", f"{target}["))
-            for target in node.targets
-            for name in self._names
-        )
+    def _at_another(self, path: Path, elements: list[str], before: State) -> Path:
+        state = self._interned(at_another(path.state, elements, before))
+        return path.going_on(state, doubt=path.doubt, past=path.past)
 
     def _protected(self, node: Protected, paths: list[Path]) -> _Flow:
         flow = self._block(node.body, paths)
@@ -319,12 +322,6 @@ class _Interpreter:
         earlier = (e.event for e in self._order[: self._position(do)] if e.event.kind is EventKind.UNSCALE)
         unscaled = (one for event in earlier for one in event.optimizers)
         return name.endswith("]") and any(_INDEXED.sub("[]", one) == _INDEXED.sub("[]", name) for one in unscaled)
-
-
-def _tries_again(node: Loop) -> bool:
-    """Whether the loop repeats a step that failed: another turn begins where this one came to nothing."""
-    tried = (inner for inner in every_node(node.body) if isinstance(inner, Protected) and inner.handlers)
-    return node.endless and any(do.event.kind in _STEPS for attempt in tried for do in flatten(attempt.body))
 
 
 def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:

@@ -56,6 +56,9 @@ def put_right(occurrence: Occurrence) -> Repair | str:
     step = _last_step(occurrence, update)
     if step is None:
         return "no scaler.step is known for this update to follow"
+    walked = (occurrence.broken.optimizer or "").endswith("[*]")
+    if walked and update.site.loops == step.site.loops and step.site.span.start < update.site.span.start:
+        return "the loop goes over the optimizers; let update() run once, behind it"
     here = frame_in(step, update.site.function)
     names = None if here is None else reachable(here, step, scaler)
     if here is None or names is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 from ampfix.findings import Applicability, Repair, Severity
-from ampfix.program import Do, Occurrence
+from ampfix.program import Do, Occurrence, Source
+from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule
 from ampfix.rules._updates import VIOLATIONS, Misplaced, misplaced, put_right, the_update
 
@@ -143,6 +146,11 @@ def train(model, loader, optimizer):
     def applies(self, occurrence: Occurrence) -> bool:
         return misplaced(occurrence) is Misplaced.REPEATED
 
+    def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:
+        """Whether a loop over optimizers, each stepped and updated by itself, is not seen to have several."""
+        name, at = occurrence.broken.optimizer or "", source.call_at(occurrence.do.site.span)
+        return name.endswith("[*]") and (at is None or not _has_several(name.removesuffix("[*]"), at, source))
+
     def place(self, occurrence: Occurrence) -> Do:
         return the_update(occurrence)
 
@@ -151,3 +159,15 @@ def train(model, loader, optimizer):
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
         return put_right(occurrence)
+
+
+def _has_several(collection: str, at: ast.AST, source: Source) -> bool:
+    """Whether the class or function around fills a list or a dictionary of this name with more than one thing."""
+    owner = places.class_of(at, source)
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        if collection in map(places.spelled, node.targets) and places.class_of(node, source) is owner:
+            held = getattr(node.value, "elts", getattr(node.value, "values", ()))
+            if len(held) > 1 or isinstance(node.value, (ast.ListComp, ast.DictComp)):
+                return True
+    return False
