@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
+from ampfix.lint.rewriting import Substitute
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, parameters
 from ampfix.program import Binding, Form
+from ampfix.program.tree import unparsed
 from ampfix.records import dataclass, field
 from ampfix.rules._shapes import placed
 
@@ -24,6 +26,8 @@ class Fields:
 
     resolver: Resolver
     _passed_on: dict[Scope, dict[str, str]] = field(default_factory=dict)
+    # Kept alive: the resolver knows expressions by their identity.
+    _copied: dict[tuple[Scope, str], ast.expr | None] = field(default_factory=dict)
 
     def of(self, binding: Binding, frame: Frame) -> Given:
         """Attribute -> the expression its constructor was given, in the frame that can name it."""
@@ -74,6 +78,34 @@ class Fields:
             if given is not None:
                 return given, rest
         return None, rest
+
+    def copied(self, node: ast.Attribute, scope: Scope) -> ast.expr | None:
+        """The entry of a kept object that an attribute of self was set to, once and for all: `self.cfg.amp` for
+        `self.use_amp`."""
+        owner, own = scope.owner_class(), scope.self_name()
+        if owner is None or own is None or getattr(node.value, "id", "") != own:
+            return None
+        key = (owner, node.attr)
+        if key not in self._copied:
+            self._copied[key] = self._copy_of(node.attr, owner, own)
+        return self._copied[key]
+
+    def _copy_of(self, attribute: str, owner: Scope, own: str) -> ast.expr | None:
+        found = [one for scope in self.resolver.ancestry(owner) for one in scope.attributes.get(attribute, ())]
+        value, there = (found[0].value, found[0].scope) if len(found) == 1 else (None, None)
+        if not isinstance(value, (ast.Attribute, ast.Subscript)) or there is None or there.label != "__init__":
+            return None
+        root: ast.expr = value
+        while isinstance(root, (ast.Attribute, ast.Subscript)):
+            if isinstance(root, ast.Subscript) and not isinstance(root.slice, ast.Constant):
+                return None
+            root = root.value
+        kept = [name for name, parameter in self._fields(owner).items() if parameter == getattr(root, "id", "")]
+        if not kept or not isinstance(root, ast.Name):
+            return None
+        held = ast.Attribute(ast.Name(own, ast.Load()), kept[0], ast.Load())
+        copied: ast.expr = Substitute({root.id: held}).visit(ast.parse(unparsed(value), mode="eval").body)
+        return copied
 
     def _fields(self, owner: Scope) -> dict[str, str]:
         """Attribute -> the parameter of `__init__` that it is set to and nothing else."""

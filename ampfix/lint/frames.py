@@ -333,6 +333,9 @@ class Namer:
             return [self._renamed(item, frame, names) for item in node]
         if not isinstance(node, ast.AST) or isinstance(node, (ast.expr_context, ast.Constant)):
             return node
+        copied = self.fields.copied(node, frame.scope) if isinstance(node, ast.Attribute) else None
+        if copied is not None:
+            return self._renamed(copied, frame, names)
         path = self.canonical(node, frame) if isinstance(node, (ast.Name, ast.Attribute)) else None
         if path is not None:
             names.add(path)
