@@ -84,7 +84,8 @@ class Usage:
 
     def guess(self, path: str, scope: Scope) -> Guess:
         """What the path looks like where it is used."""
-        uses = self._uses.get(_key(path, scope))
+        # A method of a base class says what the attributes of its subclass are.
+        uses = self._uses.get(_key(path, scope)) or self._uses.get(_key_of_class(path, scope, scope.static_class()))
         last = path.rpartition(".")[2].partition("[")[0]
         if uses is not None:
             if _is_a_scaler(uses, last):
@@ -130,12 +131,16 @@ def _is_a_scaler(uses: _Uses, name: str) -> bool:
     return "unscale_" in uses.methods or (uses.scale_then_backward and bool({"step", "update"} & uses.methods))
 
 
-def _key(path: str, scope: Scope) -> tuple[int, str]:
+def _key_of_class(path: str, scope: Scope, owner: Scope | None) -> tuple[int, str]:
     root, _, rest = path.partition(".")
-    if rest and root == scope.self_name():
-        owner = scope.owner_class()
-        if owner is not None:
-            return id(owner), f"self.{rest}"
+    return (id(owner), f"self.{rest}") if rest and owner is not None and root == scope.self_name() else (0, path)
+
+
+def _key(path: str, scope: Scope) -> tuple[int, str]:
+    owner, _ = known = _key_of_class(path, scope, scope.owner_class())
+    if owner:
+        return known
+    root = path.partition(".")[0]
     for candidate in scope.chain():
         if root in candidate.names and not (candidate.is_class and candidate is not scope):
             return id(candidate), path

@@ -1,0 +1,12 @@
+import torch
+
+from base import Base
+
+
+class Trainer(Base):
+    def epoch(self, loader):
+        for x, y in loader:
+            with torch.autocast("cuda", dtype=torch.float16, enabled=self.scaler is not None):
+                loss = torch.nn.functional.cross_entropy(self.model(x), y)
+            self.backward(loss)
+            self.step()
