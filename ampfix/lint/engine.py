@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
-from ampfix.lint.memory import analysed, collector_paused
+from ampfix.lint.memory import analysed, collector_paused, roomy
 from ampfix.lint.module import SourceModule
 from ampfix.lint.prefilter import concerned, has_words, mentions_amp
 from ampfix.lint.project import Project
@@ -58,6 +58,7 @@ def check_text(text: str, path: str, settings: Settings, project: Project | None
     return Checked(tuple(ordered), depends)
 
 
+@roomy
 def _analysed(
     text: str, path: str, settings: Settings, rules: Iterable[Listed], project: Project | None
 ) -> tuple[list[Finding], frozenset[str]]:
