@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Tests = tuple[tuple[ast.expr, bool], ...]  # (test, whether the if side)
-_Place = tuple[ast.AST, "Scope", Tests]
-_LINE = re.compile(r"\r\n|\r|\n")
+_Block = tuple[Iterator[ast.AST], "Scope", Tests]  # of nodes that stand behind each other
+_OTHER_END = re.compile(r"\r\n?")
 
 
 @dataclass(frozen=True)
@@ -174,38 +174,41 @@ class ScopeBuilder:
             ast.ClassDef: self._read_class,
         }
         lines = _defining_lines(text)
-        pending: list[_Place] = [(node, self.root, ()) for node in reversed(part.body)]
+        pending: list[_Block] = [(iter(part.body), self.root, ())]
         while pending:
-            place = pending.pop()
-            node = place[0]
-            reader = readers.get(node.__class__)
-            if reader is not None:
-                reader(*place)
-            if lines and _reaches(node, lines):
-                pending.extend(reversed(self._everything_in(*place)))
-            elif node.__class__ in _BLOCKS:
-                pending.extend(reversed(self._statements_in(*place)))
+            nodes, scope, tests = pending[-1]
+            for node in nodes:  # once for each statement; the rest of a block waits where one holds others
+                kind = node.__class__
+                reader = readers.get(kind)
+                if reader is not None:
+                    reader(node, scope, tests)
+                if lines and _reaches(node, lines):
+                    pending += reversed(self._everything_in(node, scope, tests))
+                elif kind in _BLOCKS:
+                    pending += reversed(self._statements_in(node, scope, tests))
+                else:
+                    continue
+                break
+            else:
+                pending.pop()
 
-    def _statements_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Place]:
+    def _statements_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Block]:
         """What may define a name right inside a statement whose expressions define none."""
         if node.__class__ is ast.If:
             return _in_branches(node, scope, tests)
         own = self.scope_of.get(node)
-        around = (scope, tests) if own is None else (own, ())
-        return [(child, *around) for block in _BLOCKS[node.__class__] for child in getattr(node, block)]
+        if own is not None:
+            scope, tests = own, ()
+        return [(iter(block), scope, tests) for name in _BLOCKS[node.__class__] if (block := getattr(node, name))]
 
-    def _everything_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Place]:
+    def _everything_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Block]:
         if node.__class__ is ast.If:
-            return [(node.test, scope, tests), *_in_branches(node, scope, tests)]
+            return [(iter((node.test,)), scope, tests), *_in_branches(node, scope, tests)]
         own = self.scope_of.get(node)
         if own is None:
-            return [(child, scope, tests) for child in children(node)]
+            return [(iter(children(node)), scope, tests)]
         before, code, behind = around_body(node)
-        return [
-            *((child, scope, tests) for child in before),
-            *((child, own, ()) for child in code),
-            *((child, scope, tests) for child in behind),
-        ]
+        return [(iter(before), scope, tests), (iter(code), own, ()), (iter(behind), scope, tests)]
 
     def clear(self) -> None:
         """Let go of everything the scopes hold."""
@@ -226,12 +229,12 @@ class ScopeBuilder:
         self, target: ast.expr, value: ast.expr | None, scope: Scope, tests: Tests, item: int | None = None
     ) -> None:
         # A comprehension has a scope of its own; its targets hide nothing a training step binds.
-        definition = Definition(value=value, item=item, scope=scope, tests=tests, line=target.lineno)
         if isinstance(target, ast.Name):
-            self._define(target.id, definition, scope)
+            self._define(target.id, Definition("", value, item, None, scope, tests, target.lineno), scope)
         elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-            owner = scope.owner_class()
-            if owner is not None and target.value.id == scope.self_name():
+            owner = scope.owner_class() if target.value.id == scope.self_name() else None
+            if owner is not None:
+                definition = Definition("", value, item, None, scope, tests, target.lineno)
                 owner.attributes.setdefault(target.attr, []).append(definition)
         elif isinstance(target, (ast.Tuple, ast.List)):
             self._unpack(target, value, scope, tests)
@@ -311,23 +314,44 @@ if hasattr(ast, "TryStar"):
     _BLOCKS[ast.TryStar] = _BLOCKS[ast.Try]
 
 
-def _in_branches(node: ast.If, scope: Scope, tests: Tests) -> list[_Place]:
+def _in_branches(node: ast.If, scope: Scope, tests: Tests) -> list[_Block]:
     sides = ((node.body, True), (node.orelse, False))
-    return [(child, scope, (*tests, (node.test, side))) for block, side in sides for child in block]
+    return [(iter(block), scope, (*tests, (node.test, side))) for block, side in sides if block]
 
 
 def _defining_lines(text: str) -> list[int]:
     """The lines on which an expression may define something."""
-    if "lambda" not in text and ":=" not in text:
+    places = sorted({*_places("lambda", text), *_places(":=", text)})
+    if not places:
         return []
-    return [number for number, line in enumerate(_LINE.split(text), 1) if "lambda" in line or ":=" in line]
+    if "\r" in text:
+        text = _OTHER_END.sub(_one_long, text)
+    lines, line, before = list[int](), 1, 0
+    for at in places:
+        line, before = line + text.count("\n", before, at), at
+        lines.append(line)
+    return lines
+
+
+def _places(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + len(word))
+
+
+def _one_long(end: re.Match[str]) -> str:
+    """As many characters, of which one ends the line."""
+    return end[0][:-1].replace("\r", " ") + "\n"
 
 
 def _reaches(node: ast.AST, lines: list[int]) -> bool:
     """Whether a node lies on one of the lines; what has no place may."""
-    decorators = getattr(node, "decorator_list", None)
-    first: int | None = getattr(decorators[0] if decorators else node, "lineno", None)
+    held = node.__dict__
+    first: int | None = held.get("lineno")
     if first is None:
         return True
+    if decorators := held.get("decorator_list"):
+        first = decorators[0].lineno
     at = bisect_left(lines, first)
-    return at < len(lines) and lines[at] <= node.end_lineno  # type: ignore[attr-defined]
+    return at < len(lines) and lines[at] <= held["end_lineno"]
