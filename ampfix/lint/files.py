@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from ampfix.lint.mentions import Mentions
@@ -71,6 +72,12 @@ class SourceFile:
                 last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
                 found.setdefault(last, []).append(node)
         return found
+
+    def calls_to(self, name: str) -> Sequence[ast.Call]:
+        """The calls `name(...)` and `anything.name(...)`; none without an index where the text shows none."""
+        if "index" not in self.__dict__ and not re.search(rf"(?<!def )(?<!class )\b{name}[\s)]*\(", self.text):
+            return ()
+        return self.calls.get(name, ())
 
     @cached_property
     def reaching_for_gradients(self) -> frozenset[str]:

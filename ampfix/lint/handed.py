@@ -103,7 +103,7 @@ class Handed:
         is_method = owner is not None and owner.is_class
         name = owner.label if is_method and owner is not None and scope.label == "__init__" else scope.label
         names = [one.arg for one in parameters(scope.node)][is_method:]
-        calls = file.calls.get(name, [])
+        calls = file.calls_to(name)
         for call in calls if len(calls) <= _MAX_CALLS else ():
             there = file.scopes.scope_of[file.index.owners[call]]
             meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}

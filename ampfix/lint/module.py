@@ -253,7 +253,7 @@ class SourceModule:
         return self._file.index.by_type()
 
     def calls_to(self, name: str) -> Sequence[ast.Call]:
-        return self._file.calls.get(name, ())
+        return self._file.calls_to(name)
 
     def nodes(self, kinds: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
         for kind in kinds:
