@@ -2,7 +2,7 @@
 
 A tree is a hundred thousand objects that stay alive until their file is done; the collector would look at them again
 and again (a third of the time on 2,332 files of 56 repositories). What is analysed takes its cycles apart by itself
-(`release`), and a full collection now and then finds what slipped through.
+(`release`), and a full collection finds what slipped through, once that has become much.
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import ParamSpec, TypeVar
 
-_COLLECTED_EVERY = 150  # analysed files
+_MUCH = 200_000  # objects, lists and the like; the files that are kept come to 120,000
 _SLOTS = 33_000  # just over 256 KB, so that CPython takes 512 KB, which leaves room for 500 calls inside each other
 
 _Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
-
-
-class _Count:
-    files = 0
 
 
 @contextmanager
@@ -38,8 +34,7 @@ def collector_paused() -> Iterator[None]:
 
 def analysed() -> None:
     """One more file is done and let go of."""
-    _Count.files += 1
-    if _Count.files % _COLLECTED_EVERY == 0:
+    if gc.get_count()[0] > _MUCH:  # made and not freed since the last collection
         gc.collect()
 
 
