@@ -50,7 +50,8 @@ class HalfWalker:
     def operations(
         self, scopes: Iterable[tuple[ast.AST, Scope]], owned: Mapping[ast.AST, Sequence[ast.AST]]
     ) -> tuple[Value, ...]:
-        """Every operation reached from a function, method or module body where half tensors come about.
+        """Every operation reached from a function, method or module body where half tensors come about, which a region
+        that is switched off is not enough for.
 
         owned: the nodes that are evaluated in each function, class and the module.
         """
@@ -62,16 +63,15 @@ class HalfWalker:
             if isinstance(node, ast.Lambda) or scope.is_class:
                 continue
             own = [inner for inner in owned.get(node, ()) if inner.__class__ in _TELLING]
-            opened = list(self._opened(own, scope))
-            concerned = bool(opened) or any(isinstance(n, ast.Attribute) and n.attr in _HALF_WORDS for n in own)
+            opens = _acts(self._opened(own, scope))
+            concerned = opens or any(isinstance(n, ast.Attribute) and n.attr in _HALF_WORDS for n in own)
             concerned = concerned or self._leads_on(node, owned.get(node, ()))
             if isinstance(node, ast.Module):
                 module = Frame(scope, Context(Autocast.OFF))  # no caller's region reaches module code
                 if concerned:
                     self._statements(node.body, module)
-            elif concerned or self._decorated(node, scope):
-                is_outside = any(context.state is Autocast.ON for context in opened)
-                context = Context(Autocast.OFF if is_outside else Autocast.UNKNOWN)
+            elif concerned or _acts((self._decorated(node, scope),)):
+                context = Context(Autocast.OFF if opens else Autocast.UNKNOWN)
                 self._enter(node, Frame(scope, context, function=node, active=(node,), outer=module))
         for method, scope in inherited_regions(classes, self._resolver, self._reach):
             self._enter(method, Frame(scope, Context(), function=method, active=(method,)))
@@ -83,7 +83,7 @@ class HalfWalker:
             last_name(inner.func) in self._reach.names for inner in own if isinstance(inner, ast.Call)
         )
 
-    def _opened(self, own: Sequence[ast.AST], scope: Scope) -> Iterator[Context]:
+    def _opened(self, own: Iterable[ast.AST], scope: Scope) -> Iterator[Context]:
         for inner in own:
             if isinstance(inner, (ast.With, ast.AsyncWith)):
                 for item in inner.items:
@@ -257,6 +257,11 @@ def _enabled(binding: Binding) -> ast.expr | None:
     """What an autocast call is handed as enabled=."""
     keywords = binding.node.keywords if isinstance(binding.node, ast.Call) else []
     return next((keyword.value for keyword in keywords if keyword.arg == "enabled"), None)
+
+
+def _acts(contexts: Iterable[Context | None]) -> bool:
+    """Whether autocast acts in one of them."""
+    return any(context is not None and context.state is Autocast.ON for context in contexts)
 
 
 def _nothing(value: Value) -> Value:

@@ -39,7 +39,8 @@ class Frame:
 
     def bind(self, path: str, value: Value) -> None:
         self.names[path] = value
-        for other in [name for name in self.names if name.startswith((f"{path}.", f"{path}["))]:
+        below = (f"{path}.", f"{path}[")
+        for other in [name for name in self.names if name.startswith(below)]:
             del self.names[other]
         self._frozen = None
 

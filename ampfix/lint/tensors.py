@@ -16,6 +16,7 @@ from ampfix.lint.usage import dotted
 from ampfix.program import Autocast, Dtype, Value
 from ampfix.program.tree import children, walk
 
+_PATHS = frozenset({ast.Name, ast.Attribute, ast.Subscript})
 _DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
 
 
@@ -28,7 +29,7 @@ class Evaluator(CallEvaluator):
         fixed = known_number(node, frame.scope)
         if fixed is not None:
             return Value("number", Dtype.NUMBER, node, number=fixed, scalar=True)
-        path = dotted(node)
+        path = dotted(node) if node.__class__ in _PATHS else None
         if path is not None and (held := frame.lookup(path)) is not None:
             return held
         if isinstance(node, ast.JoinedStr):
