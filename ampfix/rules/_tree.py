@@ -18,7 +18,12 @@ NEAR = "near:"
 the beginning of its line, which `\\A` matches, as far as the arguments of a call reach."""
 
 # Parts of several words, each of which is looked for where the part occurs.
-_STEMS = ("amp", ".amp", "abric", "scale", "backward", "float16", "half", "autocast", "GradScaler")
+_STEMS = (
+    *("amp", ".amp", "cale", "caler", "backward", "float16", "half", "autocast", ".step(", "_checkpoint("),
+    *("state_dict", "rain", "train_"),
+)
+# Words of most files, or of many: that one occurs says little, so that the others of its groups are asked first.
+_COMMON = frozenset({"import", "eval", "test"})
 
 Ends = tuple[tuple[str, ...], ...]
 """Of the groups that are complete with a word: what has to be found around their words, each a tuple of `near:`."""
@@ -85,7 +90,7 @@ def _says_less(one: _Group, other: _Group) -> bool:
 
 
 def _grown(groups: Sequence[_Group]) -> Tree:
-    """The word that most groups share comes first, and those groups hang below it."""
+    """The word that most groups share comes first, of those that are not common, and those groups hang below it."""
     branches: dict[str, list[_Group]] = {}
     left = list(groups)
     while left:
@@ -106,7 +111,7 @@ def _below(groups: Sequence[_Group]) -> Tree:
 
 def _most_shared(groups: Iterable[_Group]) -> str:
     counts = Counter(word for group in groups for word in group.words)
-    return min(counts, key=lambda word: (-counts[word], word))
+    return min(counts, key=lambda word: (word in _COMMON, -counts[word], word))
 
 
 def _cheapest_first(branches: Mapping[str, list[_Group]]) -> list[tuple[str, list[_Group]]]:
