@@ -12,7 +12,7 @@ from ampfix.lint.handed import Handed
 from ampfix.lint.interest import Reach
 from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.tensorcallees import TensorCallees
+from ampfix.lint.tensorcallees import Found, TensorCallees
 from ampfix.lint.tensorframes import Frame, is_near
 from ampfix.lint.tensorwalks import Enter, FunctionWalker
 from ampfix.lint.usage import dotted
@@ -66,10 +66,17 @@ class CallEvaluator(FunctionWalker):
                 "custom_function", node, operands, arguments, frame, keywords, known=Outcome(Dtype.UNKNOWN)
             )
         first: Value | None = None
-        for binding in _distinct(self._callees(node.func, [*operands, *keywords.values()], frame)):
+        bindings, there = self._callees(node.func, [*operands, *keywords.values()], frame)
+        found, around = list(_distinct(bindings)), (frame.context, frame.opened_in)
+        if there is not frame and there.scope.file is not frame.opened_in:
+            frame.opened_in = None  # the file of the region does not see what it is handed
+        if sum(binding.form is Form.OBJECT for binding in found) > 1:
+            frame.context = replace(frame.context, sure=False, optional=True)  # a configuration picks one
+        for binding in found:
             if first is None or binding.form in _CHOSEN:  # of a choice of layers each is recorded
                 known = self._bound(binding, node, operands, parts, keywords, frame)
                 first = first or known
+        frame.context, frame.opened_in = around
         if first is not None:
             return first
         if isinstance(node.func, ast.Attribute):
@@ -103,17 +110,17 @@ class CallEvaluator(FunctionWalker):
             frame.bind(name, before)
         return result
 
-    def _callees(self, callee: ast.expr, operands: list[Value], frame: Frame) -> tuple[Binding, ...]:
+    def _callees(self, callee: ast.expr, operands: list[Value], frame: Frame) -> Found:
         """What a call may run. Imports of the project are followed, which costs parsing, only where halves can be."""
         concerned = frame.context.state in (Autocast.ON, Autocast.ISLAND) or any(
             operand.is_half for operand in operands
         )
         if not concerned and not is_near(callee, frame.scope) and last_name(callee) not in self._reach.names:
-            return ()
+            return (), frame
         element = frame.elements.get(callee.id) if isinstance(callee, ast.Name) else None
         if element is not None:
-            return self._handed.of(self._resolver.resolve(*element))
-        return self._held.of(callee, frame)[0]
+            return self._handed.of(self._resolver.resolve(*element)), frame
+        return self._held.of(callee, frame)
 
     def _custom_function(self, callee: ast.expr, frame: Frame) -> ast.expr | None:
         """The class of an autograd Function whose `apply` the callee is, by itself or under another name."""
@@ -122,7 +129,7 @@ class CallEvaluator(FunctionWalker):
             callee = held[0] if len(held) == 1 and held[0] is not None else callee
         if not isinstance(callee, ast.Attribute) or callee.attr != "apply":
             return None
-        for binding in self._callees(callee.value, [], frame):
+        for binding in self._callees(callee.value, [], frame)[0]:
             bases = self._resolver.external_bases(binding.node) if binding.form is Form.CLASS else []
             if any(base.startswith("torch.autograd") and base.endswith("Function") for base in bases):
                 return callee.value

@@ -111,8 +111,6 @@ class FunctionWalker(OperationRecorder):
             held, owner = self._held.receiver(node.func, frame)
         if owner is not None and scope.parent in self._resolver.ancestry(owner):
             scope = self._resolver.seen_from(scope, owner)
-        there = self._held.of(node.func, frame)[1]
-        is_told_there = there is frame or there.scope.file is frame.opened_in
         return Frame(
             scope,
             frame.context,
@@ -123,7 +121,7 @@ class FunctionWalker(OperationRecorder):
             call=None if self._resolver.is_own(scope) else frame.call or node,
             receiver=held,
             caller=frame,
-            opened_in=frame.opened_in if is_told_there else None,
+            opened_in=frame.opened_in,
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ampfix.findings import Severity
 from ampfix.lint import Settings
 from ampfix.lint.engine import check_text
 from ampfix.lint.project import Project
@@ -136,6 +137,17 @@ def test_what_is_right_there_is_silent(tmp_path: Path, trains: str, change: dict
     assert not found(tmp_path, project(trains=trains, **change))
 
 
+@pytest.mark.parametrize("trains", [FUNCTION, OBJECT], ids=["function", "object"])
+@pytest.mark.parametrize(
+    ("criterion", "codes"), [("torch.nn.BCELoss()", ["AMP403"]), ("torch.nn.BCEWithLogitsLoss()", [])]
+)
+def test_a_loss_of_torch_that_is_handed_in_is_told_in_the_script(
+    tmp_path: Path, trains: str, criterion: str, codes: list[str]
+) -> None:
+    told = found(tmp_path, project(trains=trains, criterion=criterion))
+    assert [(file, code) for file, code, _ in told] == [("train.py", code) for code in codes]
+
+
 def test_what_the_file_of_the_region_sees_by_itself_is_told_there_alone(tmp_path: Path) -> None:
     files = project(trains=FUNCTION, criterion="Careful()")
     files["engine.py"] = files["engine.py"].replace(
@@ -149,6 +161,40 @@ def test_a_line_of_another_file_is_told_once_and_where_it_is_suppressed_not_at_a
     assert [line for _, _, line in found(tmp_path, files)] == [FUNCTION]
     files["train.py"] = files["train.py"].replace(FUNCTION, f"{FUNCTION}  # noqa: AMP402")
     assert not found(tmp_path, files)
+
+
+CHOICE = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Raises(nn.Module):
+    def forward(self, p, y):
+        return F.binary_cross_entropy(p, y)
+
+class Works(nn.Module):
+    def forward(self, logits, y):
+        return F.binary_cross_entropy_with_logits(logits, y)
+
+def build(name):
+    if name == "raises":
+        return Raises()
+    return {other}()
+
+def main(loader, name):
+    net, criterion = nn.Linear(8, 8).cuda(), None
+    criterion = build(name)
+    for x, y in loader:
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = criterion(net(x), y)
+"""
+
+
+@pytest.mark.parametrize(("other", "severity"), [("Works", Severity.NOTE), ("Raises", Severity.ERROR)])
+def test_what_one_choice_of_a_configuration_does_is_a_note(tmp_path: Path, other: str, severity: Severity) -> None:
+    text = CHOICE.format(other=other)
+    (finding,) = check_text(text, str(tmp_path / "train.py"), Settings(select=("AMP403",))).findings
+    assert finding.severity is severity
 
 
 ANNOTATED = """\
