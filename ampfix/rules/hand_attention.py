@@ -21,8 +21,9 @@ class HandAttention(TensorRule):
     """Attention is written by hand, so that its unscaled scores pass through float16.
 
     ## What it does
-    Finds `softmax(q @ k.T / sqrt(d)) @ v` in float16, written in one expression or through names, where the scores are
-    scaled behind the product. Attention with masks or dropout is left alone: AMP405 knows masks beyond float16.
+    Finds `softmax(q @ k.T / sqrt(d)) @ v` in float16, written in one expression or through names, with matrix products
+    or einsum, where the scores are scaled behind the product. Attention with masks or dropout is left alone: AMP405
+    knows masks beyond float16.
 
     ## Why is this bad
     The product of queries and keys is half and up to sqrt(d) times larger than what the softmax sees: where it passes
