@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.scopes import Definition, Scope
 from ampfix.lint.usage import dotted
 
 
@@ -28,3 +30,37 @@ def bind_elements(namer: Namer, target: ast.expr, source: ast.expr, frame: Frame
             sources, elements = [source.func.value], elements[1:]
         for element, inside in zip(elements, sources, strict=False):
             bind_elements(namer, element, inside, frame, inner)
+
+
+def elements_of(variable: ast.Name, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
+    """What the list holds that the loop around a variable goes over, where it is written out: `x or [Saver(path)]` in a
+    constructor as well."""
+    if scope.file is None or not any(_is_unknown(one) for one in scope.lookup(variable.id)):
+        return
+    around: ast.AST | None = variable
+    while around is not None:
+        if isinstance(around, ast.For) and getattr(around.target, "id", "") == variable.id:
+            for value, there in _set_to(around.iter, scope):
+                yield from ((one, there) for one in _listed(value))
+            return
+        around = scope.file.index.parents.get(around)
+
+
+def _is_unknown(definition: Definition) -> bool:
+    return definition.value is None and definition.node is None and not definition.symbol
+
+
+def _set_to(node: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
+    definitions: list[Definition] = []
+    owner = scope.owner_class()
+    if isinstance(node, ast.Name):
+        definitions = scope.lookup(node.id)
+    elif isinstance(node, ast.Attribute) and owner is not None and dotted(node.value) == scope.self_name():
+        definitions = owner.attributes.get(node.attr, [])
+    yield from ((one.value, one.scope) for one in definitions if one.value is not None and one.scope is not None)
+
+
+def _listed(value: ast.expr) -> list[ast.expr]:
+    if isinstance(value, ast.BoolOp):
+        return [one for part in value.values for one in _listed(part)]
+    return value.elts if isinstance(value, (ast.List, ast.Tuple)) else []

@@ -8,6 +8,7 @@ from functools import partial
 
 from ampfix.lint.callees import Argument, Callee, Callees
 from ampfix.lint.calls import CallReader
+from ampfix.lint.elements import elements_of
 from ampfix.lint.fields import Fields
 from ampfix.lint.frames import Frame
 from ampfix.lint.handed import Handed, argument_for
@@ -30,6 +31,7 @@ def called_elsewhere(
     frame = Frame(scope, arguments=_receiver(call, scope, handed))
     callees = Callees(resolver, reader, reader.namer.fields)
     found = list(callees.of(call, frame)) or list(_of_parameter(call, scope, callees, handed))
+    found = found or [*_of_element(call, scope, callees)]
     for callee, inside in _shown(found, call, frame, resolver, reader):
         if not resolver.is_own(inside):
             yield callee
@@ -51,6 +53,17 @@ def _of_parameter(call: ast.Call, scope: Scope, callees: Callees, handed: Handed
             callee = callees.method(given, call.func.attr, Frame(there)) if there is not scope else None
             if callee is not None:
                 yield callee
+
+
+def _of_element(call: ast.Call, scope: Scope, callees: Callees) -> Iterator[Callee]:
+    """The methods that the variable of a loop over a list written out has: `for callback in self.callbacks`."""
+    holder, name = (
+        (call.func.value, call.func.attr) if isinstance(call.func, ast.Attribute) else (call.func, "__call__")
+    )
+    for element, there in elements_of(holder, scope) if isinstance(holder, ast.Name) else ():
+        callee = callees.method(element, name, Frame(there))
+        if callee is not None:
+            yield callee
 
 
 def called_in(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:

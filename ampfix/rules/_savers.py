@@ -38,7 +38,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
     """The calls that leave a scaler behind. stepped: what scalers step, by the last part of its name."""
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
-        hands_over = any(_last(one) in stepped for one in handed_in(call))
+        hands_over = any(_last(one) in stepped or _is_self(one) for one in handed_in(call))
         if not (hands_over or pairs.KEEPS.search(places.called(call))):
             continue
         if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):
@@ -53,6 +53,11 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def _is_self(node: ast.expr) -> bool:
+    """Whether an object hands itself on, and all that it keeps: `callback.on_epoch_end(self)`."""
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def inherited(source: Source, pair: Pair) -> Iterator[Handed]:
