@@ -7,17 +7,31 @@ import ast
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
-from ampfix.rules._shapes import handed_in
+from ampfix.rules._shapes import handed_in, own
 
 _CHECKS = frozenset({"isfinite", "isnan", "isinf"})
 
 
-def lost_in(call: ast.Call) -> set[str]:
-    """The names of what a backward starts from: `loss` of `scaler.scale(loss / steps).backward()`."""
+def lost_in(call: ast.Call, source: Source) -> set[str]:
+    """The names of what a backward starts from, as it is or before it was divided: `loss` of
+    `scaler.scale(loss / steps).backward()`."""
     receiver = call.func.value if isinstance(call.func, ast.Attribute) else call
     roots = receiver.args if isinstance(receiver, ast.Call) and receiver.args else [receiver]
     names = {name for root in roots for name in places.names_in(root)}
-    return {name for name in names if "." not in name or "loss" in name} - {"self"}
+    lost = {name for name in names if "." not in name or "loss" in name} - {"self"}
+    return lost | _divided(lost, call, source)
+
+
+def _divided(names: set[str], call: ast.Call, source: Source) -> set[str]:
+    """What the loss was before it was scaled: `loss` of `scaled = loss / steps`."""
+    function = places.function_of(call, source) or source.tree
+    found = set[str]()
+    for node in own(function):
+        if isinstance(node, ast.Assign) and any(places.spelled(target) in names for target in node.targets):
+            value = node.value
+            value = value.left if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Div, ast.Mult)) else value
+            found |= {value.id} if isinstance(value, ast.Name) else set()
+    return found
 
 
 def judges(test: ast.expr, loss: set[str], source: Source) -> bool:

@@ -49,8 +49,10 @@ _13 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', '
 _14 = (('GradScaler', 'autocast', 'enabled'), ('GradScaler(', 'autocast('))
 _15 = (('.backward(', 'autocast', 'DistributedDataParallel'), ('.backward(', 'GradScaler', 'DistributedDataParallel'),
  ('.backward(', 'autocast', 'FullyShardedDataParallel'), ('.backward(', 'GradScaler', 'FullyShardedDataParallel'), ('.backward(', 'autocast', 'fully_shard'),
- ('.backward(', 'GradScaler', 'fully_shard'), ('.backward(', 'autocast', 'init_process_group'), ('.backward(', 'GradScaler', 'init_process_group'))
-_16 = (('.scale(', 'GradScaler'),)
+ ('.backward(', 'GradScaler', 'fully_shard'), ('.backward(', 'autocast', 'get_rank'), ('.backward(', 'GradScaler', 'get_rank'),
+ ('.backward(', 'autocast', 'get_world_size'), ('.backward(', 'GradScaler', 'get_world_size'), ('.backward(', 'autocast', 'init_process_group'),
+ ('.backward(', 'GradScaler', 'init_process_group'), ('.backward(', 'autocast', 'is_initialized'), ('.backward(', 'GradScaler', 'is_initialized'))
+_16 = (('GradScaler', '.scale('),)
 _17 = (('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
  ('.backward(',
   'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',

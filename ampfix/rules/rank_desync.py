@@ -15,6 +15,8 @@ from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._finite_tests import judges, lost_in
 
 _WRAPPERS = ("DistributedDataParallel", "FullyShardedDataParallel", "fully_shard", "init_process_group")
+_ASKED = ("torch.distributed.is_initialized", "torch.distributed.get_world_size", "torch.distributed.get_rank")
+_NAMES = frozenset((*_WRAPPERS, *(symbol.rpartition(".")[2] for symbol in _ASKED)))
 _AGREEING = ("all_reduce", "all_gather", "reduce_", "allreduce", "broadcast", "ReduceOp", "gather(", "_reduce")
 _ADVICE = (
     "let the ranks agree first: `bad = (~torch.isfinite(loss)).float()`, `dist.all_reduce(bad, dist.ReduceOp.MAX)`, "
@@ -26,9 +28,9 @@ class RankDesync(Rule):
     """One rank of a distributed run skips a step on its own judgement.
 
     ## What it does
-    Finds, in files that set up DistributedDataParallel, FSDP or a process group, tests of the local loss for infinities
-    or NaN that skip the backward pass, in loops where the ranks exchange nothing. A metric that is summed behind the
-    loop tells no rank of another's verdict.
+    Finds, in files that set up DistributedDataParallel, FSDP or a process group or ask torch.distributed for one, tests
+    of the local loss for infinities or NaN that skip the backward pass, in loops where the ranks exchange nothing. A
+    metric that is summed behind the loop tells no rank of another's verdict.
 
     ## Why is this bad
     Each rank sees another batch. When one of them skips backward, the others wait in the gradient exchange for it: the
@@ -60,7 +62,7 @@ class RankDesync(Rule):
     code, name, severity = "AMP209", "rank-desync", Severity.WARNING
     fix = Applicability.DISPLAY
     scenarios = ("rank-skips-alone",)
-    mentions = tuple((wrapper, ".backward(", word) for wrapper in _WRAPPERS for word in ("autocast", "GradScaler"))
+    mentions = tuple((name, ".backward(", word) for name in sorted(_NAMES) for word in ("autocast", "GradScaler"))
 
     VALID = (
         """\
@@ -181,6 +183,27 @@ def train(model, loader, optimizer, scaler):
         Invalid(
             """\
 import torch
+import torch.distributed as dist
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        if not torch.isfinite(loss):
+            if not dist.is_initialized() or dist.get_rank() == 0:
+                print("skipped")
+            continue
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+""",
+            None,
+            (9,),
+        ),
+        Invalid(
+            """\
+import torch
 from torch.nn.parallel import DistributedDataParallel as DDP
 
 def train(model, loader, optimizer, scaler):
@@ -258,7 +281,7 @@ def train(model, loader, optimizer, scaler):
         call = windows.node_at(do.site, source)
         if call is None:
             return
-        loss = lost_in(call)
+        loss = lost_in(call, source)
         for test in _skipping(call, source):
             if test not in seen and judges(test.test, loss, source) and not _ranks_agree(call, test.test, source):
                 seen.add(test)
@@ -274,9 +297,9 @@ def train(model, loader, optimizer, scaler):
 
 def _is_distributed(source: Source) -> bool:
     return any(
-        binding.form is Form.SYMBOL and binding.symbol.rpartition(".")[2] in _WRAPPERS
+        binding.form is Form.SYMBOL and (binding.symbol in _ASKED or binding.symbol.rpartition(".")[2] in _WRAPPERS)
         for node in source.nodes((ast.Call,))
-        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))
+        if isinstance(node, ast.Call) and source.may_be(node.func, _NAMES)
         for binding in source.resolve(node.func)
     )
 

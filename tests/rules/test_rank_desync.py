@@ -67,3 +67,32 @@ def test_a_rank_that_returns_from_its_turn_is_told(test: str) -> None:
 )
 def test_what_all_ranks_see_alike_is_not(test: str, before: str) -> None:
     assert found(test, before) == []
+
+
+DIVIDED = """\
+import torch
+import torch.distributed as dist
+
+def train(model, criterion, loader, optimizer, scaler, steps):
+    world = dist.get_world_size()
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            losses = criterion(model(x), y)
+        total = losses["total"]
+        if not torch.isfinite({tested}):
+            continue
+        scaled = {scaled}
+        scaler.scale(scaled).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("tested", "scaled", "told"),
+    [("total", "total / steps", True), ("total", "total", True), ("x", "total / steps", False)],
+)
+def test_a_loss_that_is_divided_behind_the_test_is_the_same(tested: str, scaled: str, told: bool) -> None:
+    text = DIVIDED.format(tested=tested, scaled=scaled)
+    assert len(check_source(text, "trainer.py", Settings(select=("AMP209",)))) == told
