@@ -13,6 +13,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
+from ampfix.lint.signatures import given_to
 from ampfix.lint.truths import is_made
 from ampfix.lint.usage import dotted
 from ampfix.program import AllOf, Always, AnyOf, Atom, Binding, Block, Condition, Form, Not, Role, Site
@@ -141,8 +142,7 @@ class Namer:
             for name in scope.names if not scope.is_class else ():
                 found[self._root(name, frame, _ALIAS_DEPTH)] = name
         found.update({canonical: name for name, canonical in frame.bindings.items()})
-        self_name = frame.scope.self_name()
-        if self_name is not None:
+        if (self_name := frame.scope.self_name()) is not None:
             found[self._root(self_name, frame, 0)] = self_name
         return found
 
@@ -304,8 +304,7 @@ class Namer:
 
     def _enabled(self, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
         assert isinstance(binding.node, ast.Call)
-        has_device = not binding.symbol.startswith(("torch.cuda", "torch.cpu"))
-        enabled = argument(binding.node, "enabled", 5 if has_device else 4)
+        enabled = argument(binding.node, "enabled", 4 if binding.symbol.startswith(("torch.cuda", "torch.cpu")) else 5)
         return Always(True) if enabled is None else self._there(enabled, binding, frame, holder)
 
     def _there(self, test: ast.expr, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
@@ -315,9 +314,7 @@ class Namer:
             return found
         call, scope = binding.built
         names = [parameter.arg for parameter in parameters(binding.scope.node)]
-        given = dict(zip(names[names[:1] == [binding.scope.self_name()] :], call.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-        replacements = {name: value for name, value in given.items() if not isinstance(value, ast.Starred)}
+        replacements = given_to(names[names[:1] == [binding.scope.self_name()] :], call)
         handed = Substitute(replacements).visit(ast.parse(unparsed(test), mode="eval").body)
         left = {node.id for node in walk(handed) if isinstance(node, ast.Name)} & (set(names) - set(replacements))
         self._handed.append(handed)

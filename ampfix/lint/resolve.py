@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from ampfix.lint.bases import external_bases
 from ampfix.lint.classes import linearised
 from ampfix.lint.neighbours import Neighbours, is_idle
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
@@ -120,19 +121,8 @@ class Resolver:
                     return role
         return Role.OTHER
 
-    def external_bases(self, node: ast.ClassDef, seen: frozenset[ast.AST] = frozenset()) -> list[str]:
-        """Qualified names of the bases that cannot be seen, through those that can. "?" for unknown ones."""
-        scope = self.scope_of(node)
-        names: list[str] = []
-        for base in node.bases:
-            for binding in self.resolve(base, scope.parent or scope):
-                if binding.form is Form.SYMBOL:
-                    names.append(binding.symbol)
-                elif binding.form is Form.CLASS and binding.node not in seen:
-                    names.extend(self.external_bases(binding.node, seen | {binding.node}))
-                elif binding.form is not Form.CLASS:
-                    names.append("?")
-        return names
+    def external_bases(self, node: ast.ClassDef) -> list[str]:
+        return external_bases(node, self)
 
     def symbols(self, node: ast.expr, scope: Scope) -> list[str]:
         """Qualified names of things outside this file that the expression may be."""

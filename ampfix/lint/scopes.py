@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ampfix.lint.defining import defining_lines, lies_on
 from ampfix.program.tree import around_body, children
 from ampfix.records import dataclass, field
 
@@ -19,7 +18,6 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Tests = tuple[tuple[ast.expr, bool], ...]  # (test, whether the if side)
 _Block = tuple[Iterator[ast.AST], "Scope", Tests]  # of nodes that stand behind each other
-_OTHER_END = re.compile(r"\r\n?")
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ class ScopeBuilder:
             ast.Lambda: self._read_function,
             ast.ClassDef: self._read_class,
         }
-        lines = _defining_lines(text)
+        lines = defining_lines(text)
         pending: list[_Block] = [(iter(part.body), self.root, ())]
         while pending:
             nodes, scope, tests = pending[-1]
@@ -182,7 +180,7 @@ class ScopeBuilder:
                 reader = readers.get(kind)
                 if reader is not None:
                     reader(node, scope, tests)
-                if lines and _reaches(node, lines):
+                if lines and lies_on(node, lines):
                     pending += reversed(self._everything_in(node, scope, tests))
                 elif kind in _BLOCKS:
                     pending += reversed(self._statements_in(node, scope, tests))
@@ -317,41 +315,3 @@ if hasattr(ast, "TryStar"):
 def _in_branches(node: ast.If, scope: Scope, tests: Tests) -> list[_Block]:
     sides = ((node.body, True), (node.orelse, False))
     return [(iter(block), scope, (*tests, (node.test, side))) for block, side in sides if block]
-
-
-def _defining_lines(text: str) -> list[int]:
-    """The lines on which an expression may define something."""
-    places = sorted({*_places("lambda", text), *_places(":=", text)})
-    if not places:
-        return []
-    if "\r" in text:
-        text = _OTHER_END.sub(_one_long, text)
-    lines, line, before = list[int](), 1, 0
-    for at in places:
-        line, before = line + text.count("\n", before, at), at
-        lines.append(line)
-    return lines
-
-
-def _places(word: str, text: str) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + len(word))
-
-
-def _one_long(end: re.Match[str]) -> str:
-    """As many characters, of which one ends the line."""
-    return end[0][:-1].replace("\r", " ") + "\n"
-
-
-def _reaches(node: ast.AST, lines: list[int]) -> bool:
-    """Whether a node lies on one of the lines; what has no place may."""
-    held = node.__dict__
-    first: int | None = held.get("lineno")
-    if first is None:
-        return True
-    if decorators := held.get("decorator_list"):
-        first = decorators[0].lineno
-    at = bisect_left(lines, first)
-    return at < len(lines) and lines[at] <= held["end_lineno"]

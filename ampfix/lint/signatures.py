@@ -27,6 +27,13 @@ def default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
     return next((default for candidate, default in pairs if candidate is parameter), None)
 
 
+def given_to(names: Sequence[str], call: ast.Call) -> dict[str, ast.expr]:
+    """What a call sets each parameter to, as far as it writes them out one by one."""
+    given = dict(zip(names, call.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    return {name: value for name, value in given.items() if not isinstance(value, ast.Starred)}
+
+
 def return_tests(function: ast.AST) -> dict[ast.expr, ast.expr]:
     """The test under which each returned value is reached, as far as `if` statements decide it; none for others."""
     found: dict[ast.expr, ast.expr] = {}

@@ -84,6 +84,11 @@ def is_told_here(handed: HandedModel, source: Source) -> bool:
     return not _evaluates(replace(reached_by(handed, source), off=frozenset()), source)
 
 
+def is_told_there(evaluated: HandedModel, trainer: HandedModel, source: Source) -> bool:
+    """Whether one other file trains and evaluates the model, and shows that by itself."""
+    return trainer.to.path == evaluated.to.path and not is_told_here(evaluated, source)
+
+
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     """The expression that opens the region in which the function, or one that it calls, runs the model it trains."""
     opening, trains = None, False

@@ -46,7 +46,7 @@ def table() -> str:
     groups = list(dict.fromkeys(groups for each in listed for groups in (each.mentions, each.needs)))
     names = {groups_: f"_{number}" for number, groups_ in enumerate(groups)}
     lines = [_HEAD]
-    lines += [f"{name} = {pprint.pformat(groups_, width=160, compact=True)}\n" for groups_, name in names.items()]
+    lines += [f"{name} = {pprint.pformat(groups_, width=240, compact=True)}\n" for groups_, name in names.items()]
     lines += ["ROWS = (\n"]
     lines += [
         f'    ("{r.code}", "{r.name}", "{r.module}", {names[r.mentions]}, {names[r.needs]}, '

@@ -101,3 +101,10 @@ def _in_callbacks(handed: HandedModel, source: Source) -> Iterator[Variable]:
 def _functions(value: object, source: Source) -> Iterator[ast.AST]:
     if isinstance(value, (ast.Name, ast.Attribute, ast.Lambda)):
         yield from (b.node for b in source.resolve(value) if b.form is Form.FUNCTION and isinstance(b.node, FUNCTIONS))
+
+
+def where_trained(match: TrainedModel | None, trainer: HandedModel | None) -> str:
+    """Where a model is trained under autocast, in words."""
+    if match is not None:
+        return f"in line {match.region.opening.lineno}"
+    return f"by {trainer.to.definition.name} of {trainer.to.path}" if trainer is not None else ""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 # fmt: off
 # ruff: noqa: E501
-_0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+_0 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('))
 _1 = (('backward(', 'unscale_', 'clip_grad', '.scale(', 'zero_grad(', '.step(', 'caler.', 'caler('),)
 _2 = (('.scale(', 'grad', 'nan_to_num'), ('.scale(', 'grad', 'isnan'), ('.scale(', 'grad', 'isfinite'), ('.scale(', 'grad', 'isinf'))
@@ -15,263 +14,170 @@ _4 = (('.scale(', 'create_graph'),)
 _5 = (('GradScaler', '.step('), ('.scale(', '.step('))
 _6 = (('.step(', 'fused', 'SGD'),)
 _7 = (('GradScaler',), ('near:scaler(:=\\s*[\\w.]*scaler\\(',))
-_8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'), ('.scale(', 'load'), ('state_dict', 'NativeScaler'),
- ('state_dict', 'backward(', 'autocast('), ('state_dict', '_scaler('), ('state_dict', 'near:amp_:\\bamp_\\w', 'backward('),
- ('state_dict', 'near:amp_:\\bamp_\\w', 'unscale_'), ('state_dict', 'near:amp_:\\bamp_\\w', 'clip_grad'), ('.scale(', 'state_dict', 'near:amp_:\\bamp_\\w'),
- ('state_dict', 'near:amp_:\\bamp_\\w', 'zero_grad('), ('state_dict', 'near:amp_:\\bamp_\\w', '.step('), ('state_dict', 'near:amp_:\\bamp_\\w', 'caler.'),
- ('state_dict', 'near:amp_:\\bamp_\\w', 'caler('), ('state_dict', 'mixed_precision', 'backward('), ('state_dict', 'mixed_precision', 'unscale_'),
- ('state_dict', 'mixed_precision', 'clip_grad'), ('.scale(', 'state_dict', 'mixed_precision'), ('state_dict', 'mixed_precision', 'zero_grad('),
- ('state_dict', 'mixed_precision', '.step('), ('state_dict', 'mixed_precision', 'caler.'), ('state_dict', 'mixed_precision', 'caler('),
- ('state_dict', 'use_amp='), ('use_amp=', 'optimizer'), ('state_dict', '.train_epoch('), ('.train_epoch(', 'save_checkpoint('), ('.train_epoch(', 'aver.step('),
- ('save_checkpoint(', '.train_step('), ('Trainer(', 'optimizer.state_dict('), ('save', 'near:caler(:caler\\(\\s*\\w*loss'),
+_8 = (('.scale(', 'state_dict'), ('GradScaler',), ('state_dict', '--amp'), ('.scale(', 'save'), ('.scale(', 'load'), ('state_dict', 'NativeScaler'), ('state_dict', 'backward(', 'autocast('), ('state_dict', '_scaler('),
+ ('state_dict', 'near:amp_:\\bamp_\\w', 'backward('), ('state_dict', 'near:amp_:\\bamp_\\w', 'unscale_'), ('state_dict', 'near:amp_:\\bamp_\\w', 'clip_grad'), ('.scale(', 'state_dict', 'near:amp_:\\bamp_\\w'),
+ ('state_dict', 'near:amp_:\\bamp_\\w', 'zero_grad('), ('state_dict', 'near:amp_:\\bamp_\\w', '.step('), ('state_dict', 'near:amp_:\\bamp_\\w', 'caler.'), ('state_dict', 'near:amp_:\\bamp_\\w', 'caler('),
+ ('state_dict', 'mixed_precision', 'backward('), ('state_dict', 'mixed_precision', 'unscale_'), ('state_dict', 'mixed_precision', 'clip_grad'), ('.scale(', 'state_dict', 'mixed_precision'), ('state_dict', 'mixed_precision', 'zero_grad('),
+ ('state_dict', 'mixed_precision', '.step('), ('state_dict', 'mixed_precision', 'caler.'), ('state_dict', 'mixed_precision', 'caler('), ('state_dict', 'use_amp='), ('use_amp=', 'optimizer'), ('state_dict', '.train_epoch('),
+ ('.train_epoch(', 'save_checkpoint('), ('.train_epoch(', 'aver.step('), ('save_checkpoint(', '.train_step('), ('Trainer(', 'optimizer.state_dict('), ('save', 'near:caler(:caler\\(\\s*\\w*loss'),
  ('state_dict', 'near:.backward(:(?<!accelerator)(?<!fabric)\\.backward\\(\\s*\\w*loss'),
- ('near:import:\\Afrom '
-  '[^\\n(#]*\\bimport\\b(?:[^\\n(#]*|\\s*\\([^)]*)\\b(?:\\w*Trainer|\\w*Engine|\\w*Learner|\\w*Runner|train\\w*|\\w*_train\\w*|fit\\w*|run_\\w*|\\w*epoch\\w*)\\b',
+ ('near:import:\\Afrom [^\\n(#]*\\bimport\\b(?:[^\\n(#]*|\\s*\\([^)]*)\\b(?:\\w*Trainer|\\w*Engine|\\w*Learner|\\w*Runner|train\\w*|\\w*_train\\w*|fit\\w*|run_\\w*|\\w*epoch\\w*)\\b',
   'near:state_dict(:[Oo]pt\\w*(?:\\[[^\\]\\n]*\\])?\\.(?:load_)?state_dict\\('),
- ('near:import:\\Afrom '
-  '[^\\n(#]*\\bimport\\b(?:[^\\n(#]*|\\s*\\([^)]*)\\b(?:\\w*Trainer|\\w*Engine|\\w*Learner|\\w*Runner|train\\w*|\\w*_train\\w*|fit\\w*|run_\\w*|\\w*epoch\\w*)\\b',
+ ('near:import:\\Afrom [^\\n(#]*\\bimport\\b(?:[^\\n(#]*|\\s*\\([^)]*)\\b(?:\\w*Trainer|\\w*Engine|\\w*Learner|\\w*Runner|train\\w*|\\w*_train\\w*|fit\\w*|run_\\w*|\\w*epoch\\w*)\\b',
   'near:_checkpoint(:(?<!def )\\b(?:save|load)_checkpoint\\([^()]*(?:\\([^()]*\\)[^()]*)*\\b[Oo]pt'),
  ('near:state_dict(:(?<!\\bself)\\.[Oo]pt\\w*\\.(?:load_)?state_dict\\(',))
 _9 = (('GradScaler',), ('.scale(', 'autocast', 'bfloat16'))
-_10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+_10 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.backward(', '.half('))
 _11 = (('.backward(',),)
-_12 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'), ('.scale(', '._get_growth_tracker'),
- ('.scale(', '._found_inf_per_device'), ('.scale(', '._check_inf_per_device'), ('.scale(', '._per_optimizer_states'), ('.scale(', '._maybe_opt_step'),
- ('.scale(', '._unscale_grads_'), ('.scale(', '._lazy_init_scale_growth_tracker'), ('.scale(', '._check_scale_growth_tracker'), ('GradScaler', '._scale'),
- ('GradScaler', '._init_scale'), ('GradScaler', '._growth_tracker'), ('GradScaler', '._get_growth_tracker'), ('GradScaler', '._found_inf_per_device'),
- ('GradScaler', '._check_inf_per_device'), ('GradScaler', '._per_optimizer_states'), ('GradScaler', '._maybe_opt_step'), ('GradScaler', '._unscale_grads_'),
- ('GradScaler', '._lazy_init_scale_growth_tracker'), ('GradScaler', '._check_scale_growth_tracker'), ('GradScaler', '._enabled'),
- ('GradScaler', '._growth_factor'), ('GradScaler', '._backoff_factor'), ('GradScaler', '._growth_interval'))
+_12 = (('.scale(', '._scale'), ('.scale(', '._init_scale'), ('.scale(', '._growth_tracker'), ('.scale(', '._get_growth_tracker'), ('.scale(', '._found_inf_per_device'), ('.scale(', '._check_inf_per_device'), ('.scale(', '._per_optimizer_states'),
+ ('.scale(', '._maybe_opt_step'), ('.scale(', '._unscale_grads_'), ('.scale(', '._lazy_init_scale_growth_tracker'), ('.scale(', '._check_scale_growth_tracker'), ('GradScaler', '._scale'), ('GradScaler', '._init_scale'),
+ ('GradScaler', '._growth_tracker'), ('GradScaler', '._get_growth_tracker'), ('GradScaler', '._found_inf_per_device'), ('GradScaler', '._check_inf_per_device'), ('GradScaler', '._per_optimizer_states'), ('GradScaler', '._maybe_opt_step'),
+ ('GradScaler', '._unscale_grads_'), ('GradScaler', '._lazy_init_scale_growth_tracker'), ('GradScaler', '._check_scale_growth_tracker'), ('GradScaler', '._enabled'), ('GradScaler', '._growth_factor'), ('GradScaler', '._backoff_factor'),
+ ('GradScaler', '._growth_interval'))
 _13 = (('GradScaler', 'init_scale'), ('GradScaler', 'growth_'), ('GradScaler', 'backoff_factor'), ('GradScaler', 'GradScaler('))
 _14 = (('GradScaler', 'autocast', 'enabled'), ('GradScaler(', 'autocast('))
-_15 = (('.backward(', 'autocast', 'DistributedDataParallel'), ('.backward(', 'GradScaler', 'DistributedDataParallel'),
- ('.backward(', 'autocast', 'FullyShardedDataParallel'), ('.backward(', 'GradScaler', 'FullyShardedDataParallel'), ('.backward(', 'autocast', 'fully_shard'),
- ('.backward(', 'GradScaler', 'fully_shard'), ('.backward(', 'autocast', 'get_rank'), ('.backward(', 'GradScaler', 'get_rank'),
- ('.backward(', 'autocast', 'get_world_size'), ('.backward(', 'GradScaler', 'get_world_size'), ('.backward(', 'autocast', 'init_process_group'),
- ('.backward(', 'GradScaler', 'init_process_group'), ('.backward(', 'autocast', 'is_initialized'), ('.backward(', 'GradScaler', 'is_initialized'))
+_15 = (('.backward(', 'autocast', 'DistributedDataParallel'), ('.backward(', 'GradScaler', 'DistributedDataParallel'), ('.backward(', 'autocast', 'FullyShardedDataParallel'), ('.backward(', 'GradScaler', 'FullyShardedDataParallel'),
+ ('.backward(', 'autocast', 'fully_shard'), ('.backward(', 'GradScaler', 'fully_shard'), ('.backward(', 'autocast', 'get_rank'), ('.backward(', 'GradScaler', 'get_rank'), ('.backward(', 'autocast', 'get_world_size'),
+ ('.backward(', 'GradScaler', 'get_world_size'), ('.backward(', 'autocast', 'init_process_group'), ('.backward(', 'GradScaler', 'init_process_group'), ('.backward(', 'autocast', 'is_initialized'),
+ ('.backward(', 'GradScaler', 'is_initialized'))
 _16 = (('GradScaler', '.scale('),)
 _17 = (('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
- ('.backward(',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  'optim'),
- ('.backward(',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  'optim'))
+ ('.backward(', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'optim'),
+ ('.backward(', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'optim'))
 _18 = (('is_bf16_supported',), ('.backward(', 'autocast', 'bfloat16'), ('.backward(', '.bfloat16()'), ('.backward(', '(torch.bfloat16)'))
 _19 = (('autocast', 'backward', 'bfloat16'),)
-_20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'), ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'),
- ('no_grad', 'caler.scale('), ('caler.scale(', 'inference_mode'), ('GradScaler', 'eval'), ('GradScaler', 'valid'), ('autocast', 'no_grad', 'scaler('),
- ('autocast', 'scaler(', 'import'), ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
- ('eval',
-  'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('no_grad',
-  'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('.parameters()',
-  'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+_20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'), ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('no_grad', 'caler.scale('), ('caler.scale(', 'inference_mode'),
+ ('GradScaler', 'eval'), ('GradScaler', 'valid'), ('autocast', 'no_grad', 'scaler('), ('autocast', 'scaler(', 'import'), ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
+ ('eval', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('no_grad', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('.parameters()', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
  ('eval', 'near:train_:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*train_\\w+\\('),
  ('test', 'near:train_:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*train_\\w+\\('),
  ('eval', 'near:train(:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*train\\('),
  ('test', 'near:train(:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*train\\('),
  ('eval', 'near:fit(:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*fit\\('),
  ('test', 'near:fit(:\\A\\s*(?:\\w[\\w, ]*[_, ])?(?:model|net|network|encoder|generator)\\b[\\w, ]* = (?:(?!\\w*(?:model|net)\\b)\\w+\\.)?\\w*fit\\('),
- ('.parameters()',
-  'near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return '
-  ')?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('state_dict',
-  'near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return '
-  ')?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return '
-  ')?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'evaluate('),
- ('near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return '
-  ')?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'validate('),
- ('.parameters()',
-  'near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('state_dict',
-  'near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'evaluate('),
- ('near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'validate('),
- ('.parameters()',
-  'near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('state_dict',
-  'near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'evaluate('),
- ('near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'validate('),
- ('.parameters()',
-  'near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('state_dict',
-  'near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
- ('near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'evaluate('),
- ('near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b',
-  'validate('),
- ('backward', 'no_grad', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\('),
- ('backward', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\(', '.eval()'))
+ ('.parameters()', 'near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('state_dict', 'near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'evaluate('),
+ ('near:train_:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?(?:\\w+\\.)?\\w*train_\\w+\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'validate('),
+ ('.parameters()', 'near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('state_dict', 'near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'evaluate('),
+ ('near:train(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*train\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'validate('),
+ ('.parameters()', 'near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('state_dict', 'near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'evaluate('),
+ ('near:training(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*training\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'validate('),
+ ('.parameters()', 'near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('state_dict', 'near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
+ ('near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'evaluate('),
+ ('near:fit(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*fit\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b', 'validate('),
+ ('backward', 'no_grad', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\('), ('backward', 'near:context(:\\A\\s*with\\b[^\\n]*\\.\\w*context\\(', '.eval()'))
 _21 = (('.half()',
   'near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('.bfloat16()',
   'near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
- ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
  ('.backward(', '.half()', 'optim'), ('.backward(', '.bfloat16()', 'optim'),
- ('.backward(',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  'optim'),
- ('.backward(',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  'optim'),
- ('.scale(', 'autocast', 'torch.float16 if'), ('.scale(', 'autocast', 'else torch.float16'), ('.scale(', 'autocast', 'torch.half if'),
- ('.scale(', 'autocast', 'else torch.half'), ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
-_22 = (('.half()', '.bfloat16()', 'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
-  'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
+ ('.backward(', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'optim'),
+ ('.backward(', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'optim'), ('.scale(', 'autocast', 'torch.float16 if'),
+ ('.scale(', 'autocast', 'else torch.float16'), ('.scale(', 'autocast', 'torch.half if'), ('.scale(', 'autocast', 'else torch.half'), ('.scale(', 'autocast', 'torch.bfloat16 if'), ('.scale(', 'autocast', 'else torch.bfloat16'))
+_22 = (('.half()', '.bfloat16()', 'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])', 'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),)
 _23 = (('state_dict', '.half()', 'save('), ('state_dict', '.bfloat16()', 'save('),
- ('state_dict',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  'save('),
- ('state_dict',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  'save('))
-_24 = (('.half()', '.bfloat16()', 'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])',
-  'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
+ ('state_dict', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'save('),
+ ('state_dict', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'save('))
+_24 = (('.half()', '.bfloat16()', 'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])', 'near:.type(:\\.type\\((?!\\s*(?:\\w+\\.)*_?device\\s*(?:,\\s*non_blocking=\\w+\\s*)?\\)|[\\"\'])'),
  ('re:(?i)optim|\\bopt',))
 _25 = (('autocast', 'cuda', 'cpu'),)
 _26 = (('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
 _27 = (('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
-  'GradScaler', '.scale(', '.unscale_',
-  'near:.half():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*\\.half\\(\\)',
+  'GradScaler', '.scale(', '.unscale_', 'near:.half():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*\\.half\\(\\)',
   'near:.bfloat16():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*\\.bfloat16\\(\\)',
-  'near:float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse '
-  '|\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )',
-  'near:torch.half:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
-  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  'near:float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )',
+  'near:torch.half:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
   ')torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if )'),)
-_28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), ('autocast', '.half()'), ('.half()', ' += '), ('.bfloat16()', '.add_('),
- ('.bfloat16()', 'lerp_'), ('.backward(', '.bfloat16()'), ('autocast', '.bfloat16()'), ('.bfloat16()', ' += '),
- ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  '.add_('),
- ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  'lerp_'),
- ('.backward(',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if '),
- ('autocast',
-  'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if '),
- ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
-  ' += '),
- ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  '.add_('),
- ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  'lerp_'),
- ('.backward(',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if '),
- ('autocast',
-  'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if '),
- ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b '
-  'if ',
-  ' += '))
-_29 = (('deepcopy', 'AveragedModel', 'near:dtype:\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))',
-  'near:.half(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)', 'near:.bfloat16(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
-  'near:.to(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)', 'near:.type(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)'),)
-_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+_28 = (('.half()', '.add_('), ('.half()', 'lerp_'), ('.backward(', '.half()'), ('autocast', '.half()'), ('.half()', ' += '), ('.bfloat16()', '.add_('), ('.bfloat16()', 'lerp_'), ('.backward(', '.bfloat16()'), ('autocast', '.bfloat16()'),
+ ('.bfloat16()', ' += '), ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', '.add_('),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'lerp_'),
+ ('.backward(', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', ' += '),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', '.add_('),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'lerp_'),
+ ('.backward(', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('autocast', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
+ ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', ' += '))
+_29 = (('deepcopy', 'AveragedModel', 'near:dtype:\\bdtype\\s*=\\s*(?!torch\\.(?:float32|float64|double|float\\b|u?int|long|bool))', 'near:.half(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)',
+  'near:.bfloat16(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)', 'near:.to(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)', 'near:.type(:\\A[^\\n]*(?:(?:zeros|ones|tensor|full|empty)|\\sfor\\b)'),)
+_30 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 'exp('), ('.half(', 'exp_('))
-_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:\\blog_?\\(', 'oftm'),
- ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
-_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+_31 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:\\blog_?\\(', 'oftm'), ('.half(', 're:\\blog_?\\(', 'igmoid'), ('.half(', 're:\\blog_?\\(', 'expit'))
+_32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:\\de-|0\\.000|\\*\\*\\s*\\(?-'),
- ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
-  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.float16\\b|torch\\.float16 if )',
+ ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.float16\\b|torch\\.float16 if )',
   'near:e-:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
-_33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
-_34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
-_35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
- ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',), ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('),
- ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+_33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
+_34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
+_35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
+ ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
- ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ '
-  '\\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.float16\\b|torch\\.float16 if )',
+ ('near:torch.float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
+  ')torch\\.float16\\b|torch\\.float16 if )',
   'exp('))
 _36 = (('.apply', 'autograd.Function'), ('.apply', 'torch.autograd', 'Function'))
 _37 = (('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_'),)
 _38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
 _39 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
 _40 = (('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),)
 _41 = (('autocast', 'backward'), ('GradScaler', 'backward'))
 _42 = (('autocast',),)
 _43 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
  ('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',))
 _44 = (('autocast', 'backward', 'Linear('), ('backward', 'Linear(', 'half()'), ('GradScaler', 'Linear('))
 _45 = (('autocast', 'time'), ('autocast', 'speedup'))
 _46 = (('near:autocast:autocast(?<!def '
-  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast '
-  'as '
+  'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
  ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
 _47 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',), ('_autocast_ipu_',))
-_48 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)', 're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd',
-  'custom_bwd', '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_', '_autocast_ipu_'),)
+_48 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)', 're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd', '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_',
+  '_autocast_ipu_'),)
 _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autocast))\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\))\\(|autocast(?:(?<=cuda\\.amp\\.autocast)|(?<=cpu\\.amp\\.autocast))\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:device_type\\s*=\\s*)?(?:\\"\\w+\\"|\'\\w+\'|[\\w.]+\\.type\\b|[\\w.]*device_(?:type|str)\\b)\\s*(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*\\)|\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\(|@[\\w.]*\\bautocast\\b(?!\\s*\\()|\\bwith\\b[^\\n:]*\\bautocast\\b\\s*(?:[:,]|as\\b)|autocast '
   'as \\w',),
@@ -290,8 +196,7 @@ _49 = (('near:autocast:autocast(?:(?<=torch\\.autocast)|(?<=torch\\.amp\\.autoca
  ('import amp',
   'near:autocast:autocast(?<!\\wautocast)(?<!def '
   'autocast)(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)(?<!cuda\\.amp\\.autocast)(?<!cpu\\.amp\\.autocast)\\s*(?!\\(\\s*(?:(?:(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*|(?:self\\.)?(?!\\w*dtype)\\b[a-zA-Z_]\\w*\\s*)(?:,\\s*(?:enabled\\s*=\\s*(?![\\"\'])(?![\\w.]*dtype)[^,()=\\"\']+|dtype\\s*=\\s*[\\w.]*(?:dtype|float16|half)\\b|cache_enabled\\s*=\\s*\\w+)\\s*)*,?\\s*)?\\))\\('),
- ('.scale(', 'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'),
- ('caler(', 'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
+ ('.scale(', 'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'), ('caler(', 'near:autocast:autocast\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b)'))
 _50 = (('from apex', 'amp'), ('apex.amp',))
 _51 = (('register_backward_hook',), ('register_module_backward_hook',))
 _52 = (('GradScaler',),)

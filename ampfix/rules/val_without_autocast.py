@@ -9,7 +9,7 @@ from ampfix.findings import Applicability, Finding, Severity, TracePoint
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._evaluated_by_callbacks import handed_to_callbacks
-from ampfix.rules._evaluated_elsewhere import evaluated_on_the_way, is_evaluated, is_told_here
+from ampfix.rules._evaluated_elsewhere import evaluated_on_the_way, is_evaluated, is_told_there
 from ampfix.rules._evaluated_here import evaluated_here
 from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
@@ -19,7 +19,7 @@ from ampfix.rules._own_regions import opens_its_own_elsewhere
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
-from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through
+from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through, where_trained
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
 
@@ -65,19 +65,12 @@ class ValWithoutAutocast(Rule):
     fix = Applicability.UNSAFE
     scenarios = ("validation-without-autocast",)
     mentions = (
-        ("autocast", "backward", "no_grad"),
-        ("autocast", "backward", "inference_mode"),
-        ("autocast", "backward", ".eval()"),
-        ("autocast", "backward", "import"),
-        ("caler.scale(", "no_grad"),
-        ("caler.scale(", "inference_mode"),
-        ("GradScaler", "eval"),
-        ("GradScaler", "valid"),
-        ("autocast", "scaler(", "no_grad"),
-        ("autocast", "scaler(", "import"),
+        *(("autocast", "backward", word) for word in ("no_grad", "inference_mode", ".eval()", "import")),
+        *(("caler.scale(", word) for word in ("no_grad", "inference_mode")),
+        *(("GradScaler", word) for word in ("eval", "valid")),
+        *(("autocast", "scaler(", word) for word in ("no_grad", "import")),
         *TRAINED_ELSEWHERE,
-        (_MANAGED, "backward", "no_grad"),
-        (_MANAGED, "backward", ".eval()"),
+        *((_MANAGED, "backward", word) for word in ("no_grad", ".eval()")),
     )
 
     VALID = (
@@ -292,11 +285,11 @@ def main(loader, optimizer, scaler):
         for one in evaluated_here(source, forwards, trained, there):
             if opens_its_own_elsewhere(one.name, one.call, source):
                 continue
-            reason = "open the region that training uses"
+            reason, where = "open the region that training uses", where_trained(one.match, one.trainer)
             yield self.finding(
                 source,
                 source.span(one.call),
-                f"{one.name} is evaluated outside autocast here and trained under it {_where(one.match, one.trainer)}",
+                f"{one.name} is evaluated outside autocast here and trained under it {where}",
                 symbol=one.name,
                 repair=repaired(one.call, one.match, source) if one.match is not None else reason,
             )
@@ -311,13 +304,12 @@ def main(loader, optimizer, scaler):
                 continue
             match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
             trainer = there.by(one.name, one.call) if match is None else None
-            if match is None and (trainer is None or _is_told_there(one, trainer, source)):
+            if match is None and (trainer is None or is_told_there(one, trainer, source)):
                 continue
             if opens_its_own_elsewhere(one.name, one.call, source):
                 continue
             seen.add(one.to.definition)
-            name = one.to.definition.name
-            where = _where(match, trainer)
+            name, where = one.to.definition.name, where_trained(match, trainer)
             yield self.finding(
                 source,
                 source.span(one.call),
@@ -356,14 +348,3 @@ def main(loader, optimizer, scaler):
                 symbol=one.model,
                 repair=f"let another argument than {one.argument} tell training from evaluation",
             )
-
-
-def _is_told_there(evaluated: HandedModel, trainer: HandedModel, source: Source) -> bool:
-    """Whether one other file trains and evaluates the model, and shows that by itself."""
-    return trainer.to.path == evaluated.to.path and not is_told_here(evaluated, source)
-
-
-def _where(match: TrainedModel | None, trainer: HandedModel | None) -> str:
-    if match is not None:
-        return f"in line {match.region.opening.lineno}"
-    return f"by {trainer.to.definition.name} of {trainer.to.path}" if trainer is not None else ""
