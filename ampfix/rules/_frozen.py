@@ -7,26 +7,27 @@ import re
 from collections.abc import Iterator
 
 from ampfix.program import Source
-from ampfix.rules._models import bare_name, named
+from ampfix.rules._models import bare_name, holder_of, named
 from ampfix.rules._shapes import handed_in, method, path
 
 _FREEZES = re.compile(r"_?freeze(_\w+)?")
 _PARAMETERS = ("parameters", "named_parameters")
 
 
-def frozen_names(source: Source) -> set[str]:
-    """The names of models of which no parameter moves: all are frozen, and none is asked for again."""
+def frozen_models(source: Source) -> set[tuple[str, ast.AST]]:
+    """The models of which no parameter moves, each with the function or class its name belongs to: all parameters are
+    frozen, and none is asked for again under that name."""
     if "requires_grad" not in source.text and "freeze" not in source.text:
         return set()
-    frozen, freezing = set[str](), set[ast.AST]()
+    frozen, freezing = set[tuple[str, ast.AST]](), set[ast.AST]()
     for name, node in _freezes(source):
-        frozen.add(name)
+        frozen.add((name, holder_of(node, name, source)))
         freezing.add(node)
     for other in source.nodes((ast.Call,)) if frozen else ():
         receiver, called = method(other)
         if other not in freezing and (called in _PARAMETERS or called == "requires_grad_"):
             moved = bare_name(named(receiver))
-            frozen = {one for one in frozen if one != moved and not moved.startswith(f"{one}.")}
+            frozen = {(one, at) for one, at in frozen if one != moved and not moved.startswith(f"{one}.")}
     return frozen
 
 

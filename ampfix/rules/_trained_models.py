@@ -10,7 +10,7 @@ from ampfix.program import CoveredRegion, Form, Source
 from ampfix.records import dataclass
 from ampfix.rules._copies import Alias, aliases, are_built_alike, built, reloads, wrapped
 from ampfix.rules._forwards import Forwards
-from ampfix.rules._frozen import frozen_names
+from ampfix.rules._frozen import frozen_models
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import (
     SELF,
@@ -58,14 +58,14 @@ def trained_models(source: Source, forwards: Forwards) -> Iterator[TrainedModel]
     trainers = _trainers(source)
     helpers = {path(node.func).rpartition(".")[2] for one in trainers for node in _calls_in(one)}
     steps = {getattr(one, "name", "") for one in trainers if not any(loops(each, source) for each in backwards(one))}
-    frozen = frozen_names(source) if source.regions else ()
+    frozen = frozen_models(source) if source.regions else ()
     for region in source.regions:
         if region.enabled is False or _is_switched_off(region, source):
             continue
         function = region.node if isinstance(region.node, FUNCTIONS) else function_of(region.node, source)
         trains = function in trainers or getattr(function, "name", "") in helpers
         if trains or _hands_to_step(region, function, steps):
-            yield from (one for one in _run_under(region, forwards, source) if one.name not in frozen)
+            yield from (one for one in _run_under(region, forwards, source) if (one.name, one.owner) not in frozen)
 
 
 def _hands_to_step(region: CoveredRegion, function: ast.AST, steps: set[str]) -> bool:
@@ -184,12 +184,13 @@ def _loaded_again(name: str, owner: ast.AST, trained: Sequence[TrainedModel], so
 def part_of(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:
     """The trained model of which `net.backbone` is a part, or a parameter that it is handed to."""
     owner = holder_of(at, name, source)
-    if name in frozen_names(source) or (is_parameter(name, owner) and is_rebound(name, owner, source)):
+    if is_parameter(name, owner) and is_rebound(name, owner, source):
         return None
     meanings = handed_on({(name, owner)}, source) if is_parameter(name, owner) else {(name, owner)}
     wholes = {(one.rpartition(".")[0], there) for one, there in meanings if not _APART.search(one)}
     known = (one for one in trained if any((one.name, one.owner) == whole for whole in wholes))
-    return next(known, None) or next((one for one in trained if wholes & _variables(one, source)), None)
+    whole = next(known, None) or next((one for one in trained if wholes & _variables(one, source)), None)
+    return None if whole is not None and (name, owner) in frozen_models(source) else whole
 
 
 def held_in(name: str, at: ast.AST, trained: Sequence[TrainedModel], source: Source) -> TrainedModel | None:

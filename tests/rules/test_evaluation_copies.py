@@ -167,3 +167,10 @@ COVERED = 'with torch.autocast("cuda"): image = self.generator(self.backbone(x))
 def test_a_step_in_pieces_trains_what_is_not_frozen(freeze: str, forward: str, painted: str, count: int) -> None:
     text = STEPS.format(freeze=freeze, forward=forward, painted=painted)
     assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
+
+
+def test_a_frozen_average_of_the_same_name_freezes_nothing_else() -> None:
+    average = "\nclass Average:\n    def __init__(self, net):\n        self.generator = net.requires_grad_(False)\n"
+    average += "        for p in self.generator.parameters(): p.requires_grad_(False)\n"
+    text = STEPS.format(freeze="", forward=COVERED, painted="self.generator(x)") + average
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == 1
