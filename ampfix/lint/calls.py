@@ -305,8 +305,8 @@ class CallReader:
             role = self._roles.of(argument_node, frame).role if dotted(argument_node) else Role.OTHER
             if role is Role.SCALER:
                 return (Opaque(),)
-            path = self.namer.canonical(argument_node, frame)
-            if role is Role.OPTIMIZER and path is not None:
+            path = self.namer.canonical(argument_node, frame) if role is Role.OPTIMIZER else None
+            if path is not None:
                 optimizers.append(path)
         if optimizers:
             return (Opaque(tuple(optimizers)),)

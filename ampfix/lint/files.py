@@ -67,7 +67,7 @@ class SourceFile:
         """Its calls by the last name of what is called."""
         found: dict[str, list[ast.Call]] = {}
         for node in self.index.order:
-            if isinstance(node, ast.Call):
+            if node.__class__ is ast.Call:
                 called = node.func
                 last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
                 found.setdefault(last, []).append(node)
@@ -82,8 +82,10 @@ class SourceFile:
     @cached_property
     def reaching_for_gradients(self) -> frozenset[str]:
         """The functions that read or write a `grad`."""
-        nodes = self.index.order if ".grad" in self.text else []
-        functions = (node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        if ".grad" not in self.text:
+            return frozenset()
+        _ = self.index  # so that all of it is parsed
+        functions = (node for node in self.scopes.scope_of if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
         return frozenset(
             function.name
             for function in functions

@@ -101,15 +101,13 @@ class _Called:
 
 def _concerned(function: ast.AST, scope: Scope, returns: Callable[[ast.Call], bool]) -> bool:
     """Whether a function reaches for gradients, or calls one that does."""
-    nodes = walk(function)
-    if any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in nodes):
+    nodes, file = walk(function), scope.root().file
+    speaks = file is None or ".grad" in file.text
+    if speaks and any(node.__class__ is ast.Attribute and node.attr == "grad" for node in nodes):
         return True
-    file = scope.root().file
     local = file.reaching_for_gradients if file is not None else frozenset()
-    return any(
-        isinstance(node, ast.Call) and ((name := _called(node)) in local or _SPEAKS.search(name)) and returns(node)
-        for node in nodes
-    )
+    calls = [node for node in nodes if node.__class__ is ast.Call]
+    return any(((name := _called(node)) in local or _SPEAKS.search(name)) and returns(node) for node in calls)
 
 
 def _runs_backward(function: ast.AST | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -69,9 +70,11 @@ class Mentions:
                 found.setdefault(node.name, []).append(node)
                 if scope.parent is not None and node.name in ("__call__", "forward", "__enter__", "__init__"):
                     found.setdefault(scope.parent.label, []).append(node)
+        lambdas = sorted(node.lineno for node in self._scopes.scope_of if isinstance(node, ast.Lambda))
         for name, value in self._assigned():
-            is_plain = value.__class__ in (ast.Name, ast.Constant, ast.Attribute)
-            functions = [] if is_plain else [child for child in walk(value) if isinstance(child, ast.Lambda)]
+            first = bisect_left(lambdas, value.lineno)
+            may_hold = first < len(lambdas) and lambdas[first] <= (value.end_lineno or value.lineno)
+            functions = [child for child in walk(value) if isinstance(child, ast.Lambda)] if may_hold else []
             # An instance of a local class is called by the variable it is stored in; so is a function kept in one.
             called = value.func if isinstance(value, ast.Call) else value
             held = [called, *value.args[:1]] if isinstance(value, ast.Call) else [called]

@@ -53,6 +53,7 @@ class Project:
     def __init__(self) -> None:
         self._listings: dict[str, _Listing] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
+        self._folders: dict[str, str] = {}  # of files
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
         self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._dropped: list[SourceFile] = []
@@ -79,12 +80,15 @@ class Project:
 
     def locate(self, symbol: str, importer: str) -> tuple[Target | None, frozenset[str]]:
         """Where an import of `symbol` in the file `importer` leads, and the paths that were looked for on the way."""
-        folder = os.path.dirname(os.path.abspath(importer))
+        folder = self._folders.get(importer)
+        if folder is None:
+            folder = self._folders[importer] = os.path.dirname(os.path.abspath(importer))
         key = (symbol, folder)
-        if key not in self._targets:
+        known = self._targets.get(key)
+        if known is None:
             probed: set[str] = set()
-            self._targets[key] = self._locate(symbol, folder, probed), frozenset(probed)
-        return self._targets[key]
+            known = self._targets[key] = self._locate(symbol, folder, probed), frozenset(probed)
+        return known
 
     def _locate(self, symbol: str, folder: str, probed: set[str]) -> Target | None:
         parts = symbol.lstrip(".").split(".")

@@ -136,13 +136,14 @@ def _evaluates(reached: Reached, source: Source) -> bool:
     if any(_ENVIRONMENT.search(named(method(call)[0])) for call in calls(function, "step")):
         return False
     switched = {named(method(call)[0]) for call in calls(function, "eval")}
-    quiet = reached.quiet or _NO_GRAD.search(unparsed(function)) is not None or bool(switched & names)
-    quiet = quiet or (any(map(is_many, names)) and bool(switched))
-    run = (inner for inner in repeated(function, reached.looped) if _runs(inner, names))
-    dropped = {node.value for node in own(function) if isinstance(node, ast.Expr)}  # a warm-up, or statistics
-    dropped = set() if "hook" in unparsed(function) else dropped
-    if quiet and any(inner not in dropped and not is_a_trial(inner, function, source) for inner in run):
-        return True
+    quiet = reached.quiet or bool(switched & names) or (any(map(is_many, names)) and bool(switched))
+    quiet = quiet or _NO_GRAD.search(unparsed(function)) is not None
+    run = [inner for inner in repeated(function, reached.looped) if _runs(inner, names)] if quiet else []
+    if run:
+        dropped = {node.value for node in own(function) if isinstance(node, ast.Expr)}  # a warm-up, or statistics
+        dropped = set() if "hook" in unparsed(function) else dropped
+        if any(inner not in dropped and not is_a_trial(inner, function, source) for inner in run):
+            return True
     return any(_evaluates(one, source) for one in passed_on(reached, quiet, source))
 
 

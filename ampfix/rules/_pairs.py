@@ -17,6 +17,7 @@ from ampfix.rules._shapes import handed_in
 
 KEEPS = re.compile(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
+_NAMES_ONE = re.compile(r"optim|(?:\b|_)opt(?!ion)", re.IGNORECASE)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _STEPS = frozenset({EventKind.SCALER_STEP, EventKind.UNSCALE})
 _WRAPPER = "NativeScaler"  # of timm.utils: called with a loss and an optimizer
@@ -256,6 +257,8 @@ def _is_fresh(call: ast.Call, to: CalledElsewhere) -> bool:
 def _followed(source: Source) -> Iterator[Pair]:
     """The steps that calls lead to, under the names of the function that makes the first call. A scaler that this file
     never names lies inside an object of another file: `self.mixed.step(self.optimizer)`."""
+    if not _NAMES_ONE.search(source.text):
+        return  # nothing here keeps an optimizer
     states = places.all_methods_called(source, "state_dict", "load_state_dict")
     kept = tuple(f"{places.receiver(call)}." for call in states if places.receiver(call) not in ("", "self"))
     for routine in source.routines:

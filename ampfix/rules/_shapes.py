@@ -53,14 +53,14 @@ def method(node: ast.AST) -> tuple[ast.expr, str]:
 def calls(root: ast.AST, *names: str) -> Iterator[ast.Call]:
     """Method calls of these names that run with `root`."""
     for node in own(root):
-        if isinstance(node, ast.Call) and method(node)[1] in names:
+        if node.__class__ is ast.Call and method(node)[1] in names:
             yield node
 
 
 def backwards(root: ast.AST) -> Iterator[ast.Call]:
     """The calls that run with `root` and run a backward: the method, and what is handed a loss for it."""
     for node in own(root):
-        if isinstance(node, ast.Call) and (method(node)[1] == "backward" or _runs_backward(node)):
+        if node.__class__ is ast.Call and (method(node)[1] == "backward" or _runs_backward(node)):
             yield node
 
 
