@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ampfix.lint.frames import Frame
 from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import behind
@@ -14,9 +14,13 @@ from ampfix.lint.signatures import default_of
 from ampfix.lint.symbols import DTYPES
 from ampfix.program import Binding, Form
 
+if TYPE_CHECKING:
+    from ampfix.lint.frames import Frame
+
 UNKNOWN = "unknown"
 _MAX_DEFINITIONS = 12  # of one name; a name that is set more often means something else each time
 _NOT_SEEN = frozenset({UNKNOWN})
+_NAMED = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
 Dtypes = frozenset[str]
 
 
@@ -26,6 +30,14 @@ class DtypeChoices:
     def __init__(self, resolver: Resolver, handed: Handed) -> None:
         self._resolver, self._handed = resolver, handed
         self._draft: dict[tuple[int, int], Dtypes] = {}  # of the question under way; nothing where it goes in a circle
+
+    def never(self, node: ast.expr, dtype: ast.expr, scope: Scope) -> bool:
+        """Whether an expression can hold nothing that a dtype is: `self.dtype == torch.float16` where that is bfloat16
+        or float32."""
+        if not isinstance(dtype, ast.Attribute) or dtype.attr not in _NAMED:
+            return False
+        wanted, held = self.of(dtype, scope), self.of(node, scope)
+        return UNKNOWN not in wanted | held and not wanted & held
 
     def within(self, node: ast.expr, frame: Frame, default: str = UNKNOWN) -> Dtypes:
         """What an expression of a call in progress may hold: a parameter holds what this call hands in."""

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ampfix.lint.conditions import negate
+from ampfix.lint.conditions import is_test, negate
 from ampfix.lint.constants import number
+from ampfix.lint.dtypechoice import DtypeChoices
 from ampfix.lint.names import Names
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute, from_attributes
@@ -75,6 +76,7 @@ class Namer:
 
     def __init__(self, resolver: Resolver, fields: Fields, roles: Roles) -> None:
         self._resolver, self.fields, self._roles = resolver, fields, roles
+        self._dtypes = DtypeChoices(resolver, roles.handed)
         self._globals: dict[tuple[str, Scope], str] = {}
         # Both kept alive: the resolver knows expressions by their identity.
         self._rewritten: dict[tuple[ast.expr, Scope, str, Scope], ast.expr] = {}
@@ -173,6 +175,8 @@ class Namer:
         operator, right = test.ops[0], test.comparators[0]
         if isinstance(right, ast.Constant) and right.value == 0 and self._is_every_turn(test.left, frame):
             return Always(isinstance(operator, (ast.Eq, ast.GtE, ast.LtE)))
+        if isinstance(operator, (ast.Eq, ast.Is)) and self._dtypes.never(test.left, right, frame.scope):
+            return Always(False)
         if isinstance(right, ast.Constant) and isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             positive = isinstance(operator, (ast.Is, ast.Eq))
             constant = self._constant(test.left, frame)
@@ -217,8 +221,7 @@ class Namer:
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
-        passed = frame.passed(test)
-        handed = passed and self._unfold(*passed, depth + 1)
+        handed = (passed := frame.passed(test)) and self._unfold(*passed, depth + 1)
         if handed:
             return handed
         if self._resolver.is_idle(test, frame.scope):
@@ -236,13 +239,7 @@ class Namer:
         definitions = frame.scope.names.get(test.id, ())
         if len(definitions) != 1 or definitions[0].value is None or not frame.scope.is_function:
             return None
-        value = definitions[0].value
-        is_flag = isinstance(value, (ast.Compare, ast.BoolOp)) or (
-            isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
-        )
-        has_call = any(isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) for child in walk(value))
-        names_itself = any(isinstance(child, ast.Name) and child.id == test.id for child in walk(value))
-        return (value, frame) if is_flag and not has_call and not names_itself else None
+        return (definitions[0].value, frame) if is_test(definitions[0].value, test.id) else None
 
     def foreign(
         self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0, holder: ast.expr | None = None

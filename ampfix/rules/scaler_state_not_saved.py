@@ -318,5 +318,19 @@ def _can_be_handed_in(scaler: str, entry: Entry, source: Source) -> bool:
 def _is_off(scaler: str, source: Source) -> bool:
     built = [one for one in source.scalers if one.target.rpartition(".")[2] == scaler.rpartition(".")[2]]
     return bool(built) and all(
-        one.arguments is not None and places.is_constant(one.arguments.get("enabled"), False) for one in built
+        _is_never_built(one.node, source)
+        or (one.arguments is not None and places.is_constant(one.arguments.get("enabled"), False))
+        for one in built
     )
+
+
+def _is_never_built(built: ast.AST, source: Source) -> bool:
+    """`GradScaler() if self.dtype == torch.float16 else None`, where that can only be another dtype."""
+    for test in places.tests_around(built, source):
+        is_equal = isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.Is))
+        if not isinstance(test, ast.Compare) or not is_equal or not isinstance(test.comparators[0], ast.Attribute):
+            continue
+        wanted, held = source.dtypes(test.comparators[0]), source.dtypes(test.left)
+        if "unknown" not in wanted | held and not wanted & held:
+            return True
+    return False
