@@ -65,10 +65,10 @@ def runs_a_closure(node: ast.Call) -> bool:
 
 def scaled_by_hand(loss: ast.expr, frame: Frame) -> bool:
     """`(loss * scale).backward()`, in place or where the variable is set; apex names its variable `scaled_loss`."""
-    values = [loss]
-    if isinstance(loss, ast.Name):
-        values += [definition.value for definition in frame.scope.lookup(loss.id) if definition.value is not None]
-    if "scaled" in (dotted(loss) or ""):
+    held = [definition.value for definition in frame.scope.lookup(loss.id)] if isinstance(loss, ast.Name) else []
+    values = [loss, *(value for value in held if value is not None)]
+    is_divided = bool(held) and all(isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div) for one in held)
+    if "scaled" in (dotted(loss) or "") and not is_divided:
         return True
     products = (
         child

@@ -182,8 +182,8 @@ dtype = th.get_autocast_dtype("cuda")
 
 
 _SUCCESSOR = re.compile(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
-_ASKS_FOR_AMP = re.compile(r"hasattr\([^()]*(amp|autocast|GradScaler)\b")
-_ASKS_FOR_TORCH = re.compile(r"version|torch_", re.IGNORECASE)
+_ASKS_FOR_AMP = re.compile(r"hasattr\((?:torch\b|amp\b|autocast\b)[^()]*(amp|autocast|GradScaler)\b")
+_ASKS_FOR_TORCH = re.compile(r"version|torch_(?!dtype|device|compile|amp)", re.IGNORECASE)
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 
@@ -218,12 +218,7 @@ def _is_for_old_torch(node: ast.AST, source: Source) -> bool:
     for parent in source.ancestors(node):
         if isinstance(parent, (ast.If, ast.IfExp)):
             test = ast.unparse(parent.test)
-            if (
-                _ASKS_FOR_AMP.search(test)
-                or "version" in test.lower()
-                or "torch_ge" in test.lower()
-                or "torch_" in test.lower()
-            ):
+            if _ASKS_FOR_AMP.search(test) or _ASKS_FOR_TORCH.search(test):
                 return True
         if any(_leaves_new_torch(one) for one in _in_front(node, parent)):
             return True

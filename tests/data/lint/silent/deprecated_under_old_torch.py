@@ -1,0 +1,18 @@
+"""Deprecated names where the code asks for a torch that has the others."""
+
+import torch
+from torch import amp
+
+
+def build(torch_ge_2_4):
+    if hasattr(torch, "amp") and hasattr(torch.amp, "GradScaler"):
+        return torch.amp.GradScaler("cuda")
+    return torch.cuda.amp.GradScaler()
+
+
+def chosen(torch_ge_2_4):
+    return torch.amp.GradScaler("cuda") if torch_ge_2_4 else torch.cuda.amp.GradScaler()
+
+
+def asked():
+    return amp.GradScaler("cuda") if hasattr(amp, "GradScaler") else torch.cuda.amp.GradScaler()
