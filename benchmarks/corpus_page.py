@@ -21,13 +21,13 @@ COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
 
-Nine samples of published code. The *development* sample was read while the rules were written: each finding was judged
+Ten samples of published code. The *development* sample was read while the rules were written: each finding was judged
 by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample was
 measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
 packages with loops of their own. Its bugs were labelled by reading the training code around every scaler, region,
 backward and step; the labels were committed, and then `ampfix check` was run on it, once. Two labels lie in a file that
 is not valid Python, which check refuses. The *second blind sample* was drawn and labelled after the repairs that the
-first one brought, and each later one, to the *eighth*, after those of the sample before it, over code that the repairs
+first one brought, and each later one, to the *ninth*, after those of the sample before it, over code that the repairs
 had not seen.
 
 Labels that a closer reading did not bear out are withdrawn below, each with its reason; recall is given over all
@@ -188,6 +188,23 @@ default in training too (AMP304); reads beside one that waits anyway (AMP502), a
 
 """
 
+NINTH = """## Ninth blind sample
+
+Drawn as the eighth. Two people labelled half each without running the checker, then each read the other's labels: they
+agreed on 266 of 269 places. A third settled these, told checkpoints behind a helper at each call as the page of AMP203
+does, dropped six labels of a file that is not valid Python, one repository that somebody may have seen before, and
+added ten: seven of numerics, found by running the modules in float16, and three of AMP201. The labels were committed,
+`ampfix check` was run once with the rules of commit a51dc0d, and a fourth judged what it said beyond the labels.
+
+What check missed: one repository whose checkpoints are written by an object of another file (AMP203, seven labels),
+and in which a test of a configuration was taken for one of torch (AMP601, three); one whose attention runs under a
+region four files away (AMP404, AMP405, seven); one whose losses are divided and called scaled (AMP201, AMP411, six);
+evaluations that run another method of the model than training does (AMP304, five); scalers, optimizers and models
+that meet through parameters of other files (AMP106, AMP202, AMP210, AMP301); imports with a stub for a missing torch
+(AMP602). Three labels are answered at another place of the same bug and count as missed.
+
+"""
+
 # Folder in the tables -> what the page says of that sample.
 LATER = {
     "second": SECOND,
@@ -197,6 +214,7 @@ LATER = {
     "sixth": SIXTH,
     "seventh": SEVENTH,
     "eighth": EIGHTH,
+    "ninth": NINTH,
 }
 
 

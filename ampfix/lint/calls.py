@@ -7,7 +7,7 @@ import re
 
 from ampfix.lint.anchor import anchored
 from ampfix.lint.clips import ClipReader, owner_of
-from ampfix.lint.conditions import negate
+from ampfix.lint.conditions import negate, required
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.goneon import goes_on, hangs_on_a_gradient
 from ampfix.lint.gradreader import GradientReader
@@ -161,7 +161,8 @@ class CallReader:
         if found is None:
             return None
         scale = self._event(EventKind.SCALE, node, frame, proven=found[1], scaler=found[0])
-        return self._switched(receiver, frame, (scale,), ())
+        there = self.namer.condition(ast.Compare(receiver, [ast.IsNot()], [ast.Constant(None)]), frame)
+        return (*required(there), *self._switched(receiver, frame, (scale,), ()))
 
     def _method_backward(self, node: ast.Call, receiver: ast.expr, frame: Frame) -> Block | None:
         gradient = argument(node, "gradient", 0)

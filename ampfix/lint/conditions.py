@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ampfix.program import Always, Condition, Not
+from ampfix.program import Always, Block, Branch, Condition, Jump, JumpKind, Not
 from ampfix.program.tree import walk
 
 
@@ -23,3 +23,8 @@ def negate(condition: Condition) -> Condition:
     if isinstance(condition, Always):
         return Always(not condition.value)
     return Not(condition)
+
+
+def required(there: Condition) -> Block:
+    """What a method call does where its object may be missing: it raises."""
+    return () if isinstance(there, Always) else (Branch(there, (), (Jump(JumpKind.RAISE),)),)
