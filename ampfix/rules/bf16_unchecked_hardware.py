@@ -203,12 +203,7 @@ def train(model, loader, optimizer):
                     source.span(call),
                     "is_bf16_supported() counts emulation: it is True on a T4 or V100 too, where bfloat16 is slower "
                     "than float32",
-                    repair=Repair(
-                        "native_bfloat16",
-                        Applicability.UNSAFE,
-                        "Ask for bfloat16 in hardware",
-                        source.span(call),
-                    ),
+                    repair=_native(call, source),
                 )
         if "backward" in source.text and _DEVICE.search(source.text) and not _CHECK.search(source.text):
             yield from self._unasked(source)
@@ -257,15 +252,30 @@ def _repair(place: ast.expr, source: Source) -> Repair | str:
     )
 
 
+def _native(call: ast.Call, source: Source) -> Repair | str:
+    """The same question about the hardware alone."""
+    if isinstance(call.func, ast.Call):  # what stands in for it in an old torch takes no argument
+        return "call torch.cuda.is_bf16_supported(including_emulation=False)"
+    message = "Ask for bfloat16 in hardware"
+    return Repair("native_bfloat16", Applicability.UNSAFE, message, source.span(call))
+
+
 def _accepts_emulation(call: ast.Call, source: Source) -> bool:
-    if call.keywords or call.args or not isinstance(call.func, (ast.Name, ast.Attribute)):
-        return False
-    if not any(b.form is Form.SYMBOL and b.symbol == "torch.cuda.is_bf16_supported" for b in source.resolve(call.func)):
+    if call.keywords or call.args or not _is_the_question(call.func, source):
         return False
     statement = statement_of(call, source)
     test = getattr(statement, "test", statement)  # of an if, the test alone
     asked = source.segment(test)
     return "capability" not in asked and "major" not in asked and not _is_for_old_torch(call, source)
+
+
+def _is_the_question(asked: ast.expr, source: Source) -> bool:
+    """Whether it is torch.cuda.is_bf16_supported, be it by `getattr`, with a stand-in for a torch that lacks it."""
+    if isinstance(asked, ast.Call) and path(asked.func) == "getattr" and len(asked.args) > 1:
+        named = getattr(asked.args[1], "value", None)
+        return named == "is_bf16_supported" and any(b.symbol == "torch.cuda" for b in source.resolve(asked.args[0]))
+    found = source.resolve(asked) if isinstance(asked, (ast.Name, ast.Attribute)) else ()
+    return any(b.form is Form.SYMBOL and b.symbol == "torch.cuda.is_bf16_supported" for b in found)
 
 
 def _is_for_old_torch(call: ast.Call, source: Source) -> bool:

@@ -376,6 +376,21 @@ def test_what_stands_in_for_an_argument_that_old_torch_lacks_counts_no_emulation
     assert [finding.code for finding in check_source(text, "device.py", Settings(select=("AMP302",)))] == codes
 
 
+@pytest.mark.parametrize(
+    ("asked", "codes"),
+    [
+        ('getattr(torch.cuda, "is_bf16_supported", lambda: False)()', ["AMP302"]),
+        ('getattr(torch.cuda, "is_bf16_supported", lambda **_: False)(including_emulation=False)', []),
+        ('getattr(torch.cpu, "is_bf16_supported", lambda: False)()', []),
+        ('getattr(torch.cuda, "is_available", lambda: False)() or "is_bf16_supported" in vars(torch.cuda)', []),
+    ],
+)
+def test_the_question_may_be_looked_up_for_torch_that_lacks_it(asked: str, codes: list[str]) -> None:
+    found = findings(f"import torch\nnative = {asked}\n", "AMP302")
+    assert [finding.code for finding in found] == codes
+    assert all(finding.repair is None for finding in found)
+
+
 NONE = """\
 import torch
 
