@@ -241,6 +241,8 @@ class CallReader:
             own = takes_closure(node, 0) or sets_gradients(frame.scope.node, frame.statement)
             return (Opaque((path,)), event, Opaque((path,))) if own else (event,)
         held = self._resolver.resolve(receiver, frame.scope) if not node.args else ()
+        if guess.role is Role.OTHER and not node.args:  # of a class of the project, which a caller may have built
+            held = self._roles.held(receiver, frame)
         by_hand = any(binding.form is Form.OBJECT and is_schedule(binding.node) for binding in held)
         if guess.role is Role.SCHEDULER or by_hand or (path and not node.args and names_schedulers(path)):
             proven = guess.role is Role.SCHEDULER and guess.proven and not by_hand

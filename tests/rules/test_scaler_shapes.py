@@ -723,6 +723,41 @@ def test_a_schedule_written_by_hand_steps_on_a_skip_too(does: str, expected: lis
     assert lines("AMP114", tmp_path, main=USES_BY_HAND, cosine=BY_HAND.format(does=does)) == expected
 
 
+HANDED_BY_HAND = """\
+import torch
+from cosine import Cosine
+
+def train(model, loader, optimizer, scaler, scheduler=None):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        if scheduler is not None:
+            scheduler.step()
+
+def main(model, loader, optimizer):
+    scaler, scheduler = torch.amp.GradScaler("cuda"), None
+    scheduler = Cosine(optimizer, 100)
+    for epoch in range(10):
+        train(model, loader, optimizer, scaler, scheduler)
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "expected"),
+    [
+        ("self._set(math.cos(self.now))", [13]),
+        ("self._set(1.0); self.optimizer.step()", []),
+        ("self.weight = 1 / self.now", []),
+    ],
+)
+def test_a_schedule_written_by_hand_may_be_handed_in(does: str, expected: list[int], tmp_path: Path) -> None:
+    assert lines("AMP114", tmp_path, main=HANDED_BY_HAND, cosine=BY_HAND.format(does=does)) == expected
+
+
 TWO_KEEPERS = """\
 import torch
 
