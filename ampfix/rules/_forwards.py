@@ -26,7 +26,8 @@ from ampfix.rules._shapes import (
 )
 
 _HOPS = 3  # helpers that only pass the model on
-_RUNS = re.compile(r"loss|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE)  # what runs what it is handed
+# What runs what it is handed.
+_RUNS = re.compile(r"loss|criterion|objective|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE)
 # Methods of models that are called beside a forward and run none.
 _KEEPS = re.compile(
     r"_?(train|eval)|_?(to|cuda|cpu|half|float|bfloat16|apply|state|load|save|named?|parameters|modules|children|buffers|zero|"

@@ -13,8 +13,8 @@ from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
 
 SELF = "self"
 _FORWARD = re.compile(
-    r"(forward|predict|infer|encode|decode|extract|get_features?)(_\w+)?|generate|sample|(get|compute)_loss|loss|"
-    r"(training|validation|test)_step"
+    r"(forward|predict|infer|encode|decode|extract|reconstruct|get_features?|(ddim|ddpm|p)_sample)(_\w+)?|generate|"
+    r"sample|(get|compute)_loss|loss|(training|validation|test)_step"
 )
 _ROOT = re.compile(r"[.\[]")
 _NO_NET = re.compile(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
@@ -24,7 +24,7 @@ _PART = re.compile(
 )
 _PIECE = re.compile(
     r"(\w+_)?(embed(d(ing|er)s?)?|heads?|blocks?|layers?|proj(ection|ector)?|trunk|stem|fc|encoder|decoder|backbone|bottleneck|"
-    r"predictor|transformer)"
+    r"predictor|transformer|feature_extractor)"
 )
 _MANY = re.compile(r"(^|[._])(models|nets|networks)$")
 # What DistributedDataParallel and averages of weights wrap.
@@ -106,7 +106,7 @@ def model_of(call: ast.Call, switched: set[str]) -> str:
     if called and (is_model(bare, switched) or called in switched):
         return bare
     whole = called.rpartition(".")[0]
-    return whole if is_piece(called, whole) and is_model(bare_name(whole), switched) else ""
+    return bare_name(whole) if is_piece(called, whole) and is_model(bare_name(whole), switched) else ""
 
 
 def is_piece(name: str, whole: str) -> bool:

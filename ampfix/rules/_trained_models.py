@@ -130,9 +130,16 @@ def meant(
     if is_rebound(name, owner, source):
         return None
     if all(one == name and is_parameter(one, there) for one, there in handed_on({(name, owner)}, source)):
-        same = (one for one in trained if _is_called_alike(one.name.removeprefix(f"{SELF}."), name))
+        same = (one for one in trained if any(_is_called_alike(known, name) for known in _names_of(one, source)))
         return next((one for one in same if _train_all(trained, one.name, source)), None)
     return None
+
+
+def _names_of(model: TrainedModel, source: Source) -> Iterator[str]:
+    """What the function that trains a model calls it: `unet`, and `model` that it is another name for."""
+    yield model.name.removeprefix(f"{SELF}.")
+    if not is_parameter(model.name, model.owner):
+        yield from (known for known, _ in wrapped(model.name, model.owner, source) if is_parameter(known, model.owner))
 
 
 def _is_called_alike(one: str, other: str) -> bool:

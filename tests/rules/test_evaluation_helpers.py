@@ -84,6 +84,14 @@ def script(evaluated: str, forward: str = "criterion(model(x), y)", helper: str 
         (script("out = model.p_losses(x, y)", "model.p_losses(x, y)"), "out = model.p_losses(x, y)"),
         (script("out = model.backbone(x)"), "out = model.backbone(x)"),
         (script("out = chunks(model, x)", helper=CHUNKS), "out = chunks(model, x)"),
+        (
+            script("print(loss_fn(model, x))", "criterion(model, x)").replace("loss_fn", "criterion"),
+            "print(criterion(model, x))",
+        ),
+        (script("print(model(x))", "criterion(model, x)"), "print(model(x))"),
+        (script("out = model.reconstruct_all(x, 3)"), "out = model.reconstruct_all(x, 3)"),
+        (script("out = model.module.feature_extractor(x)"), "out = model.module.feature_extractor(x)"),
+        (script("print(model.ddim_sample(x))"), "print(model.ddim_sample(x))"),
     ],
     ids=[
         "helper",
@@ -95,6 +103,11 @@ def script(evaluated: str, forward: str = "criterion(model(x), y)", helper: str 
         "method",
         "part",
         "handed to be called",
+        "criterion",
+        "trained by a criterion",
+        "reconstruction",
+        "features",
+        "sampler",
     ],
 )
 def test_what_runs_the_model_is_followed(text: str, line: str) -> None:
@@ -109,8 +122,22 @@ def test_what_runs_the_model_is_followed(text: str, line: str) -> None:
         script("model.set_epoch(x)", "model.set_epoch(x) or model(x)"),
         script("out = chunks(criterion, x)", "chunks(criterion, model(x))", helper=CHUNKS),
         script("out = model.normalize(x)", "criterion(model(model.normalize(x)), y)"),
+        script("print(criterion(x, y))", "criterion(model, x)"),
+        script("out = teacher.reconstruct_all(x, 3)"),
+        script("out = model.q_sample(x)"),
+        script("print(model.feature_extractor.training)"),
     ],
-    ids=["covered", "another model", "bookkeeping", "no model", "no prediction"],
+    ids=[
+        "covered",
+        "another model",
+        "bookkeeping",
+        "no model",
+        "no prediction",
+        "no model for the criterion",
+        "another reconstruction",
+        "noise",
+        "no features",
+    ],
 )
 def test_helpers_that_run_something_else_are_left_alone(text: str) -> None:
     assert found(text) == []
@@ -244,3 +271,32 @@ def main(model, loader, optimizer, loss_scaler):
 def test_a_loss_that_is_handed_to_its_backward_trains(backward: str, trains: bool) -> None:
     told = ["return [model(x) for x in loader]"] * trains
     assert found(BACKWARD_ELSEWHERE.format(backward=backward)) == told
+
+
+CALLED = """\
+import torch
+
+@torch.no_grad()
+def validate(model, loader):
+    model.eval()
+    for x, y in loader:
+        print(model(x))
+
+def train(model, teacher, loader, optimizer, scaler):
+    net = {trained}
+    net.train()
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = net(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("trained", "expected"),
+    [("model", ["print(model(x))"]), ("teacher", []), ("build()", [])],
+)
+def test_a_trainer_may_call_its_parameter_by_another_name(trained: str, expected: list[str]) -> None:
+    assert found(CALLED.format(trained=trained).replace("net", "unet")) == expected
