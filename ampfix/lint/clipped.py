@@ -21,14 +21,14 @@ class Clipped:
         owned = tuple(name for name in alive if owner and owner in self._owners.get(name, ()))
         unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
         if owned:
-            return tuple(name for name in owned if not self._shares(name, unscaled))
+            return tuple(name for name in owned if not self._shares(name, unscaled, do))
         return unscaled or tuple(alive)
 
-    def _shares(self, name: str, unscaled: tuple[str, ...]) -> bool:
+    def _shares(self, name: str, unscaled: tuple[str, ...], at: Do) -> bool:
         """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
         owners, (_, _, place) = self._owners, name.partition(".")
         alike = any(owners.get(other) == owners[name] for other in unscaled if name not in unscaled)
-        if alike and not any(_steps_by_scaler(do, name) for do in self._events):
+        if alike and not any(_steps_by_scaler(do, name) and not _are_apart(do, at) for do in self._events):
             return True  # an optimizer of another phase, over the same parameters
         twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
         return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
@@ -36,6 +36,17 @@ class Clipped:
 
 def _steps_by_scaler(do: Do, name: str) -> bool:
     return do.event.kind is EventKind.SCALER_STEP and name in do.event.optimizers
+
+
+def _are_apart(one: Do, other: Do) -> bool:
+    """Whether two events lie in different loops of a routine, or in different calls that it makes: in two phases."""
+    places = [_phase(do) for do in (one, other)]
+    return all(places) and places[0] != places[1]
+
+
+def _phase(do: Do) -> object:
+    *calls, outermost = do.site.way()
+    return outermost.loops[:1] or (outermost.span if calls else None)
 
 
 def _is_alive(name: str, do: Do) -> bool:
