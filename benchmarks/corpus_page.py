@@ -203,6 +203,12 @@ evaluations that run another method of the model than training does (AMP304, fiv
 that meet through parameters of other files (AMP106, AMP202, AMP210, AMP301); imports with a stub for a missing torch
 (AMP602). Three labels are answered at another place of the same bug and count as missed.
 
+The three false errors: a scaler that is missing where the loss is scaled, so that the line raises before the clip that
+was accused, and two phases of training with an optimizer each over one model (both AMP101, repaired); a branch that
+cannot run, since its optimizer is built in comments (AMP116). The other false ones: a switch that the helper beside it
+makes true for float16 alone (AMP208, three); a probe with made-up data, a policy that acts, an augmentation and code
+that nobody runs (AMP304, seven); reads elsewhere in the interval (AMP503, two); bounded values (AMP401, AMP404, AMP407).
+
 """
 
 # Folder in the tables -> what the page says of that sample.
