@@ -207,7 +207,8 @@ The three false errors: a scaler that is missing where the loss is scaled, so th
 was accused, and two phases of training with an optimizer each over one model (both AMP101, repaired); a branch that
 cannot run, since its optimizer is built in comments (AMP116). The other false ones: a switch that the helper beside it
 makes true for float16 alone (AMP208, three); a probe with made-up data, a policy that acts, an augmentation and code
-that nobody runs (AMP304, seven); reads elsewhere in the interval (AMP503, two); bounded values (AMP401, AMP404, AMP407).
+that nobody runs (AMP304, seven); reads elsewhere in the interval (AMP503, two); bounded values (AMP401, AMP404,
+AMP407); a scheduler that nobody hands in (AMP114).
 
 """
 
