@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from ampfix.lint.dtypechoice import UNKNOWN, DtypeChoices
+from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
@@ -58,10 +59,10 @@ class LifecycleReader:
         for node in self._nodes((ast.ImportFrom, ast.Assign)):
             if isinstance(node, ast.ImportFrom):
                 called |= {alias.asname for alias in node.names if alias.asname and alias.name in names}
-            elif isinstance(node, ast.Assign) and _last_name(node.value) in called:
-                called |= {_last_name(target) for target in node.targets}
+            elif isinstance(node, ast.Assign) and last_name(node.value) in called:
+                called |= {last_name(target) for target in node.targets}
         for node in self._nodes((ast.Call,)):
-            if isinstance(node, ast.Call) and _last_name(node.func) in called:
+            if isinstance(node, ast.Call) and last_name(node.func) in called:
                 yield node
 
     def _symbol(self, call: ast.Call, table: Iterable[str]) -> str:
@@ -88,10 +89,6 @@ class LifecycleReader:
         if dtype is not None:
             dtypes = self._choices.of(dtype, self._scope_at(call), default)
         return AutocastOpened(call, device, dtypes, dtype, enabled)
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _arguments(call: ast.Call, symbol: str) -> Mapping[str, ast.expr] | None:

@@ -145,7 +145,7 @@ def _elsewhere(source: Source) -> Iterator[Pair]:
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         holder = places.receiver(call)
-        if holder in keepers or any(_OPTIMIZER.search(_last(one)) for one in handed_in(call)):
+        if holder in keepers or any(_OPTIMIZER.search(last(one)) for one in handed_in(call)):
             for to in source.called_elsewhere(call):
                 yield from _steps_in(to, call, source)
 
@@ -155,7 +155,7 @@ def _keepers(source: Source) -> Iterator[str]:
     for node in source.nodes((ast.Assign,)):
         assert isinstance(node, ast.Assign)
         built = node.value if isinstance(node.value, ast.Call) else None
-        if built is not None and any(_OPTIMIZER.search(_last(one)) for one in handed_in(built)):
+        if built is not None and any(_OPTIMIZER.search(last(one)) for one in handed_in(built)):
             yield places.spelled(node.targets[0])
 
 
@@ -275,5 +275,5 @@ def _followed(source: Source) -> Iterator[Pair]:
                     yield Pair(scaler, optimizer, owner, do.site.proven, inside=inside)
 
 
-def _last(node: ast.expr) -> str:
+def last(node: ast.expr) -> str:
     return places.spelled(node).rpartition(".")[2] if isinstance(node, (ast.Name, ast.Attribute)) else ""

@@ -38,7 +38,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
     """The calls that leave a scaler behind. stepped: what scalers step, by the last part of its name."""
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
-        hands_over = any(_last(one) in stepped or _is_self(one) for one in handed_in(call))
+        hands_over = any(pairs.last(one) in stepped or _is_self(one) for one in handed_in(call))
         if not (hands_over or pairs.KEEPS.search(places.called(call))):
             continue
         if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):
@@ -101,10 +101,6 @@ def _leaves_out(call: ast.Call, to: CalledElsewhere) -> bool:
         *(one for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is not None),
     ]
     return any("scaler" in one.arg.lower() and one.arg not in to.arguments for one in with_default)
-
-
-def _last(node: ast.expr) -> str:
-    return places.spelled(node).rpartition(".")[2] if isinstance(node, (ast.Name, ast.Attribute)) else ""
 
 
 def _kept(to: CalledElsewhere) -> Iterator[tuple[str, str]]:
