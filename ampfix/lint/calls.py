@@ -26,11 +26,12 @@ from ampfix.lint.roles import Roles, argument
 from ampfix.lint.schedules import is_schedule
 from ampfix.lint.skips import SkipReader
 from ampfix.lint.usage import dotted, is_harmless, names_schedulers
+from ampfix.patterns import pattern
 from ampfix.program import AllOf, Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.protocol import Event, EventKind
 from ampfix.records import dataclass
 
-_WRAPPERS = re.compile(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
+_WRAPPERS = pattern(r"accelerator|fabric|engine|strategy|deepspeed|ctx|context|_fn$", re.IGNORECASE)
 # Builtins that only list what they are handed, or look at it. (`id` and `getattr` ask what was done to it.)
 _LOOKING = frozenset({"zip", "enumerate", "len", "list", "tuple", "iter", "reversed", "isinstance", "print", "type"})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ampfix.lint.settings import Pattern, PerFileIgnore, Settings, SettingsError, validated
+from ampfix.patterns import pattern
 from ampfix.records import replace
 
 FILE = "pyproject.toml"
-_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
-_REQUIREMENT = re.compile(r"\s*torch\s*(\[[^]]*\])?\s*\(?\s*([^;]*,\s*)?(>=|~=|==)\s*(?P<version>\d+\.\d+)")
-_POETRY = re.compile(r"\s*(\^|~|>=|~=|==)?\s*(?P<version>\d+\.\d+)")
+_VERSION = pattern(r"\d+\.\d+(\.\d+)?")
+_REQUIREMENT = pattern(r"\s*torch\s*(\[[^]]*\])?\s*\(?\s*([^;]*,\s*)?(>=|~=|==)\s*(?P<version>\d+\.\d+)")
+_POETRY = pattern(r"\s*(\^|~|>=|~=|==)?\s*(?P<version>\d+\.\d+)")
 
 
 class Configuration:

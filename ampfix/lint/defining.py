@@ -7,7 +7,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-_OTHER_END = re.compile(r"\r\n?")
+from ampfix.patterns import pattern
+
+_OTHER_END = pattern(r"\r\n?")
 
 
 def defining_lines(text: str) -> list[int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.rewriting import Substitute
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope, parameters
+from ampfix.patterns import pattern
 from ampfix.program import Binding, Form
 from ampfix.program.tree import unparsed
 from ampfix.records import dataclass, field
@@ -17,7 +17,7 @@ from ampfix.rules._shapes import placed
 
 Given = Mapping[str, tuple[ast.expr, Frame]]
 _NOTHING: Given = {}
-_ATTRIBUTE = re.compile(r"\.(\w+)")
+_ATTRIBUTE = pattern(r"\.(\w+)")
 
 
 @dataclass

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterable
 from enum import Enum
 
+from ampfix.patterns import pattern
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 
@@ -14,7 +14,7 @@ _BOUNDS = frozenset(
     {"clamp", "clip", "clamp_min", "clamp_max", "sign", "sgn", "tanh", "sigmoid", "pow", "sqrt", "square"}
 )
 _DRAWS = frozenset({"normal_", "uniform_", "exponential_", "cauchy_", "log_normal_"})
-_NOISE = re.compile(r"randn|rand_like|normal|noise|laplace|uniform|sample")
+_NOISE = pattern(r"randn|rand_like|normal|noise|laplace|uniform|sample")
 
 
 class Change(Enum):

@@ -13,6 +13,7 @@ from ampfix.lint.gradedits import Change
 from ampfix.lint.gradients import Gradients, Touch, gives_away, gradients_in
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, parameters
+from ampfix.patterns import pattern
 from ampfix.program import Block, Do, Form
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
@@ -20,7 +21,7 @@ from ampfix.records import dataclass
 
 _DEPTH = 3  # of helpers that hand on what helpers return
 _KINDS = {Change.READ: EventKind.READ_GRAD, Change.EDIT: EventKind.EDIT_GRAD, Change.ZERO: EventKind.ZERO_GRAD}
-_SPEAKS = re.compile(r"grad|norm", re.IGNORECASE)  # what a helper of another file that returns their values is called
+_SPEAKS = pattern(r"grad|norm", re.IGNORECASE)  # what a helper of another file that returns their values is called
 OWN_CLIP = "<own clip>"
 """The subject of a READ_GRAD that a hand-written clip compares with its threshold."""
 

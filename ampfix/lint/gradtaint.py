@@ -14,10 +14,11 @@ from typing import Protocol
 
 from ampfix.lint.gradedits import mentions_scale
 from ampfix.lint.usage import dotted
+from ampfix.patterns import pattern
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 
-PARAMETER = re.compile(r"^(p|w|wt|v|par|param\w*|parameter\w*|.*weights?|bias|.*_params?|.*_bias)$")
+PARAMETER = pattern(r"^(p|w|wt|v|par|param\w*|parameter\w*|.*weights?|bias|.*_params?|.*_bias)$")
 _SHAPES = frozenset(
     {"shape", "dtype", "device", "size", "is_sparse", "layout", "ndim", "grad_fn", "requires_grad", "is_cuda"}
 )
@@ -34,12 +35,12 @@ _FREE = frozenset(
         "rand_like", "all_reduce", "broadcast", "reduce", "allreduce", "barrier", "zip_longest", "normalize",
     }
 )  # fmt: skip
-_LOGS = re.compile(
+_LOGS = pattern(
     r"^_*(print|pprint|info|debug|warning|warn|log|log_\w+|add_scalars?|add_histogram|set_postfix\w*|set_description\w*|"
     r"report_\w+|scalar|histogram|log_dict|tqdm_write|secho|echo)$"
 )
-_KEEPS = re.compile(r"^(update|add|append|put|record|write|track|store|push|set|log|extend)$")
-LOGGER = re.compile(
+_KEEPS = pattern(r"^(update|add|append|put|record|write|track|store|push|set|log|extend)$")
+LOGGER = pattern(
     r"meter|metric|log|stat|hist|writer|track|avg|average|record|monitor|wandb|board|summary|mlflow|info", re.I
 )
 

@@ -6,15 +6,16 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program.tree import unparsed, walk
 
-_NOT_FINITE = re.compile(r"isfinite|isnan|isinf")
-_OF_GRADIENTS = re.compile(r"norm|grad(?!(ient)?s?_?acc)")  # not the steps that are accumulated
+_NOT_FINITE = pattern(r"isfinite|isnan|isinf")
+_OF_GRADIENTS = pattern(r"norm|grad(?!(ient)?s?_?acc)")  # not the steps that are accumulated
 # A test that mentions one of these, or a name computed from one, decides on whether the step was applied.
-_GUARD = re.compile(
+_GUARD = pattern(
     r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
 )
-_OF_A_STEP = re.compile(r"scale|skip|overflow|norm|grad(?!(ient)?s?_?acc)", re.IGNORECASE)
+_OF_A_STEP = pattern(r"scale|skip|overflow|norm|grad(?!(ient)?s?_?acc)", re.IGNORECASE)
 _LEAVING = (ast.Continue, ast.Return, ast.Raise)
 
 

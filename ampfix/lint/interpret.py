@@ -7,7 +7,6 @@ the surplus is dropped: a bug may be missed, none is invented.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
@@ -18,6 +17,7 @@ from ampfix.lint.prune import every_node
 from ampfix.lint.scopes import FUNCTIONS, parameters
 from ampfix.lint.turns import Turns
 from ampfix.lint.walked import at_another, tries_again, updates_in_between, walked
+from ampfix.patterns import pattern
 from ampfix.program import (
     Assign,
     Block,
@@ -55,7 +55,7 @@ _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
 _PAIRED = _ON_GRADIENTS | {EventKind.UNSCALE}
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
-_INDEXED = re.compile(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
+_INDEXED = pattern(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
 _AT_ONCE = frozenset(
     {
         Violation.CLIP_WHILE_SCALED,

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from ampfix.lint.frames import Frame
 from ampfix.lint.roles import argument
 from ampfix.lint.usage import dotted
+from ampfix.patterns import pattern
 from ampfix.program.tree import walk
 
 _LINEAR = ("mean", "sum", "div", "mul")
 _SCALES = ("scale", "get_scale")  # scaler.scale(loss), loss * scaler.get_scale()
-_LOSS = re.compile(r"loss|objective|cost|(^|_)err", re.IGNORECASE)
+_LOSS = pattern(r"loss|objective|cost|(^|_)err", re.IGNORECASE)
 
 
 def loss_name(node: ast.expr) -> ast.expr:

@@ -8,30 +8,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from ampfix.patterns import pattern
 from ampfix.records import dataclass
 
 # Cell magics whose cell is Python of the notebook's own namespace. Cells of the others are another program.
 PYTHON_CELLS = frozenset({"capture", "debug", "heat", "memit", "prun", "scalene", "time", "timeit", "wandb"})
 
-_CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+_CELL_MAGIC = pattern(r"\s*%%(\w+)")
 # Magics that IPython knows without their `%`. Behind one stands an option, a path or nothing, never an operator.
-_AUTOMATIC = re.compile(
+_AUTOMATIC = pattern(
     r"[ \t]*(?:cat|cd|conda|cp|ll|ls|mamba|man|mkdir|mv|pip|pwd|rm|rmdir|uv)"
     r"(?:[ \t]*$|[ \t]+(?!(?:and|else|for|if|in|is|not|or)\b)(?:[\w./~$\"'{*]|--?\w).*)",
     re.MULTILINE,
 )
-_MAGIC = re.compile(r"[ \t]*[%!?]|[ \t]*[%\w.*]+[ \t]*\?{1,2}[ \t]*;?[ \t]*$", re.MULTILINE)
+_MAGIC = pattern(r"[ \t]*[%!?]|[ \t]*[%\w.*]+[ \t]*\?{1,2}[ \t]*;?[ \t]*$", re.MULTILINE)
 _TARGET = r"[A-Za-z_][\w.]*(?:\[[^\]=\r\n]*\])?"
-_ASSIGNMENT = re.compile(rf"[ \t]*({_TARGET}(?:[ \t]*,[ \t]*{_TARGET})*)[ \t]*=[ \t]*[%!](?!=)")
-_LEXEME = re.compile(
+_ASSIGNMENT = pattern(rf"[ \t]*({_TARGET}(?:[ \t]*,[ \t]*{_TARGET})*)[ \t]*=[ \t]*[%!](?!=)")
+_LEXEME = pattern(
     r"(?P<string>\"\"\"(?:\\.|(?!\"\"\").)*(?:\"\"\")?|'''(?:\\.|(?!''').)*(?:''')?"
     r"|\"(?:\\.|[^\"\\\r\n])*\"?|'(?:\\.|[^'\\\r\n])*'?)"
     r"|(?P<comment>#[^\r\n]*)|(?P<joined>\\(?:\r\n|\r|\n))|(?P<end>\r\n|\r|\n)|(?P<open>[(\[{])|(?P<close>[)\]}])|.",
     re.DOTALL,
 )
-_INDENT = re.compile(r"[ \t]*")
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
-_HIDDEN = re.compile(r"(?P<indent>[ \t]*)(?:pass|[^\r\n]*= get_ipython\(\))  # ampfix: magic (?P<key>\d+\.\d+)")
+_INDENT = pattern(r"[ \t]*")
+_LINE = pattern(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+_HIDDEN = pattern(r"(?P<indent>[ \t]*)(?:pass|[^\r\n]*= get_ipython\(\))  # ampfix: magic (?P<key>\d+\.\d+)")
 
 
 def is_python(code: str) -> bool:

@@ -15,13 +15,14 @@ from typing import Any
 from ampfix.findings import Position, Span
 from ampfix.lint.magics import Hidden, is_python, mask, unmask
 from ampfix.lint.read import MAX_BYTES, UnreadableError
+from ampfix.patterns import pattern
 from ampfix.records import dataclass
 
 MAX_NOTEBOOK_BYTES = 100_000_000  # pictures in outputs; the source below is held to MAX_BYTES
 
-_MARKER = re.compile(r'^"ampfix: cell (\d+)"(?:\r\n|\r|\n)', re.MULTILINE)
-_SPACE = re.compile(r"[ \t\r\n]*")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+_MARKER = pattern(r'^"ampfix: cell (\d+)"(?:\r\n|\r|\n)', re.MULTILINE)
+_SPACE = pattern(r"[ \t\r\n]*")
+_LINE = pattern(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 

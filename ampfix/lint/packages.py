@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_IMPORT = re.compile(rb"^\s*from[ \t]+(\S+)[ \t]+import[ \t]*(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)", re.MULTILINE)
-_BOUND = re.compile(rb"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE)
-_ALIAS = re.compile(rb"(?:^|[,(\n])\s*(\w+)(?:\s+as\s+(\w+))?(?=\s*(?:[,)#\r\n]|$))")
+from ampfix.patterns import pattern
+
+_IMPORT = pattern(rb"^\s*from[ \t]+(\S+)[ \t]+import[ \t]*(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)", re.MULTILINE)
+_BOUND = pattern(rb"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE)
+_ALIAS = pattern(rb"(?:^|[,(\n])\s*(\w+)(?:\s+as\s+(\w+))?(?=\s*(?:[,)#\r\n]|$))")
 
 
 def bound_names(data: bytes, package: str) -> frozenset[bytes]:

@@ -9,14 +9,15 @@ from itertools import takewhile
 from typing import TypeGuard
 
 from ampfix.lint.atoms import Atoms
+from ampfix.patterns import pattern
 from ampfix.program import Always, AnyOf, Assign, Atom, Condition, Do, Fresh, Node, Not, Opaque, Role
 from ampfix.program.tree import unparsed
 from ampfix.protocol import UNKNOWN_OPTIMIZER, Event, EventKind, Grad, OptimizerState, Stage, State
 from ampfix.records import dataclass, replace
 
-_DONE = re.compile(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
+_DONE = pattern(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
 # What a run is set to, and stays: a flag for AMP.
-SWITCH = re.compile(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
+SWITCH = pattern(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
 
 _MAX_PATHS = 64

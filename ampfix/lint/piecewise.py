@@ -15,14 +15,15 @@ from typing import Any
 from ampfix.lint.files import SourceFile
 from ampfix.lint.scopes import Definition, Scope, ScopeBuilder
 from ampfix.lint.syntax import NOT_PYTHON
+from ampfix.patterns import pattern
 from ampfix.program.tree import TreeIndex
 from ampfix.records import dataclass
 
 # The first column of a statement; the lines of a bracket that is closed there go on.
-_START = re.compile(r"\n(?:(@)|(?:(?:async[ ]+)?def|class)[ ]+([A-Za-z_]\w*)(?=[ ]*[(:\[])|[^\s#)\]}])", re.ASCII)
+_START = pattern(r"\n(?:(@)|(?:(?:async[ ]+)?def|class)[ ]+([A-Za-z_]\w*)(?=[ ]*[(:\[])|[^\s#)\]}])", re.ASCII)
 _WORTH = 300  # characters; what is shorter is parsed in the time it takes to put off
-_GLOBAL = re.compile(r"(?:^|[:;])[ \t]*global\s", re.MULTILINE)  # defines what lies outside
-_OTHER_LINES = re.compile(r"[\r\f]")  # ends of lines, and what may stand before a statement, that are not counted here
+_GLOBAL = pattern(r"(?:^|[:;])[ \t]*global\s", re.MULTILINE)  # defines what lies outside
+_OTHER_LINES = pattern(r"[\r\f]")  # ends of lines, and what may stand before a statement, that are not counted here
 
 
 @dataclass(frozen=True)

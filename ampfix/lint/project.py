@@ -19,6 +19,7 @@ from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.relevance import is_relevant, trains
+from ampfix.patterns import pattern
 from ampfix.records import dataclass
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
@@ -26,10 +27,10 @@ _CLIMB = 8  # folders above a package that are searched for the project's root
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_CHARACTERS = 320_000  # of parsed text that is kept; a tree and its index take about 60 times its text
-_WORD = re.compile(rb"[\w\x80-\xff]+|\*")
+_WORD = pattern(rb"[\w\x80-\xff]+|\*")
 _EVERYTHING = b"*"
-_PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
-_DEFINED = re.compile(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)
+_PASSES_ON = pattern(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
+_DEFINED = pattern(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)
 NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
 
 

@@ -11,12 +11,13 @@ import tokenize
 from collections.abc import Iterable, Iterator
 
 from ampfix.findings import Finding
+from ampfix.patterns import pattern
 from ampfix.records import dataclass, field
 
 _LIST = r"(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)?"
-_LINE = re.compile(rf"#\s*noqa{_LIST}", re.IGNORECASE)
-_FILE = re.compile(rf"\s*#\s*ampfix\s*:\s*noqa{_LIST}", re.IGNORECASE)
-_CODE = re.compile(r"[A-Z]+[0-9]+", re.IGNORECASE)
+_LINE = pattern(rf"#\s*noqa{_LIST}", re.IGNORECASE)
+_FILE = pattern(rf"\s*#\s*ampfix\s*:\s*noqa{_LIST}", re.IGNORECASE)
+_CODE = pattern(r"[A-Z]+[0-9]+", re.IGNORECASE)
 
 Codes = frozenset[str]
 """Codes and prefixes that are silenced; empty for all."""
@@ -50,7 +51,7 @@ def _may_silence(text: str, findings: list[Finding]) -> bool:
     """Whether what looks like such a comment, wherever it stands, names one of the findings or all."""
     if not findings or "noqa" not in text.lower():
         return False
-    named = [_codes(match) for pattern in (_LINE, _FILE) for match in pattern.finditer(text)]
+    named = [_codes(match) for expression in (_LINE, _FILE) for match in expression.finditer(text)]
     return any(not codes or finding.code.startswith(tuple(codes)) for codes in named for finding in findings)
 
 

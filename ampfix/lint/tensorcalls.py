@@ -16,19 +16,20 @@ from ampfix.lint.tensorcallees import Found, TensorCallees
 from ampfix.lint.tensorframes import Frame, is_near
 from ampfix.lint.tensorwalks import Enter, FunctionWalker
 from ampfix.lint.usage import dotted
+from ampfix.patterns import pattern
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
 from ampfix.records import replace
 
-_NETWORK = re.compile(
+_NETWORK = pattern(
     r"(^|[_.])(model|module|backbone|encoder|decoder|head|generator|discriminator|student|teacher|unet|vae|mlp|fc|linear|"
     r"conv)([_.]|\d|$)|net(work)?\d*($|\.)",
     re.IGNORECASE,
 )
-_NO_FORWARD = re.compile(
+_NO_FORWARD = pattern(
     r"\.(parameters|modules|children|train|eval|to|cuda|zero_grad|\w*_dict|named_\w+|apply|backward)$"
 )
-NUMBER_NAME = re.compile(r"(^|_)(temperature|temp|tau|eps|epsilon|alpha|gamma|beta|lambda|margin|lr)(_|\d|$)")
-NO_TENSOR = re.compile(r"loss|mask|idx|index|state|len|size|shape|count|label|target", re.IGNORECASE)
+NUMBER_NAME = pattern(r"(^|_)(temperature|temp|tau|eps|epsilon|alpha|gamma|beta|lambda|margin|lr)(_|\d|$)")
+NO_TENSOR = pattern(r"loss|mask|idx|index|state|len|size|shape|count|label|target", re.IGNORECASE)
 _NUMBERS = frozenset({"item", "size", "dim", "numel", "ndimension", "stride", "get_device", "data_ptr"})
 _NUMBER_FUNCTIONS = frozenset({"len", "int", "float", "round", "min", "max", "math", "numpy"})
 _CASTS = {

@@ -9,24 +9,25 @@ import ast
 import re
 
 from ampfix.lint.scopes import Scope, ScopeBuilder
+from ampfix.patterns import pattern
 from ampfix.program import Role
 from ampfix.program.tree import TreeIndex
 from ampfix.records import dataclass, field
 
-_SCALER_WORD = re.compile(r"scaler", re.IGNORECASE)
-_OPTIMIZER_WORD = re.compile(r"(^|_)((?i:optim\w*|opt|opts)(_|\d|$)|opt[A-Z])|(?i:optimizer)")
-_ENGINE_WORD = re.compile(r"engine|model|net|accelerator|fabric|trainer|strategy|^self$", re.IGNORECASE)
+_SCALER_WORD = pattern(r"scaler", re.IGNORECASE)
+_OPTIMIZER_WORD = pattern(r"(^|_)((?i:optim\w*|opt|opts)(_|\d|$)|opt[A-Z])|(?i:optimizer)")
+_ENGINE_WORD = pattern(r"engine|model|net|accelerator|fabric|trainer|strategy|^self$", re.IGNORECASE)
 # optim_idx, optimizer_state and the like say something about an optimizer.
-_NOT_THE_THING = re.compile(
+_NOT_THE_THING = pattern(
     r"_(idx|index|steps?|level|states?|config|cfg|name|type|cls|class|fn|k?w?args|params|groups?)$"
 )
-_SCHEDULER_WORD = re.compile(r"sche?d|lr_(decay|policy|updater)|(^|_)(warmup|lrs)$", re.IGNORECASE)
-_OTHER_SCHEDULE = re.compile(
+_SCHEDULER_WORD = pattern(r"sche?d|lr_(decay|policy|updater)|(^|_)(warmup|lrs)$", re.IGNORECASE)
+_OTHER_SCHEDULE = pattern(
     r"(loss|noise|kl|beta|temp\w*|mask|ratio|sampl\w*|curriculum|ema|dropout|task|data|batch\w*)_?sched", re.IGNORECASE
 )  # of something else than a learning rate
 
 # Methods of torch.nn.Module and friends that leave gradients alone, so that calling an inherited one hides nothing.
-_HARMLESS = re.compile(
+_HARMLESS = pattern(
     r"^(train|eval|log\w*|print\w*|to|parameters|named_\w+|modules|state_dict|load_state_dict|size|get_\w+|_?check_\w+|"
     r"info|save\w*|forward|compute_loss|criterion|loss\w*|model\w*|net\w*)$"
 )

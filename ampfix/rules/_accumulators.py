@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Set
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.records import dataclass
 from ampfix.rules._shapes import method, owner_of, path
@@ -33,15 +33,15 @@ _UNDOING = ("float", "double", "detach", "item")
 
 
 _STEMS = ("zeros", "ones", "tensor", "full", "empty")  # each factory begins with one, behind `scalar_` at most
-_ASSIGNING = re.compile(
+_ASSIGNING = pattern(
     r"""(?:([\w.]+)[ \t]*(?::[^=\n]+)?=|register_buffer\(\s*["'](\w+)["']\s*,)[\s(]*(?:[\w.]+\.)?(?:scalar_)?\Z"""
 )
-_CALLED = re.compile(r"\w+\s*\(")
-_GIVEN = re.compile(r"\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))")
+_CALLED = pattern(r"\w+\s*\(")
+_GIVEN = pattern(r"\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))")
 _CASTING = ("half", "bfloat16", "to", "type")
 _CASTS = tuple(f".{cast}(" for cast in _CASTING)
-_CHANGED = re.compile(r"\.(?:mul_|lerp_|add_|copy_)\(|update_parameters")
-_BRACKET = re.compile(r"[()]")
+_CHANGED = pattern(r"\.(?:mul_|lerp_|add_|copy_)\(|update_parameters")
+_BRACKET = pattern(r"[()]")
 _BEFORE, _BEHIND = 160, 600  # characters of a statement before what makes a tensor, and behind it
 
 
@@ -112,9 +112,9 @@ def _is_added_to(name: str, code: str) -> bool:
     return False
 
 
-_ADDED = re.compile(r"\s*(?:[+-]=|\.\s*(?:mul_|add_|sub_|lerp_|data)\b)")
-_SET = re.compile(r"\s*=(?!=)")
-_MADE = re.compile(rf"\s*=[\s(]*(?:[\w.]+\.)?(?:{'|'.join(sorted(_FACTORIES))})\s*\(")
+_ADDED = pattern(r"\s*(?:[+-]=|\.\s*(?:mul_|add_|sub_|lerp_|data)\b)")
+_SET = pattern(r"\s*=(?!=)")
+_MADE = pattern(rf"\s*=[\s(]*(?:[\w.]+\.)?(?:{'|'.join(sorted(_FACTORIES))})\s*\(")
 
 
 def built_in_half(source: Source, sums: Set[str]) -> Iterator[Built]:

@@ -8,6 +8,7 @@ import re
 from enum import Enum
 
 from ampfix.findings import Applicability, Repair, Span
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
@@ -51,7 +52,7 @@ _DTYPE_NAMES = {
     "fp32": "float32",
 }
 _DTYPES = frozenset(f"torch.{name}" for name in ("float16", "half", "bfloat16", "float32", "float", "float64"))
-_FLAG_WORD = re.compile(r"(^|_)(amp|fp16|half|enabled?|mixed_precision|autocast)$", re.IGNORECASE)
+_FLAG_WORD = pattern(r"(^|_)(amp|fp16|half|enabled?|mixed_precision|autocast)$", re.IGNORECASE)
 _FLAG_SYMBOLS = frozenset({"torch.cuda.is_available", "builtins.bool", "bool"})
 
 

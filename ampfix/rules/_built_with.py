@@ -6,12 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import handed_in
 
-_OPTIMIZER = re.compile(r"(^|_)opt(im\w*)?(_|$)", re.IGNORECASE)
+_OPTIMIZER = pattern(r"(^|_)opt(im\w*)?(_|$)", re.IGNORECASE)
 
 
 def optimizer_built_with(scaler: str, root: ast.AST, source: Source) -> bool:

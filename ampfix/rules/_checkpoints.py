@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Set
 
+from ampfix.patterns import pattern
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
@@ -16,12 +17,12 @@ from ampfix.rules._pairs import Pair
 from ampfix.rules._shapes import handed_in
 
 _TAKING = ("get", "pop")
-_STORES = re.compile(r"save|dump|checkpoint", re.IGNORECASE)
-_FRAMEWORK = re.compile(r"fabric|accelerator|engine|strategy|deepspeed", re.IGNORECASE)
-_SCALER = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
-_OPTIMIZER_IN_KEY = re.compile(r"optimizer|optim|opt")
+_STORES = pattern(r"save|dump|checkpoint", re.IGNORECASE)
+_FRAMEWORK = pattern(r"fabric|accelerator|engine|strategy|deepspeed", re.IGNORECASE)
+_SCALER = pattern(r"scaler|\bamp\b", re.IGNORECASE)
+_OPTIMIZER_IN_KEY = pattern(r"optimizer|optim|opt")
 _DICTIONARIES = frozenset({"dict", "OrderedDict"})
-_COPIES = re.compile(r"copy|cpu|clone|detach|state|dict|convert|gather|serial", re.IGNORECASE)
+_COPIES = pattern(r"copy|cpu|clone|detach|state|dict|convert|gather|serial", re.IGNORECASE)
 _TRANSPARENT = (ast.IfExp, ast.BoolOp, ast.List, ast.Tuple, ast.comprehension, *places.COMPREHENSIONS)
 
 

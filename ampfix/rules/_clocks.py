@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules._shapes import function_of, inside, loops, path
@@ -13,7 +13,7 @@ from ampfix.rules._shapes import function_of, inside, loops, path
 _CLOCKS = frozenset(
     f"time.{name}" for name in ("time", "perf_counter", "monotonic", "time_ns", "perf_counter_ns", "monotonic_ns")
 ) | {"timeit.default_timer"}
-_WAITING = re.compile(r"elapsed_time|synchronize|\.record\(")
+_WAITING = pattern(r"elapsed_time|synchronize|\.record\(")
 _CLOCK_NAMES = frozenset(clock.rpartition(".")[2] for clock in _CLOCKS)
 
 

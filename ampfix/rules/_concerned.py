@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.records import replace
@@ -16,7 +17,7 @@ from ampfix.rules._checkpoints import Entry, handed_for
 from ampfix.rules._pairs import Pair
 from ampfix.rules._shapes import handed_in
 
-_KEEPING = re.compile(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
+_KEEPING = pattern(r"save|load|restore|resume|state|checkpoint|ckpt", re.IGNORECASE)
 
 
 class Stepped:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.rules._halfmodels import assigned
@@ -13,11 +14,11 @@ from ampfix.rules._models import SELF, alternatives, bare_name, holder_of, named
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import handed_in, method, own, path, placed
 
-_AVERAGE = re.compile(r"ema|shadow|average|avg|swa", re.IGNORECASE)
-_FILLS = re.compile(
+_AVERAGE = pattern(r"ema|shadow|average|avg|swa", re.IGNORECASE)
+_FILLS = pattern(
     r"(copy|apply|assign|load|store|transfer)(_?(params?|parameters|weights))?(_?(to|into|shadow))?|ema", re.IGNORECASE
 )
-_OTHERS = re.compile(
+_OTHERS = pattern(
     r"teacher|target|frozen|ref|pretrain|base|old|init|source|prior|momentum|\d$", re.IGNORECASE
 )  # models of the same class that are no copies
 Alias = tuple[str, ast.expr]  # a name, and the expression that it stands in

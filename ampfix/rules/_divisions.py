@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
@@ -18,7 +19,7 @@ _HARMLESS = frozenset(
 )
 
 _READS = frozenset({"item", "detach", "get_lr", "get_last_lr"})
-_SIZE = re.compile(r"batch|token|sample|image|example", re.IGNORECASE)
+_SIZE = pattern(r"batch|token|sample|image|example", re.IGNORECASE)
 
 
 def is_divided(count: str, loss: ast.expr, source: Source) -> bool:

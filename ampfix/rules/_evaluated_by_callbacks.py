@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
 from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import SELF, handed_name, is_model
 from ampfix.rules._shapes import path
 
-_CALLBACK = re.compile(r"callback|hook|eval|valid|log|visuali|monitor|sampl|preview|metric", re.IGNORECASE)
-_CALLED_BACK = re.compile(r"__call__|_?(on|after|at)_\w+")
+_CALLBACK = pattern(r"callback|hook|eval|valid|log|visuali|monitor|sampl|preview|metric", re.IGNORECASE)
+_CALLED_BACK = pattern(r"__call__|_?(on|after|at)_\w+")
 _GIVEN = (ast.List, ast.Tuple, ast.Call, ast.keyword, ast.Dict)
 
 

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import PurePath
 from typing import TypeGuard
 
+from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import replace
@@ -21,11 +22,11 @@ from ampfix.rules._shapes import backwards, calls, function_of, inside, loops, m
 from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import is_a_trial
 
-_CALIBRATES = re.compile(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
-_ENVIRONMENT = re.compile(r"(^|[._])(\w*envs?|environment|game|board|simulator)$", re.IGNORECASE)
+_CALIBRATES = pattern(r"calib|quant", re.IGNORECASE)  # the ranges of activations are collected in float32
+_ENVIRONMENT = pattern(r"(^|[._])(\w*envs?|environment|game|board|simulator)$", re.IGNORECASE)
 
 
-_NO_GRAD = re.compile(r"no_grad|inference_mode")
+_NO_GRAD = pattern(r"no_grad|inference_mode")
 
 
 def is_evaluated(handed: HandedModel, source: Source) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import unparsed
 from ampfix.records import dataclass
@@ -17,8 +17,8 @@ from ampfix.rules._shapes import FUNCTIONS, function_of
 from ampfix.rules._trained_models import TrainedModel, meant, part_of
 from ampfix.rules._trained_there import TrainedThere
 
-_HOOK = re.compile(r"__\w+__|forward|(on|after|before)_\w+|\w*(training|validation|test|predict)_(step|epoch)\w*")
-_SWITCH = re.compile(r"grad|inference_mode|method")
+_HOOK = pattern(r"__\w+__|forward|(on|after|before)_\w+|\w*(training|validation|test|predict)_(step|epoch)\w*")
+_SWITCH = pattern(r"grad|inference_mode|method")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Role, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.rules._cpu import is_on_cpu
@@ -29,16 +30,16 @@ from ampfix.rules._shapes import regions_around as _regions_around
 from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import is_a_trial
 
-LIKE_A_REGION = re.compile(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
-_EVALUATES = re.compile(r"val|eval|test|infer|predict", re.IGNORECASE)
-_ACTS = re.compile(
+LIKE_A_REGION = pattern(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
+_EVALUATES = pattern(r"val|eval|test|infer|predict", re.IGNORECASE)
+_ACTS = pattern(
     r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?)(_|$)",
     re.IGNORECASE,
 )
-_DATA = re.compile(r"loader|dataset|batches|(?<![a-z])dl\b", re.IGNORECASE)
+_DATA = pattern(r"loader|dataset|batches|(?<![a-z])dl\b", re.IGNORECASE)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
-_OCCASION = re.compile(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
-_TRAINS = re.compile(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
+_OCCASION = pattern(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
+_TRAINS = pattern(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
 
 
 def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
@@ -291,8 +292,8 @@ def _fetches(loop: ast.AST, call: ast.Call) -> bool:
     return False
 
 
-_NO_TRAINING = re.compile(r"sched|bar$", re.IGNORECASE)
-_NEXT = re.compile(r"next|batch|sample_data|generate|encode|tokeni")
+_NO_TRAINING = pattern(r"sched|bar$", re.IGNORECASE)
+_NEXT = pattern(r"next|batch|sample_data|generate|encode|tokeni")
 
 
 def _names(node: ast.AST) -> set[str]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._evaluations import LIKE_A_REGION
@@ -27,15 +28,15 @@ from ampfix.rules._shapes import (
 
 _HOPS = 3  # helpers that only pass the model on
 # What runs what it is handed.
-_RUNS = re.compile(r"loss|criterion|objective|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE)
+_RUNS = pattern(r"loss|criterion|objective|forward|(^|_)(step|run|predict|compute|calc)", re.IGNORECASE)
 # Methods of models that are called beside a forward and run none.
-_KEEPS = re.compile(
+_KEEPS = pattern(
     r"_?(train|eval)|_?(to|cuda|cpu|half|float|bfloat16|apply|state|load|save|named?|parameters|modules|children|buffers|zero|"
     r"require|requires|no_sync|get_(?!\w*(feature|embed|logit|loss|output|pred))|set|update|reset|init|freeze|unfreeze|log|"
     r"print|count|num|clip|register|share|join|(un|de)?normali[sz]e|tokeni[sz]e|process|preprocess|collate|is|has|add|"
     r"append|push|make|create|build_(optim|sched)|config\w*|backward|step)(_\w+)?"
 )
-_PREDICTED = re.compile(r"loss|out|logit|pred|score|recon|feat|emb|hat\b|result", re.IGNORECASE)
+_PREDICTED = pattern(r"loss|out|logit|pred|score|recon|feat|emb|hat\b|result", re.IGNORECASE)
 
 
 class Forwards:

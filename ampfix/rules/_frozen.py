@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.rules._models import bare_name, holder_of, named
 from ampfix.rules._shapes import handed_in, method, path
 
-_FREEZES = re.compile(r"_?freeze(_\w+)?")
+_FREEZES = pattern(r"_?freeze(_\w+)?")
 _PARAMETERS = ("parameters", "named_parameters")
 
 

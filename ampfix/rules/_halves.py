@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 from ampfix.findings import Finding, Position, Repair, Severity, Span, TracePoint
+from ampfix.patterns import pattern
 from ampfix.program import Autocast, Dtype, Source, Value
 from ampfix.program.tree import walk
 from ampfix.rules._base import Rule
@@ -24,7 +24,7 @@ PICKS = frozenset(
     }
 )  # fmt: skip
 PRODUCTS = ("matmul", "mm", "bmm")
-_MARKED = re.compile(r"<(torch[\w.]*)>")  # a name that the codemod spells
+_MARKED = pattern(r"<(torch[\w.]*)>")  # a name that the codemod spells
 _GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
 
 

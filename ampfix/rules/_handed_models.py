@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
 from ampfix.records import dataclass
 from ampfix.rules._models import SELF, handed_name, is_model, is_piece, named, parted
 from ampfix.rules._places import assignments
 from ampfix.rules._shapes import handed_in, looks_like_a_model, method, path
 
-_MANY = re.compile(r"(^|[._])models$")
-_BUILDS = re.compile(r"_?(build|make|create|get|init|setup|load)_(?!\w*(optim|sched|loader))")
+_MANY = pattern(r"(^|[._])models$")
+_BUILDS = pattern(r"_?(build|make|create|get|init|setup|load)_(?!\w*(optim|sched|loader))")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _EDITS = ("div_", "mul_")
-_SCALE_NAME = re.compile(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|er|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
+_SCALE_NAME = pattern(r"(^|[._])(loss_?scal(e|er|ing)|scal(e|er|ing)(_?factor)?|static_scale)$", re.IGNORECASE)
 _SMALLEST = 128.0  # loss scales are powers of two from here on; weights of losses seldom are
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules._halfmodels import CastModel, Trained, assigned, is_foreign, is_frozen_or_float
 from ampfix.rules._shapes import function_of, handed_in, method, path
 
-MASTER = re.compile(
+MASTER = pattern(
     r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer|"
     r"stochastic_?(round|accum)|kahan",  # updates that half weights do not lose
     re.IGNORECASE,

@@ -6,39 +6,40 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._places import given_for
 from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
 
 SELF = "self"
-_FORWARD = re.compile(
+_FORWARD = pattern(
     r"(forward|predict|infer|encode|decode|extract|reconstruct|get_features?|(ddim|ddpm|p)_sample)(_\w+)?|generate|"
     r"sample|(get|compute)_loss|loss|(training|validation|test)_step"
 )
-_ROOT = re.compile(r"[.\[]")
-_NO_NET = re.compile(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
-_PART = re.compile(
+_ROOT = pattern(r"[.\[]")
+_NO_NET = pattern(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
+_PART = pattern(
     r"(^|[._])(student|teacher|generator|discriminator|critic|actor|policy|vae|vqvae|unet|vit|gpt|transformer|"
     r"segmenter|denoiser)$|(^|[._])(net|model)(_?[A-Z0-9]{1,2})$",
 )
-_PIECE = re.compile(
+_PIECE = pattern(
     r"(\w+_)?(embed(d(ing|er)s?)?|heads?|blocks?|layers?|proj(ection|ector)?|trunk|stem|fc|encoder|decoder|backbone|bottleneck|"
     r"predictor|transformer|feature_extractor)"
 )
-_MANY = re.compile(r"(^|[._])(models|nets|networks)$")
+_MANY = pattern(r"(^|[._])(models|nets|networks)$")
 # What DistributedDataParallel and averages of weights wrap.
-_HELD = re.compile(
+_HELD = pattern(
     r"\.(module|ema|ema_(model|net)|shadow(_model)?|(averaged|avg)(_model)?)$|(?<=ema|swa|avg)\.(model|net)$",
     re.IGNORECASE,
 )
-_WRAPPERS = re.compile(
+_WRAPPERS = pattern(
     r"DistributedDataParallel|DDP|DataParallel|compile|getattr|deepcopy|AveragedModel|ExponentialMovingAverage|"
     r"\w*unwrap\w*|de_parallel|\w*raw_model|(ema_|model_)?copy|clone_model|\w*(Ema|EMA)(?![a-z])\w*|\w*MovingAverage\w*|"
     r"Averaged\w*"
 )
 _PLACING = ("to", "cuda", "eval", "train", "requires_grad_")
-_ELSEWHERE = re.compile(r"cpu|half|float16")
+_ELSEWHERE = pattern(r"cpu|half|float16")
 _INFERERS = {"sliding_window_inference": ("predictor", 3), "inferer": ("network", 1)}  # of MONAI
 
 

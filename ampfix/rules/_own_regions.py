@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._halfmodels import assigned
@@ -12,7 +12,7 @@ from ampfix.rules._models import holder_of
 from ampfix.rules._shapes import placed
 from ampfix.rules._trained_models import handed_on
 
-_REGION = re.compile(r"autocast|(?<![a-z])amp(?![a-z])")
+_REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
 _FORWARD = ("forward", "__call__")
 
 

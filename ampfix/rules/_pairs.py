@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
@@ -15,10 +16,10 @@ from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import handed_in
 
-KEEPS = re.compile(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
-_OPTIMIZER = re.compile(r"opt", re.IGNORECASE)
-_NAMES_ONE = re.compile(r"optim|(?:\b|_)opt(?!ion)", re.IGNORECASE)
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+KEEPS = pattern(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
+_OPTIMIZER = pattern(r"opt", re.IGNORECASE)
+_NAMES_ONE = pattern(r"optim|(?:\b|_)opt(?!ion)", re.IGNORECASE)
+_DOTTED = pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _STEPS = frozenset({EventKind.SCALER_STEP, EventKind.UNSCALE})
 _WRAPPER = "NativeScaler"  # of timm.utils: called with a loss and an optimizer
 

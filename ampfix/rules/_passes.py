@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Set
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.rules import _places as places
 
-_TRAIN = re.compile(r"_?(do_|run_)?(train|training|fit)(_(model|net|network|loop|fn|func|one|local))?")
-_EVALUATES = re.compile(r"_?(do_|run_)?(valid\w*|eval\w*|test)(_(model|net|network|loop|fn|func|one))?")
-_LENGTH = re.compile(r"(^|_)(epochs|iters|iterations)$|^(max|total|num|n)_(epoch|iter|step|batch)")
+_TRAIN = pattern(r"_?(do_|run_)?(train|training|fit)(_(model|net|network|loop|fn|func|one|local))?")
+_EVALUATES = pattern(r"_?(do_|run_)?(valid\w*|eval\w*|test)(_(model|net|network|loop|fn|func|one))?")
+_LENGTH = pattern(r"(^|_)(epochs|iters|iterations)$|^(max|total|num|n)_(epoch|iter|step|batch)")
 
 
 def is_one_pass(function: ast.FunctionDef | ast.AsyncFunctionDef, backwards: list[ast.Call], source: Source) -> bool:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ampfix.findings import Span
+from ampfix.patterns import pattern
 from ampfix.program import Do, Occurrence, Site
 from ampfix.protocol import EventKind
 from ampfix.rules._base import local_name
 
-_VARYING = re.compile(r"step|accum|update|sync|boundary|last|finite|overflow|skip|nan|inf\b|valid|ok\b", re.IGNORECASE)
-_MODULUS = re.compile(r"%\s*([\w.]+)")
+_VARYING = pattern(r"step|accum|update|sync|boundary|last|finite|overflow|skip|nan|inf\b|valid|ok\b", re.IGNORECASE)
+_MODULUS = pattern(r"%\s*([\w.]+)")
 STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Set
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
@@ -14,9 +15,9 @@ from ampfix.rules import _places as places
 from ampfix.rules._pairs import Pair
 from ampfix.rules._shapes import handed_in
 
-_OF_SCALERS = re.compile(r"scaler|\bamp\b", re.IGNORECASE)
-_WRITES = re.compile(r"save|dump|write", re.IGNORECASE)
-_KEPT_BESIDE = re.compile(
+_OF_SCALERS = pattern(r"scaler|\bamp\b", re.IGNORECASE)
+_WRITES = pattern(r"save|dump|write", re.IGNORECASE)
+_KEPT_BESIDE = pattern(
     r"(scaler|(^|_)amp)_?\w*(state|load|save|restore)|(state|load|save|restore)\w*_(scaler|amp)", re.I
 )
 _VIEWS = ("items", "values")

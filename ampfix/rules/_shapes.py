@@ -7,15 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Form, Source
 from ampfix.program.tree import TreeIndex, unparsed, walk
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _NO_GRAD = ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode")
-_RECORDS_NONE = re.compile(r"no_grad|inference_mode|set_grad_enabled\(False\)")
-_QUIET = re.compile(r"eval|grad|infer|mode|scope|quiet", re.IGNORECASE)
-_BACKWARD = re.compile(r"backward|backprop|scaler$|optimi[sz]e(_|$)", re.IGNORECASE)
+_RECORDS_NONE = pattern(r"no_grad|inference_mode|set_grad_enabled\(False\)")
+_QUIET = pattern(r"eval|grad|infer|mode|scope|quiet", re.IGNORECASE)
+_BACKWARD = pattern(r"backward|backprop|scaler$|optimi[sz]e(_|$)", re.IGNORECASE)
 _PLACING = frozenset(
     {"cuda", "cpu", "to", "train", "eval", "requires_grad_", "contiguous", "float", "half", "bfloat16"}
 )
@@ -203,7 +204,7 @@ def is_on_gpu(source: Source) -> bool:
 _MODEL_WORDS = ("model", "net", "network", "backbone", "encoder", "decoder", "classifier", "detector", "unet")
 
 # First words of functions that make, move or measure a model and are none themselves.
-_VERBS = re.compile(
+_VERBS = pattern(
     r"(add|benchmark|build|clone|compile|convert|copy|create|eval|evaluate|export|fit|freeze|get|init|initialize|load|make|"
     r"measure|parse|prepare|profile|quantize|run|save|select|set|setup|test|train|try|unwrap|update|validate|warm|warmup|"
     r"wrap)_"

@@ -6,14 +6,15 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.records import dataclass
 from ampfix.rules._places import are_alternatives, spelled
 from ampfix.rules._shapes import looks_like_a_model, method, own, path
 
-_SWAPS = re.compile(r"(apply|copy|swap|store|load)_?(shadow|to|in|parameters|params|weights|ema|average\w*)$|swap$")
+_SWAPS = pattern(r"(apply|copy|swap|store|load)_?(shadow|to|in|parameters|params|weights|ema|average\w*)$|swap$")
 _APPLIES = frozenset({"apply", "restore", "average_parameters"})
-_AVERAGE = re.compile(r"ema|shadow|average|avg|swa", re.IGNORECASE)
+_AVERAGE = pattern(r"ema|shadow|average|avg|swa", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
@@ -35,7 +35,7 @@ from ampfix.rules._shapes import (
 )
 from ampfix.rules._trained_models import TrainedModel, meant
 
-_PHASE = re.compile(r"(^|[._])(is_)?train(ing)?$")
+_PHASE = pattern(r"(^|[._])(is_)?train(ing)?$")
 _TRAINS = ("train", "training")
 
 

@@ -6,17 +6,18 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import AutocastOpened, Form, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import is_without_grad
 
-_ABOUT_DTYPE = re.compile(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
-_BFLOAT16 = re.compile(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
-_FLAG = re.compile(r"(^|[._])(mixed_precision|dtype)$")
-_A_HALF = re.compile(r"16|half", re.IGNORECASE)
+_ABOUT_DTYPE = pattern(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
+_BFLOAT16 = pattern(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
+_FLAG = pattern(r"(^|[._])(mixed_precision|dtype)$")
+_A_HALF = pattern(r"16|half", re.IGNORECASE)
 _LISTED = (ast.Tuple, ast.List, ast.Set)
-_ABOUT_DEVICE = re.compile(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
+_ABOUT_DEVICE = pattern(r"cuda|device|gpu|cpu|mps", re.IGNORECASE)
 
 
 def scale_calls(scaler: ScalerBuilt, source: Source) -> list[ast.Call]:

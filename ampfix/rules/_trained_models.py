@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Form, Source
 from ampfix.records import dataclass
 from ampfix.rules._copies import Alias, aliases, are_built_alike, built, reloads, wrapped
@@ -39,9 +40,7 @@ _Known = Callable[[str, ast.AST, Source], list[Alias]]
 _MAX_ALIASES = 3
 _GENERIC = {"model", "net", "network"}
 # Parts of a model that its training does not move.
-_APART = re.compile(
-    r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained)\w*$|^self\.\w+$", re.IGNORECASE
-)
+_APART = pattern(r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained)\w*$|^self\.\w+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

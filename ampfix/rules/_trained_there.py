@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.rules._copies import returned
 from ampfix.rules._evaluated_elsewhere import is_run, trains_in_region, trains_there
@@ -16,7 +17,7 @@ from ampfix.rules._reached import known_as
 from ampfix.rules._shapes import FUNCTIONS, backwards, function_of, is_without_grad, method, own, path, regions_around
 from ampfix.rules._trained_models import TrainedModel, Variable, classes_of, handed_on, is_parameter, is_rebound
 
-_TRAINS = re.compile(r"train|fit|learn|tune|run", re.IGNORECASE)
+_TRAINS = pattern(r"train|fit|learn|tune|run", re.IGNORECASE)
 
 
 class TrainedThere:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 import re
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.rules._shapes import backwards, function_of, handed_in, method, own, path
 
 _HOPS = 3  # functions that hand the result back
-_TRAINS = re.compile(r"(\w+_)?(train|learn|fit|optimi[sz]e)(_(one_)?(step|batch|on_batch))?")
-_SETS = re.compile(r"(set|update|refresh|add|relabel)(_|$)")
-_DATA = re.compile(r"(^|[._])(dataset|sampler|batch_sampler)\.")
-_HELD_OUT = re.compile(r"val|test|eval", re.IGNORECASE)
+_TRAINS = pattern(r"(\w+_)?(train|learn|fit|optimi[sz]e)(_(one_)?(step|batch|on_batch))?")
+_SETS = pattern(r"(set|update|refresh|add|relabel)(_|$)")
+_DATA = pattern(r"(^|[._])(dataset|sampler|batch_sampler)\.")
+_HELD_OUT = pattern(r"val|test|eval", re.IGNORECASE)
 _KEPT = ("append", "extend", "add", "push")
-_SCALAR = re.compile(r"\.item\(\)|\bfloat\(")
+_SCALAR = pattern(r"\.item\(\)|\bfloat\(")
 
 
 def is_trained_on(call: ast.Call, source: Source, hops: int = 0) -> bool:

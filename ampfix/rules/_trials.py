@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.rules._shapes import function_of, handed_in, method, own, path
@@ -12,7 +13,7 @@ from ampfix.rules._shapes import function_of, handed_in, method, own, path
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
 _NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
 _RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
-_DUMMY = re.compile(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
+_DUMMY = pattern(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
 _PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
 _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ampfix.patterns import pattern
 from ampfix.program import Do, Routine, Site, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
@@ -13,7 +14,7 @@ from ampfix.records import dataclass
 from ampfix.rules import _places as places
 
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
-_MICRO = re.compile(r"accum|micro", re.IGNORECASE)
+_MICRO = pattern(r"accum|micro", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Form, Role, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._base import Invalid, Rule
@@ -223,13 +223,13 @@ def train(model, loader, optimizer):
         )
 
 
-_CHECK = re.compile(
+_CHECK = pattern(
     r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability"
     r"|get_device_properties(?!\([^()]*\)\s*\.(total_memory|name|multi_processor_count)\b)"
 )
-_NAMES_BF16 = re.compile(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
-_DEVICE = re.compile(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
-_OLD_GPU = re.compile(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
+_NAMES_BF16 = pattern(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
+_DEVICE = pattern(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
+_OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
 
 
 def _repair(place: ast.expr, source: Source) -> Repair | str:

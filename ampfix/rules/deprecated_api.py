@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, NodeRule
 from ampfix.rules._successors import SUCCESSORS
@@ -181,9 +182,9 @@ dtype = th.get_autocast_dtype("cuda")
         )
 
 
-_SUCCESSOR = re.compile(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
-_ASKS_FOR_AMP = re.compile(r"hasattr\((?:torch\b|amp\b|autocast\b)[^()]*(amp|autocast|GradScaler)\b")
-_ASKS_FOR_TORCH = re.compile(r"version|torch_(?!dtype|device|compile|amp)", re.IGNORECASE)
+_SUCCESSOR = pattern(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
+_ASKS_FOR_AMP = pattern(r"hasattr\((?:torch\b|amp\b|autocast\b)[^()]*(amp|autocast|GradScaler)\b")
+_ASKS_FOR_TORCH = pattern(r"version|torch_(?!dtype|device|compile|amp)", re.IGNORECASE)
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
 

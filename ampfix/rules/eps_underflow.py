@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import partial
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Source, Value, meetings
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
@@ -184,7 +184,7 @@ _CONSEQUENCES |= dict.fromkeys(_BELOW_ONE, "its gradient is infinite there")
 _CONSEQUENCES["sqrt"] = "its gradient is infinite where the tensor is 0"
 
 
-_NORMALISED = re.compile(r"alpha|prob|softmax|attn|attention")
+_NORMALISED = pattern(r"alpha|prob|softmax|attn|attention")
 
 
 def _may_be_probability(value: Value) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Form, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.rules._arguments import SCALER_PARAMETERS
@@ -24,7 +25,7 @@ _FSDP = frozenset(
 )
 _WRAPS = r"wrap|shard|fsdp|distribut|parallel|prepare|setup"
 _WRAPPED = rf"near:model:model\w*\s*=\s*[\w.]*(?:{_WRAPS})\w*\("
-_WRAPPER = re.compile(_WRAPS, re.IGNORECASE)
+_WRAPPER = pattern(_WRAPS, re.IGNORECASE)
 _NAMES = ("FSDP", "FullyShardedDataParallel")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Held, Role, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, NodeRule
 
-_INVERSE = re.compile(r"get_scale|inv\w*_scale|\._scale\b")
+_INVERSE = pattern(r"get_scale|inv\w*_scale|\._scale\b")
 
 
 class GradPenaltyScaled(NodeRule):

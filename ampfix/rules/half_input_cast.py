@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Form, HalfCast, Source
 from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
@@ -213,7 +214,7 @@ for x in torch.randn(4, 8, 8, device="cuda"):
         )
 
 
-_NETWORK = re.compile(r"(^|[._])(\w*model|\w*net|backbone|encoder|decoder|generator|discriminator|unet|vae)$", re.I)
+_NETWORK = pattern(r"(^|[._])(\w*model|\w*net|backbone|encoder|decoder|generator|discriminator|unet|vae)$", re.I)
 
 
 def _is_on(call: ast.Call, source: Source) -> bool:

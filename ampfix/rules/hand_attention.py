@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Dtype, Source, Value
 from ampfix.records import dataclass
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import TensorRule, in_region, names_between, text_at, wrapped
 
 _PRODUCTS = ("matmul", "bmm", "einsum")
-_TEMPERATURE = re.compile(r"(^|[_.])(temperature|temp|tau)(_|$)", re.IGNORECASE)
+_TEMPERATURE = pattern(r"(^|[_.])(temperature|temp|tau)(_|$)", re.IGNORECASE)
 
 
 class HandAttention(TensorRule):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from ampfix.findings import Applicability, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._path import certain, events_of
 from ampfix.rules._unscale import scaled_by, unscale_first
 
-_TEST = re.compile(r"(^|\.)test_")
+_TEST = pattern(r"(^|\.)test_")
 
 
 class InspectBeforeUnscale(ProtocolRule):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Do, Routine, Source
 from ampfix.protocol import EventKind
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
 
-_GUARDS = re.compile(r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler")
-_RANKS = re.compile(r"DistributedDataParallel|FSDP|fully_shard")
+_GUARDS = pattern(r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler")
+_RANKS = pattern(r"DistributedDataParallel|FSDP|fully_shard")
 
 
 class NanUnguardedBf16(Rule):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Set
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Role, ScalerBuilt, Source
 from ampfix.program.tree import walk
 from ampfix.records import replace
@@ -17,8 +17,8 @@ from ampfix.rules._makers import made_by_helpers
 from ampfix.rules._passes import is_one_pass
 from ampfix.rules._shapes import handed_in
 
-_SPECIAL = re.compile(r"__\w+__")
-_EPOCH = re.compile(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
+_SPECIAL = pattern(r"__\w+__")
+_EPOCH = pattern(r"^_?(train|training|fit|run)_?(one|an|single|this)?_?(epoch|step|batch|iter(ation)?)$|^epoch$")
 _USES = ("scale", "step", "update", "unscale_")
 
 

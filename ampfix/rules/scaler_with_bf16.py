@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
+from ampfix.patterns import pattern
 from ampfix.program import AutocastOpened, Form, Role, ScalerBuilt, Source
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
 
 _FLOAT16 = ("torch.float16", "torch.half")
-_BFLOAT16 = re.compile(r"^['\"]?(torch\.)?(bf16|bfloat16)['\"]?$")
+_BFLOAT16 = pattern(r"^['\"]?(torch\.)?(bf16|bfloat16)['\"]?$")
 
 
 class ScalerWithBf16(Rule):

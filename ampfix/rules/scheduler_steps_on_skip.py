@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from ampfix.findings import Applicability, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Occurrence, Source
 from ampfix.protocol import Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handed_none import is_never_handed
 from ampfix.rules._scheduled import goes_slower, only_flushes, scaler_step, walks_schedulers
 
-_ACCUMULATION = re.compile(r"accum", re.IGNORECASE)
+_ACCUMULATION = pattern(r"accum", re.IGNORECASE)
 
 
 class SchedulerStepsOnSkip(ProtocolRule):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from ampfix.findings import Applicability, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules._base import Invalid, ProtocolRule
 from ampfix.rules._path import certain, optimizers, own_tests, since
 
-_PART = re.compile(r"\.(?!(model|net|network|module)$)\w+$")  # of a model: `model.backbone`
+_PART = pattern(r"\.(?!(model|net|network|module)$)\w+$")  # of a model: `model.backbone`
 
 
 class StepWithoutGrads(ProtocolRule):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._shapes import is_on_gpu
@@ -105,12 +106,12 @@ def compare(measure, model, x):
                 return
 
 
-_TF32_ON = re.compile(
+_TF32_ON = pattern(
     r"allow_tf32\s*=\s*(?!False)|set_float32_matmul_precision\(\s*[\"'](high|medium)[\"']|fp32_precision\s*=\s*[\"']tf32"
 )
-_FULL = re.compile(r"fp32|float32|full|baseline|no_?amp|without_amp|ieee", re.IGNORECASE)
-_MIXED = re.compile(r"amp|fp16|bf16|half|mixed|mp(_|$)|autocast", re.IGNORECASE)
-_TIME = re.compile(r"time|elapsed|latency|seconds|secs|(^|_)(ms|s|t)(_|$|\[)|duration", re.IGNORECASE)
+_FULL = pattern(r"fp32|float32|full|baseline|no_?amp|without_amp|ieee", re.IGNORECASE)
+_MIXED = pattern(r"amp|fp16|bf16|half|mixed|mp(_|$)|autocast", re.IGNORECASE)
+_TIME = pattern(r"time|elapsed|latency|seconds|secs|(^|_)(ms|s|t)(_|$|\[)|duration", re.IGNORECASE)
 
 
 def _is_speedup(node: ast.BinOp) -> bool:
