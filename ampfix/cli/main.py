@@ -73,10 +73,11 @@ def _dispatch(arguments: list[str]) -> int:
     subparsers = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True, prog="ampfix"
     )
+    is_first = arguments[:1] == [chosen]  # so that no --help before it lists the commands, each of which takes 1 ms
     for name, summary in COMMANDS.items():
         if module is not None and name == chosen:
             module.add_parser(subparsers)
-        else:
+        elif module is None or not is_first:
             subparsers.add_parser(name, help=summary)
     args = parser.parse_args(arguments)
     assert module is not None, "parse_args exits where no known command was chosen"
