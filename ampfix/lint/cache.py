@@ -17,6 +17,7 @@ from typing import Any
 from ampfix import __version__, atomic
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span, TracePoint
 from ampfix.lint.checked import Checked
+from ampfix.lint.importers import folder_of_all, python_files
 from ampfix.lint.passed import SUFFIX, Passed
 from ampfix.lint.read import digest
 from ampfix.lint.settings import Settings
@@ -140,6 +141,9 @@ def _key(content: str, path: str, settings: Settings) -> str:
 
 def _content(path: str) -> str:
     """A file's digest. An absent module may appear as a folder, which changes what an import means."""
+    folder = folder_of_all(path)
+    if folder is not None:
+        return digest(*(part.encode() for file in python_files(folder) or () for part in (file, _content(file))))
     try:
         with open(path, "rb") as file:
             return digest(file.read())

@@ -57,25 +57,33 @@ class SourceModule:
     """Implements `ampfix.program.Source`. Raises SyntaxError for text that is not Python."""
 
     def __init__(self, text: str, path: str, torch_floor: str = "", project: Project | None = None) -> None:
-        self.text, self.path, self.torch_floor = text, path, torch_floor
-        self._project = project
-        self._file = SourceFile(text, path) if project is None else project.opened(text, path)
+        self._begin(SourceFile(text, path) if project is None else project.opened(text, path), torch_floor, project)
+
+    def _begin(self, file: SourceFile, torch_floor: str, project: Project | None) -> None:
+        self.text, self.path, self.torch_floor = file.text, file.path, torch_floor
+        self._file, self._project = file, project
         self.tree, self._scopes = self._file.tree, self._file.scopes
         self._neighbours = Neighbours(self._file, project)
         self._resolver = Resolver(self._neighbours)
         self._roles = Roles(self._resolver)
         namer = Namer(self._resolver, Fields(self._resolver), self._roles)
-        self._reader = CallReader(self._resolver, self._roles, namer, path)
+        self._reader = CallReader(self._resolver, self._roles, namer, file.path)
         self._dtypes = DtypeChoices(self._resolver, self._roles.handed)
         self._regions = RegionReader(self._resolver, namer, self._dtypes, self._reader.site)
         self._alone: dict[tuple[str, str], frozenset[object]] = {}
+        self._importers: dict[SourceFile, SourceModule] = {}
 
     def release(self) -> None:
         """Take apart what refers to itself in a circle. Nothing may be asked afterwards."""
+        for importer in self._importers.values():
+            importer._take_apart()
         if self._project is None:
             self._file.release()
         else:
             self._project.settle()
+        self._take_apart()
+
+    def _take_apart(self) -> None:
         if "_lowering" in self.__dict__:
             self._lowering.release()
         self._resolver.release()
@@ -86,7 +94,15 @@ class SourceModule:
     @property
     def consulted(self) -> frozenset[str]:
         """The paths of other files that the answers so far depend on, and of files that were looked for in vain."""
-        return frozenset(self._neighbours.consulted)
+        return frozenset(self._neighbours.consulted).union(*(one.consulted for one in self._importers.values()))
+
+    def importers(self, word: str) -> tuple[SourceModule, ...]:
+        return tuple(map(self._importer, self._neighbours.importers(word)))
+
+    def _importer(self, file: SourceFile) -> SourceModule:
+        if file not in self._importers:
+            self._importers[file] = _Importer(file, self.torch_floor, self._project)
+        return self._importers[file]
 
     @cached_property
     def _worth(self) -> Interest:
@@ -294,6 +310,13 @@ class SourceModule:
 
     def segment(self, node: ast.AST) -> str:
         return self._file.spans.text(node) or ast.unparse(node)
+
+
+class _Importer(SourceModule):
+    """A file that imports a checked one, and goes when that does."""
+
+    def __init__(self, file: SourceFile, torch_floor: str, project: Project | None) -> None:
+        self._begin(file, torch_floor, project)
 
 
 def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:

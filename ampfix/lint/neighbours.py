@@ -51,6 +51,18 @@ class Neighbours:
         assert self._project is not None
         return self._project.load(path) if self._read + _size(path) <= _AROUND_BYTES else None
 
+    def importers(self, word: str) -> Iterator[SourceFile]:
+        """The files of a small project that import the checked one and have a word in them, all of each parsed."""
+        if self._project is None:
+            return
+        paths, depends = self._project.importers(self._paths[self.own])
+        self.consulted |= depends
+        for path in paths:
+            file = self._project.load(path)
+            if file is not None and word in file.text:
+                _ = file.index
+                yield file
+
     def plain_name(self, symbol: str, importer: SourceFile) -> str | None:
         """What an import of `symbol` is called by the file that defines it, where its text shows that without parsing
         it; None where the import leads on, or nowhere."""

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ampfix.lint.files import SourceFile
+from ampfix.lint.importers import ImportIndex, all_below, python_files
 from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
@@ -64,6 +65,7 @@ class Project:
         ] = {}  # the words of files that pass names on and hold no training code
         self._defined: dict[str, frozenset[bytes]] = {}
         self._bound: dict[str, frozenset[bytes]] = {}
+        self._indexes: dict[str, ImportIndex | None] = {}
 
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
@@ -76,6 +78,7 @@ class Project:
         self._listings.pop(os.path.dirname(absolute), None)
         self._roots.clear()
         self._targets.clear()
+        self._indexes.clear()
 
     # where names lead
 
@@ -144,25 +147,31 @@ class Project:
         return self._roots[folder]
 
     def _find_roots(self, folder: str) -> Iterator[str]:
-        top, own = folder, list[str]()
-        while "__init__.py" in self._listing(top).files and os.path.dirname(top) != top:
-            own.append(top)
-            top = os.path.dirname(top)
+        top, own = self._top_of(folder)
+        above, projects = self._above(top)
         yield top
-        root, above = top, list[str]()
+        yield from above
+        yield from (os.path.join(one, "src") for one in projects if "src" in self._listing(one).folders)
+        yield from own
+
+    def _top_of(self, folder: str) -> tuple[str, list[str]]:
+        """The folder around the outermost package of a folder, and the packages inside it, innermost first."""
+        own = list[str]()
+        while "__init__.py" in self._listing(folder).files and os.path.dirname(folder) != folder:
+            own.append(folder)
+            folder = os.path.dirname(folder)
+        return folder, own
+
+    def _above(self, top: str) -> tuple[list[str], list[str]]:
+        """The folders above one that imports may start from, and those that may be the project's root, inner first."""
+        above, root = list[str](), top
         for _ in range(_CLIMB):
             if any(marker in self._listing(root).files | self._listing(root).folders for marker in _MARKERS):
-                yield from above
-                if "src" in self._listing(root).folders:
-                    yield os.path.join(root, "src")
-                break
+                return above, [root]
             root = os.path.dirname(root)
             above.append(root)
-        else:  # an unpacked archive, say
-            yield from above[:_UNMARKED]
-            around = (top, *above[:_UNMARKED])
-            yield from (os.path.join(one, "src") for one in around if "src" in self._listing(one).folders)
-        yield from own
+        nearest = above[:_UNMARKED]  # of an unpacked archive, say
+        return nearest, [top, *nearest]
 
     def _listing(self, folder: str) -> _Listing:
         if folder not in self._listings:
@@ -175,6 +184,31 @@ class Project:
                 pass
             self._listings[folder] = _Listing(frozenset(files), frozenset(folders))
         return self._listings[folder]
+
+    # who imports a file
+
+    def importers(self, path: str) -> tuple[list[str], frozenset[str]]:
+        """The files that import one, where its project is small, and what that depends on."""
+        top, _ = self._top_of(os.path.dirname(path))
+        _, projects = self._above(top)
+        asked = set[str]()
+        for root in reversed(projects):
+            asked.add(all_below(root))
+            index = self._index_of(root)
+            if index is not None:
+                return index.importing(path), frozenset(asked)
+        return [], frozenset(asked)
+
+    def _index_of(self, root: str) -> ImportIndex | None:
+        """The imports of a small project."""
+        if root not in self._indexes:
+            files = python_files(root)
+            self._indexes[root] = None if files is None else ImportIndex(files, _read, self._target)
+        return self._indexes[root]
+
+    def _target(self, symbol: str, importer: str) -> str | None:
+        target, _ = self.locate(symbol, importer)
+        return None if target is None else target.path
 
     # files
 

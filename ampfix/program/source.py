@@ -67,6 +67,10 @@ class Source(Protocol):
     def scalers_beside(self, node: ast.expr) -> tuple[str, ...]:
         """What the object of another file that an expression is an attribute of calls the scalers that it keeps."""
 
+    def importers(self, word: str) -> tuple[Source, ...]:
+        """The files of a small project that import this one and have a word in them. Nothing in them can be pointed at
+        or edited."""
+
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""
 
