@@ -16,6 +16,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, parameters
 from ampfix.lint.usage import dotted
 from ampfix.program import BuiltElsewhere, CalledElsewhere, Form, Role
+from ampfix.program.tree import unparsed
 from ampfix.rules._places import is_switched_off
 from ampfix.rules._shapes import placed
 
@@ -42,7 +43,7 @@ def _receiver(call: ast.Call, scope: Scope, handed: Handed) -> dict[str, Argumen
     holder = call.func.value if isinstance(call.func, ast.Attribute) else None
     if not isinstance(holder, ast.Name):
         return {}
-    given = {(ast.dump(one), there.node): (one, there) for one, there in handed.expressions(holder, scope)}
+    given = {(unparsed(one), there.node): (one, there) for one, there in handed.expressions(holder, scope)}
     ((one, there),) = given.values() if len(given) == 1 else ((holder, scope),)
     return {} if one is holder else {holder.id: (one, Frame(there))}
 

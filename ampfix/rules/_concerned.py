@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from functools import cache
 
 from ampfix.patterns import pattern
 from ampfix.program import Source
@@ -26,7 +25,7 @@ class Stepped:
     def __init__(self, pairs: list[Pair], source: Source) -> None:
         self._source = source
         self._classes = {node.name: node for node in source.nodes((ast.ClassDef,)) if isinstance(node, ast.ClassDef)}
-        self._family = cache(self._family_of)
+        self._families: dict[str, frozenset[str]] = {}
         self._order = {pair: index for index, pair in enumerate(pairs)}
         self._anywhere = self._unlike(pairs)
         self._of_no_class = [pair for pair in self._anywhere if not _is_of_class(pair)]
@@ -75,9 +74,14 @@ class Stepped:
             return True
         return not self._family(here).isdisjoint(self._family(pair.owner))
 
-    def _family_of(self, definition: ast.ClassDef) -> frozenset[str]:
+    def _family(self, definition: ast.ClassDef) -> frozenset[str]:
         """The names of a class and of those it inherits from, as far as this file shows them."""
-        found, pending = set[str](), [definition.name]
+        if definition.name not in self._families:
+            self._families[definition.name] = self._family_of(definition.name)
+        return self._families[definition.name]
+
+    def _family_of(self, name: str) -> frozenset[str]:
+        found, pending = set[str](), [name]
         while pending:
             name = pending.pop()
             if name not in found and name in self._classes:

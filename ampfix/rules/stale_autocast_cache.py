@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, Span
 from ampfix.program import AutocastOpened, Do, Source
+from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._swaps import swaps_between_forwards
@@ -180,9 +181,13 @@ def _inner_loops(holder: ast.AST) -> Iterator[ast.For | ast.AsyncFor | ast.While
         node = pending.pop()
         if isinstance(node, _NESTED):
             continue
-        if isinstance(node, _LOOPS) and "clear_autocast_cache" not in ast.dump(node):
+        if isinstance(node, _LOOPS) and not _empties_cache(node):
             yield node
         pending.extend(ast.iter_child_nodes(node))
+
+
+def _empties_cache(loop: ast.AST) -> bool:
+    return any("clear_autocast_cache" in (getattr(n, "attr", ""), getattr(n, "id", "")) for n in walk(loop))
 
 
 def _steps(source: Source, loops: dict[int, ast.For | ast.AsyncFor | ast.While]) -> Iterator[tuple[Do, Span]]:
