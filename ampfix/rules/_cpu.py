@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 
+from ampfix.patterns import pattern
 from ampfix.program import Source
-from ampfix.program.tree import walk
-from ampfix.rules._shapes import function_of, handed_in, method, path
+from ampfix.program.tree import unparsed, walk
+from ampfix.rules._shapes import function_of, handed_in, method, own, path
+
+_MADE = {"torch.tensor", "torch.from_numpy", "torch.LongTensor", "torch.FloatTensor"}
+_MOVES = pattern(r"\.(to|cuda)\(|device")
+_PLACES = pattern(r"set_default_(device|tensor_type)|DataParallel|dispatch_model|device_map")
 
 
 def is_on_cpu(call: ast.Call, source: Source) -> bool:
-    """Whether what a model returns is made a numpy array as it is, or its input goes where a default says: the CPU."""
-    return _is_read_by_numpy(call, source) or _goes_to_the_default(call, source)
+    """Whether what a model returns is made a numpy array as it is, its input was made on the CPU and stays there, or it
+    goes where a default says: the CPU."""
+    return _is_read_by_numpy(call, source) or _stays_on_cpu(call, source) or _goes_to_the_default(call, source)
 
 
 def _is_read_by_numpy(call: ast.Call, source: Source) -> bool:
@@ -25,6 +31,21 @@ def _is_read_by_numpy(call: ast.Call, source: Source) -> bool:
         elif not isinstance(around, ast.Call):
             return False
     return False
+
+
+def _stays_on_cpu(call: ast.Call, source: Source) -> bool:
+    """`ids = torch.tensor(prompt)`, which a model on any other device refuses."""
+    name = path(call.args[0]) if call.args else ""
+    if not name or _PLACES.search(source.text):
+        return False
+    sets = [one for one in own(function_of(call, source)) if isinstance(one, ast.Assign) and _binds(one, name)]
+    made = [path(one.value.func) if isinstance(one.value, ast.Call) else "" for one in sets]
+    moved = any(_MOVES.search(unparsed(one.value)) for one in sets)
+    return not moved and bool(_MADE & set(made)) and all(one.startswith("torch.") for one in made)
+
+
+def _binds(assign: ast.Assign, name: str) -> bool:
+    return any(path(one) == name for target in assign.targets for one in walk(target))
 
 
 def _goes_to_the_default(call: ast.Call, source: Source) -> bool:

@@ -13,7 +13,7 @@ from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import replace
-from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, regions_around
+from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, prepares, regions_around
 from ampfix.rules._handed_models import HandedModel, is_many
 from ampfix.rules._models import model_of, named
 from ampfix.rules._reached import Reached, all_reached, each_turn_trains, known_as, passed_on, reached_by, repeated
@@ -32,9 +32,12 @@ _NO_GRAD = pattern(r"no_grad|inference_mode")
 def is_evaluated(handed: HandedModel, source: Source) -> bool:
     """Whether the function runs the model in a loop, without gradients and without a region, and the call has none."""
     function = handed.to.definition
+    caller = function_of(handed.call, source)
     if regions_around(handed.call, source) or _CALIBRATES.search(function.name):
         return False
-    over_data = goes_over_data(function) or goes_over_data(function_of(handed.call, source))
+    if acts(caller) or prepares(function) or prepares(caller):
+        return False
+    over_data = goes_over_data(function) or goes_over_data(caller)
     if is_acting(PurePath(handed.to.path).stem) and not over_data:
         return False
     if _is_part_of_a_turn(handed.call, source):
@@ -96,12 +99,21 @@ def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     for reached in all_reached(reached_by(handed, source), source):
         trains = trains or any(True for _ in backwards(reached.function))
         for region in source.regions_in(reached.function) if opening is None else ():
-            items = [unparsed(item.context_expr) for item in region.node.items]
-            if _is_off(region, reached) or any(_NO_GRAD.search(item) for item in items):
-                continue
-            if _runs_in(region.node, reached, source):
+            if (
+                not _is_off(region, reached)
+                and not _is_quiet(region, reached)
+                and _runs_in(region.node, reached, source)
+            ):
                 opening = region.opening
     return opening if trains else None
+
+
+def _is_quiet(region: CoveredRegion, reached: Reached) -> bool:
+    """Whether a region records no gradients, as that of an evaluation."""
+    around = [one for one in own(reached.function) if isinstance(one, (ast.With, ast.AsyncWith))]
+    entered = [opened for one in around if region.node in walk(one) for opened in _entered(one)]
+    decorators = getattr(reached.function, "decorator_list", [])
+    return reached.quiet or any(_NO_GRAD.search(unparsed(one)) for one in (*entered, *decorators))
 
 
 def trains_there(handed: HandedModel, source: Source) -> bool:

@@ -17,6 +17,7 @@ from ampfix.rules._shapes import (
     LOOPS,
     backwards,
     calls,
+    calls_of,
     function_of,
     inside,
     is_without_grad,
@@ -33,9 +34,14 @@ from ampfix.rules._trials import is_a_trial
 LIKE_A_REGION = pattern(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = pattern(r"val|eval|test|infer|predict", re.IGNORECASE)
 _ACTS = pattern(
-    r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?)(_|$)",
+    r"(^|_)(play|self_?play|rollouts?|act|explore|mcts|generate_round|collect_(rollout|trajectory|experience|episode)s?|"
+    r"(get|select|choose|pick|sample|predict)_actions?)(_|$)",
     re.IGNORECASE,
 )
+_MEASURES = pattern(
+    r"(^|_)(bench(mark)?|latency|throughput|fps|flops|macs|profile|export|onnx|warm_?up)(_|$)", re.IGNORECASE
+)
+_PREPARES = pattern(r"pre_?(process|compute|cache|encode|extract)|relabel|pseudo_label", re.IGNORECASE)
 _DATA = pattern(r"loader|dataset|batches|(?<![a-z])dl\b", re.IGNORECASE)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = pattern(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
@@ -65,8 +71,14 @@ def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
 
 
 def acts(function: ast.AST) -> bool:
-    """Whether a function runs a model in an environment, as far as its name says."""
-    return is_acting(getattr(function, "name", "")) and not goes_over_data(function)
+    """Whether a function runs a model in an environment, or to measure or export it, as far as its name says."""
+    name = getattr(function, "name", "")
+    return (is_acting(name) or _MEASURES.search(name) is not None) and not goes_over_data(function)
+
+
+def prepares(function: ast.AST) -> bool:
+    """Whether a function makes data of what a model returns, to train on later, as far as its name says."""
+    return _PREPARES.search(getattr(function, "name", "")) is not None
 
 
 def is_acting(name: str) -> bool:
@@ -101,7 +113,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False  # statistics of a normalization, or a warm-up: nothing is made of the result
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
-    if _trains_without_region(call, function, source) or acts(function):
+    if _trains_without_region(call, function, source) or acts(function) or prepares(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
     training = [*backwards(loop), *(one for one in calls(loop, "step") if not _is_schedule(one, source))]
     if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function, source) or is_on_cpu(call, source):
@@ -141,13 +153,12 @@ def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> boo
 
 def _prepares_training(function: ast.AST, source: Source) -> bool:
     """Whether each turn of training calls a function in front of its backward: what it makes is trained on."""
-    name, made = getattr(function, "name", ""), []
-    for call in source.calls_to(name):
-        if path(call.func) in (name, f"self.{name}"):
-            around, caller = loops(call, source)[:1], function_of(call, source)
-            behind = (one for one in backwards(caller) if one.lineno > call.lineno)
-            trains = (loops(one, source)[:1] == around for one in behind)
-            made.append(any(trains) and not _is_now_and_then(call, source))
+    made = []
+    for call in calls_of(function, source):
+        around, caller = loops(call, source)[:1], function_of(call, source)
+        behind = (one for one in backwards(caller) if one.lineno > call.lineno)
+        trains = (loops(one, source)[:1] == around for one in behind)
+        made.append(any(trains) and not _is_now_and_then(call, source))
     return bool(made) and all(made)
 
 

@@ -17,9 +17,14 @@ def off_parameters(call: ast.Call, function: ast.AST, outer: Set[str] = frozense
     if not shows_all(call):
         return frozenset()
     handed = {one.arg: given(call, one.arg, function) for one in parameters_of(function)}
-    off = {name for name, value in handed.items() if is_off(value) or path(value) in outer}
+    off = {name for name, value in handed.items() if is_off(value) or _needs_any(value, outer)}
     same = {name for name in outer if name.startswith("self.") and path(call.func).startswith("self.")}
     return frozenset(off | same)
+
+
+def _needs_any(value: ast.expr | None, names: Set[str]) -> bool:
+    """Whether what is handed in is true only if one of these variables is."""
+    return value is not None and any(path(one) in names for one in operands(value))
 
 
 def off_attributes(to: CalledElsewhere) -> frozenset[str]:

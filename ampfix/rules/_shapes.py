@@ -32,6 +32,12 @@ def path(node: ast.AST | None) -> str:
     return ""
 
 
+def calls_of(function: ast.AST, source: Source) -> list[ast.Call]:
+    """The calls in the file that run a function by its name, or a method of the same object by that of self."""
+    name = getattr(function, "name", "")
+    return [call for call in source.calls_to(name) if path(call.func) in (name, f"self.{name}")]
+
+
 def own(root: ast.AST) -> Sequence[ast.AST]:
     """The nodes inside `root` that run with it, in source order: the bodies of functions and classes defined there are
     left out."""

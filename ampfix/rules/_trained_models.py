@@ -21,9 +21,11 @@ from ampfix.rules._models import (
     parted,
 )
 from ampfix.rules._places import parameters
+from ampfix.rules._region_switches import off_parameters, switched_off_by
 from ampfix.rules._shapes import (
     FUNCTIONS,
     backwards,
+    calls_of,
     function_of,
     inside,
     is_without_grad,
@@ -39,8 +41,10 @@ Variable = tuple[str, ast.AST]  # a name and the function or class it belongs to
 _Known = Callable[[str, ast.AST, Source], list[Alias]]
 _MAX_ALIASES = 3
 _GENERIC = {"model", "net", "network"}
-# Parts of a model that its training does not move.
-_APART = pattern(r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained)\w*$|^self\.\w+$", re.IGNORECASE)
+# Parts of a model that its training does not move, or runs elsewhere.
+_APART = pattern(
+    r"\.\w*(teacher|ema|target|momentum|frozen|reference|ref|pretrained|_aug|preproc)\w*$|^self\.\w+$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,13 @@ def _hands_to_step(region: CoveredRegion, function: ast.AST, steps: set[str]) ->
 
 
 def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
-    """Whether a constant of the file switches the region off."""
+    """Whether a constant of the file switches the region off, or every call in it of the function that opens it."""
     opened = (one.enabled for one in source.autocasts if one.node is region.call)
-    return any(enabled is not None and source.truth(enabled) is False for enabled in opened)
+    if any(enabled is not None and source.truth(enabled) is False for enabled in opened):
+        return True
+    function = opener_of(region, source)
+    made = calls_of(function, source)
+    return bool(made) and all(switched_off_by(region, function, off_parameters(call, function)) for call in made)
 
 
 def _run_under(region: CoveredRegion, forwards: Forwards, source: Source) -> Iterator[TrainedModel]:

@@ -8,7 +8,7 @@ import re
 from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import unparsed, walk
-from ampfix.rules._shapes import backwards, function_of, handed_in, method, own, path
+from ampfix.rules._shapes import backwards, calls_of, function_of, handed_in, method, own, path
 
 _HOPS = 3  # functions that hand the result back
 _TRAINS = pattern(r"(\w+_)?(train|learn|fit|optimi[sz]e)(_(one_)?(step|batch|on_batch))?")
@@ -42,9 +42,7 @@ def is_trained_on(call: ast.Call, source: Source, hops: int = 0) -> bool:
             is_returned = is_returned or (reads(node.value) and not _SCALAR.search(unparsed(node.value)))
     if not is_returned or hops == _HOPS:
         return False
-    called = getattr(function, "name", "")
-    callers = (one for one in source.calls_to(called) if path(one.func) in (called, f"self.{called}"))
-    return any(is_trained_on(one, source, hops + 1) for one in callers)
+    return any(is_trained_on(one, source, hops + 1) for one in calls_of(function, source))
 
 
 def _is_kept_for_training(target: ast.expr) -> bool:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import walk
-from ampfix.rules._shapes import function_of, handed_in, method, own, path
+from ampfix.rules._places import given_for, parameters
+from ampfix.rules._shapes import calls_of, function_of, handed_in, method, own, path
 
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
 _NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
 _RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
 _DUMMY = pattern(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
 _PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
+_HOPS = 3  # variables that only stand for another
 _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
 
 
@@ -24,8 +27,8 @@ def is_a_trial(call: ast.Call, function: ast.AST, source: Source) -> bool:
     if given and _DUMMY.search(path(given[0])):
         return True
     data = [one.value if isinstance(one, ast.Starred) else one for one in given if not isinstance(one, ast.Constant)]
-    sets = {one: _set_to(one, function) for one in data}
-    if not data or not all(sets.values()):
+    sets = {one: _made_of(one, function, source) for one in data}
+    if not data:
         return False
     if all(_is_blank(value, fixed=value is not one) for one, values in sets.items() for value in values):
         return not _trains_on_noise(source) or _is_only_measured(call, function)
@@ -38,7 +41,7 @@ def _trains_on_noise(source: Source) -> bool:
         function = function_of(region.node, source)
         for call in walk(region.node):
             given = [one for one in getattr(call, "args", ()) if not isinstance(one, ast.Constant)]
-            values = [value for one in given for value in _set_to(one, function)]
+            values = [value for one in given for value in _made_of(one, function, source) if not path(value)]
             if isinstance(call, ast.Call) and values and not method(call)[1] and all(map(_is_noise, values)):
                 return True
     return False
@@ -49,13 +52,23 @@ def _is_noise(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and path(value.func) in _NOISE
 
 
-def _set_to(data: ast.expr, function: ast.AST) -> list[ast.expr]:
-    """What a variable is set to, but for itself on another device; an expression as it is."""
+def _made_of(data: ast.expr, function: ast.AST, source: Source, hops: int = 0) -> list[ast.expr]:
+    """What a variable is set to in the end, but for itself on another device, by this function and by its callers in
+    the file where it is a parameter; an expression as it is."""
     name = path(_unplaced(data))
-    if not name:
+    if not name or hops > _HOPS:
         return [data]
-    sets = [n.value for n in own(function) if isinstance(n, ast.Assign) and any(path(t) == name for t in n.targets)]
-    return [value for value in sets if path(_unplaced(value)) != name]
+    sets = [(n.value, function) for n in own(function) if isinstance(n, ast.Assign) and name in map(path, n.targets)]
+    sets = [one for one in sets if path(_unplaced(one[0])) != name] or list(_handed_in(name, function, source))
+    return [value for one, there in sets for value in _made_of(one, there, source, hops + 1)] or [data]
+
+
+def _handed_in(name: str, function: ast.AST, source: Source) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """What the calls in the file hand in for a parameter, each with the function that does."""
+    for call in calls_of(function, source) if name in parameters(function) else ():
+        value = given_for(name, function, call)
+        if value is not None:
+            yield value, function_of(call, source)
 
 
 def _unplaced(value: ast.expr) -> ast.expr:

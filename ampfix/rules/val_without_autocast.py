@@ -33,7 +33,7 @@ class ValWithoutAutocast(Rule):
     holds it. Also where either is done by a function or an object of another file that the model is handed to, and
     where one function does both and its region is off when it evaluates, by None or False for what switches it on or by
     the phase of the loop. Evaluation functions that are called under autocast, models whose own forward opens a region,
-    code that acts in an environment or makes what a turn trains on, and trials with made-up data are left alone.
+    code that acts in an environment, measures or makes what is trained on, and made-up data are left alone.
 
     ## Why is this bad
     Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures

@@ -163,3 +163,90 @@ def test_a_hook_takes_what_a_statement_drops() -> None:
 def test_float32_is_a_choice_where_the_data_is_cast_too(enabled: str, data: str, count: int) -> None:
     each = f'with torch.autocast("cuda", enabled={enabled}): print(model({data}, y))'
     assert len(found(UNSEEN.format(name="model", each=each))) == count
+
+
+FUNCTION = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def {name}(model, {given}):
+    model.eval()
+    for x in {over}:
+        y = model(x)
+    return y
+
+def main(model, loader, states):
+    {name}(model, {handed})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "over", "count"),
+    [
+        ("select_action", "states", 0),
+        ("get_action_with_uncertainty", "states", 0),
+        ("benchmark", "states", 0),
+        ("measure_latency", "states", 0),
+        ("preprocess_all", "states", 0),
+        ("precompute_latents", "loader", 0),
+        ("benchmark", "test_loader", 1),
+        ("select_action", "val_loader", 1),
+        ("reaction_scores", "states", 1),
+        ("processed", "states", 1),
+    ],
+)
+def test_acting_measuring_and_preparing_evaluate_nothing(name: str, over: str, count: int) -> None:
+    text = FUNCTION.format(name=name, given=over, over=over, handed="states")
+    assert len(found(text)) == count
+
+
+BLANK = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def count(model, x, y):
+    model.eval()
+    handles = [one.register_forward_hook(add) for one in model.modules()]
+    {run}
+
+def main(model, loader):
+    x = torch.randn(16, 64, device="cuda")
+    {x}
+    count(model, x, torch.randn(16))
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "x", "number"),
+    [
+        ("model(x, y)", "", 0),
+        ("again = x.clone(); _ = model(again, y)", "", 0),
+        ("print(model(x, y).shape)", "", 0),
+        ("model(x, y)", "x = next(iter(loader))", 1),
+        ("return model(x, y)", "", 1),
+    ],
+    ids=["dropped", "cloned", "shape", "data", "read"],
+)
+def test_made_up_data_may_be_handed_in(run: str, x: str, number: int) -> None:
+    assert len(found(BLANK.format(run=run, x=x))) == number
+
+
+@pytest.mark.parametrize(("part", "count"), [("model.img_aug", 0), ("model.encoder", 1)])
+def test_an_augmentation_is_no_part_that_training_runs_in_its_region(part: str, count: int) -> None:
+    assert len(found(PARTS.format(part=part))) == count

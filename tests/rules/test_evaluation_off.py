@@ -95,3 +95,83 @@ def test_an_evaluation_whose_switch_is_left_off_is_told_at_its_call(default: str
 def test_one_whose_switch_may_be_on_is_not(region: str, default: str, given: str) -> None:
     text = BY_DEFAULT.format(region=region, default=default, given=given)
     assert not check_source(text, "loop.py", Settings(select=("AMP304",)))
+
+
+HANDED = """\
+import torch
+
+def fit(model, loader, held_out, optimizer, scaler, {parameter}):
+    for x, y in loader:
+        with torch.autocast("cuda", enabled=amp):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    model.eval()
+    with torch.no_grad():
+        return [model(x) for x in held_out]
+
+def main(model, loader, optimizer, scaler, args):
+    {called}
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "called", "count"),
+    [
+        ("amp=False", "fit(model, loader, loader, optimizer, scaler)", 0),
+        ("amp=True", "fit(model, loader, loader, optimizer, scaler, amp=False)", 0),
+        ("amp=False", "fit(model, loader, loader, optimizer, scaler, amp=args.amp)", 1),
+        ("amp=False", "fit(model, loader, loader, optimizer, scaler, **vars(args))", 1),
+        ("amp=True", "fit(model, loader, loader, optimizer, scaler)", 1),
+        ("amp=False", "print(fit)", 1),
+        ("amp=False", "args.sklearn.fit(model)", 1),
+    ],
+    ids=["default", "handed False", "handed", "unpacked", "on", "unseen", "another"],
+)
+def test_a_region_that_every_call_of_the_file_leaves_off_trains_nothing(
+    parameter: str, called: str, count: int
+) -> None:
+    text = HANDED.format(parameter=parameter, called=called)
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
+
+
+PROMPT = """\
+import torch
+{imported}
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def generate(model, prompt, device):
+    model.eval()
+    ids = torch.tensor([prompt])
+    {moved}
+    while ids.shape[1] < 99:
+        token = model(ids{placed})[0, -1].argmax()
+        ids = torch.cat([ids, token[None, None]], dim=1)
+    return ids
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 0),
+        ({"moved": "ids = ids.to(device)"}, 1),
+        ({"moved": "ids, mask = ids.to(device), None"}, 1),
+        ({"moved": "ids = placed(ids)"}, 1),
+        ({"placed": ".cuda()"}, 1),
+        ({"imported": 'torch.set_default_device("cuda")'}, 1),
+    ],
+    ids=["on the CPU", "moved", "moved in a pair", "by a helper", "at the call", "by default"],
+)
+def test_input_that_is_made_on_the_cpu_and_stays_there_is_evaluated_there(changes: dict[str, str], count: int) -> None:
+    text = PROMPT.format(**{"imported": "", "moved": "", "placed": "", **changes})
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
