@@ -1,13 +1,13 @@
-"""Optimizers that begin their life in what a scaler is handed to: `run(model, loader, scaler)` builds its own."""
+"""Optimizers that begin their life beside a scaler, or in what one is handed to: `run(model, loader, scaler)`."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from ampfix.patterns import pattern
-from ampfix.program import Form, Source
+from ampfix.program import Form, Role, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import handed_in
@@ -36,3 +36,15 @@ def _builds_one(definition: ast.AST) -> bool:
     made = (one for one in walk(definition) if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call))
     targets = (places.spelled(target).rpartition(".")[2] for one in made for target in one.targets)
     return any(map(_OPTIMIZER.search, targets))
+
+
+def builds_optimizer(root: ast.AST, source: Source, which: Set[str] = frozenset()) -> bool:
+    """Whether an optimizer begins its life in this code too: one of these, or any where none is named."""
+    for node in walk(root):
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.ListComp)):
+            targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
+            if which and not any(places.spelled(target) in which for target in targets):
+                continue
+            if any(source.held(target).role is Role.OPTIMIZER for target in targets):
+                return True
+    return False

@@ -14,12 +14,18 @@ _MAX_CALLS = 8  # of one function: a helper that is called more often is handed 
 
 @dataclass(frozen=True)
 class Caller:
-    """A call in an importing file. arguments: by the parameters of what it runs, as that file writes them. source: that
-    file, of which nothing can be pointed at or edited."""
+    """A call, mostly in an importing file. arguments: by the parameters of what it runs, as that file writes them.
+    source: that file; in an importing one nothing can be pointed at or edited."""
 
     call: ast.Call
     arguments: Mapping[str, ast.expr]
     source: Source
+
+    @property
+    def is_in_full_view(self) -> bool:
+        """Whether nothing is handed in by `*` or `**`."""
+        call = self.call
+        return not any(isinstance(one, ast.Starred) for one in call.args) and all(word.arg for word in call.keywords)
 
 
 def callers(function: ast.FunctionDef | ast.AsyncFunctionDef, source: Source) -> list[Caller]:
@@ -35,8 +41,13 @@ def _calls_in(importer: Source, name: str, function: ast.FunctionDef | ast.Async
     for call in (call for one in _names_for(name, importer) for call in importer.calls_to(one)):
         to = importer.methods_elsewhere(call) if function.name == "__init__" else importer.called_elsewhere(call)
         if any(one.definition is function for one in to):
-            given = ((one, places.given_for(one, function, call)) for one in places.parameters(function))
-            yield Caller(call, {one: value for one, value in given if value is not None}, importer)
+            yield seen_by(importer, call, function)
+
+
+def seen_by(source: Source, call: ast.Call, function: ast.AST) -> Caller:
+    """A call of a function with what it hands in."""
+    given = ((one, places.given_for(one, function, call)) for one in places.parameters(function))
+    return Caller(call, {one: value for one, value in given if value is not None}, source)
 
 
 def _names_for(name: str, importer: Source) -> dict[str, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.patterns import pattern
@@ -12,7 +12,8 @@ from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._built_with import optimizer_built_with
+from ampfix.rules._built_with import builds_optimizer, optimizer_built_with
+from ampfix.rules._called_in_loops import leaving_out, turns_of
 from ampfix.rules._makers import made_by_helpers
 from ampfix.rules._passes import is_one_pass
 from ampfix.rules._shapes import handed_in
@@ -216,7 +217,7 @@ def main(model, loader, optimizer):
             return
         beside = {places.spelled(one) for one in handed_in(call) if source.held(one).role is Role.OPTIMIZER}
         kept = [loop for loop in places.loops_around(call, source) if not beside & places.assigned_in(loop)]
-        if beside and kept and not _builds_optimizer(kept[0], source, beside):
+        if beside and kept and not builds_optimizer(kept[0], source, beside):
             yield self.finding(
                 source,
                 source.span(scaler.node),
@@ -229,7 +230,7 @@ def main(model, loader, optimizer):
         """Built inside loops of its own function that keep the optimizer."""
         around = places.loops_around(scaler.node, source)
         stepped = _stepped_by(scaler, source) if around else set()
-        kept = [loop for loop in around if not _builds_optimizer(loop, source, stepped)]
+        kept = [loop for loop in around if not builds_optimizer(loop, source, stepped)]
         if not kept or optimizer_built_with(scaler.target, kept[0], source):
             return []
         outer = kept[-1]
@@ -257,25 +258,25 @@ def main(model, loader, optimizer):
         if function is None or isinstance(function, ast.Lambda) or _SPECIAL.fullmatch(function.name):
             return []
         uses = [call for call in places.methods_called(function, "scale") if places.receiver(call) == scaler.target]
-        tests = places.tests_around(scaler.node, source)
-        is_used = bool(uses) or _handed_on(function, scaler)
-        if not is_used or any(_asks_once(test, scaler) for test in tests):
+        if not uses and not _handed_on(function, scaler):
             return []
-        if _builds_optimizer(function, source) and _builds_optimizer(function, source, _stepped_by(scaler, source)):
+        is_kept = any(_asks_once(test, scaler) for test in places.tests_around(scaler.node, source))
+        if is_kept and scaler.target not in places.parameters(function):
+            return []
+        if builds_optimizer(function, source) and builds_optimizer(function, source, _stepped_by(scaler, source)):
             return []
         if optimizer_built_with(scaler.target, function, source):
             return []
-        calls = list(places.calls_of(function, source))
-        looped = [call for call in calls if places.loops_around(call, source)]
-        proven = bool(looped) and not any(_builds_optimizer(places.loops_around(c, source)[-1], source) for c in looped)
-        named = (
-            _EPOCH.search(function.name)
-            or any(a.arg in ("epoch", "epoch_idx") for a in function.args.args)
-            or is_one_pass(function, uses, source)
-        )
-        if not proven and (calls or not named):
+        looped = turns_of(function, source)
+        if is_kept:
+            looped = leaving_out(scaler.target, function, looped)
+        proven = bool(looped)
+        if not proven and (
+            is_kept or any(places.calls_of(function, source)) or not _is_one_turn(function, uses, source)
+        ):
             return []
         each_step = proven and bool(uses) and not any(places.loops_around(call, source) for call in uses)
+        seen_here = proven and not is_kept and all(one.source is source for one in looped)
         finding = self.finding(
             source,
             source.span(scaler.node),
@@ -283,8 +284,8 @@ def main(model, loader, optimizer):
             proven=proven,
             symbol=function.name,
             repair=self._repair(scaler, {}, source)
-            if proven
-            else f"the calls of {function.name} are not seen; build the scaler beside the optimizer and hand it in",
+            if seen_here
+            else f"{function.name} is called by other files; build the scaler beside the optimizer and hand it in",
         )
         return [replace(finding, severity=Severity.ERROR) if each_step else finding]
 
@@ -310,16 +311,10 @@ def _stepped_by(scaler: ScalerBuilt, source: Source) -> set[str]:
     return {places.spelled(call.args[0]) for call in calls if call.args and places.receiver(call) == scaler.target}
 
 
-def _builds_optimizer(root: ast.AST, source: Source, which: Set[str] = frozenset()) -> bool:
-    """Whether an optimizer begins its life in this code too: one of these, or any where none is named."""
-    for node in walk(root):
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.ListComp)):
-            targets = [one for target in node.targets for one in getattr(target, "elts", [target])]
-            if which and not any(places.spelled(target) in which for target in targets):
-                continue
-            if any(source.held(target).role is Role.OPTIMIZER for target in targets):
-                return True
-    return False
+def _is_one_turn(function: ast.FunctionDef | ast.AsyncFunctionDef, uses: list[ast.Call], source: Source) -> bool:
+    """Whether a function that nobody is seen to call is for one epoch or step, by its name or by what it does."""
+    has_epoch = any(one.arg in ("epoch", "epoch_idx") for one in function.args.args)
+    return has_epoch or _EPOCH.search(function.name) is not None or is_one_pass(function, uses, source)
 
 
 def _asks_once(test: ast.expr, scaler: ScalerBuilt) -> bool:
