@@ -11,7 +11,7 @@ import re
 _Expression = tuple[bytes, re.Pattern[bytes]]  # and a part that stands in whatever it matches
 
 # A neighbour without any of these can neither build nor use what a training step is made of, nor pick its dtype, nor
-# compute what half precision makes wrong, nor run a model that it is handed.
+# compute what half precision makes wrong, nor run a model that it is handed, nor save what it is handed.
 _RELEVANT_WORDS = (
     *(b"optim", b"Optim", b"no_grad", b".eval()", b"softmax", b"Softmax", b".step(", b"backward(", b"scaler"),
     *(b"Scaler", b"bfloat16", b"autocast", b"unscale_", b"clip_grad", b"inference_mode", b".grad is "),
@@ -24,6 +24,7 @@ _RELEVANT_EXPRESSIONS = (
     (b"**", re.compile(rb"\*\* ?2\b")),
     (b"pow(", re.compile(rb"pow\( ?2")),
     *((name + b"(", re.compile(rb"(?<![\w.])(?<!def )%b\(" % name)) for name in (b"model", b"net")),
+    (b"torch.save(", re.compile(rb"torch\.save\([^\n]*\.state_dict\(\)")),
     (b" * ", re.compile(rb"(\b\w[\w.]*) \* \1\b")),
 )
 _TRAINING_WORDS = (b"zero_grad(", b".step(", b"backward(", b"unscale_", b"clip_grad", b".scale(")

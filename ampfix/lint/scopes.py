@@ -263,7 +263,8 @@ class ScopeBuilder:
             self._assign(node.optional_vars, None, scope, tests)
 
     def _read_outer(self, node: ast.Global | ast.Nonlocal, scope: Scope, _: Tests) -> None:
-        scope.outer_names.update(node.names)
+        if scope.parent is not None:  # a module's own names are global anyway
+            scope.outer_names.update(node.names)
 
     def _read_import(self, node: ast.Import, scope: Scope, tests: Tests) -> None:
         for alias in node.names:

@@ -44,6 +44,8 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             continue
         if any(_KEPT_BESIDE.search(places.called(one)) for one in _beside(call, source)):
             continue
+        if _keeps_scaler_alike(call, stepped, source):
+            continue
         names_scaler = _OF_SCALERS.search(ast.unparse(call)) is not None
         for to in source.called_elsewhere(call):
             if names_scaler and not _ignores(to):
@@ -54,6 +56,16 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def _keeps_scaler_alike(call: ast.Call, stepped: Set[str], source: Source) -> bool:
+    """Whether the same function keeps one thing a call, and another call hands it a scaler."""
+    alike = (one for one in source.calls_to(places.called(call)) if one is not call)
+    return any(
+        any(_OF_SCALERS.search(pairs.last(given)) for given in handed_in(one))
+        and not any(pairs.last(given) in stepped for given in handed_in(one))
+        for one in alike
+    )
 
 
 def _is_self(node: ast.expr) -> bool:
