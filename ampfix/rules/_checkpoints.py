@@ -73,9 +73,8 @@ def saved(source: Source, stepped: Set[str] = frozenset()) -> Iterator[Entry]:
     """Optimizer states that are put into a checkpoint. stepped: what scalers step, by the last part of its name."""
     for call in places.all_methods_called(source, "state_dict"):
         for entry in _entries(call, source, stepped) if not call.args else ():
-            key = _key_of(call, source)
-            if key is not None:
-                yield Entry(call, entry.owner, key, stem=entry.stem, unlike=entry.unlike)
+            for node, key in _stored_as(call, source):
+                yield Entry(node, entry.owner, key, stem=entry.stem, unlike=entry.unlike)
     yield from _stored_whole(source, stepped) if stepped else ()
 
 
@@ -168,13 +167,40 @@ def _key_in_call(holder: ast.Call, value: ast.expr, inner: ast.AST, source: Sour
 
 
 def _is_put_away(name: str, value: ast.expr, source: Source) -> bool:
-    """Whether a state that a name holds goes into a dictionary, or is saved, further down."""
-    function = places.function_of(value, source) or source.tree
-    reads = (one for one in walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
-    return any(
-        one.id == name and one.lineno > value.lineno and _key_of(one, source) is not None and _saves(function, source)
-        for one in reads
+    """Whether a state that a name holds is saved further down."""
+    return any(_key_of(one, source) is not None for one in _reads(name, value, source)) and _saves(
+        places.function_of(value, source) or source.tree, source
     )
+
+
+def _reads(name: str, value: ast.expr, source: Source) -> Iterator[ast.Name]:
+    """Where a name is read behind the statement that gives it a value."""
+    for one in walk(places.function_of(value, source) or source.tree):
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load) and one.id == name and one.lineno > value.lineno:
+            yield one
+
+
+def _stored_as(state: ast.expr, source: Source) -> Iterator[tuple[ast.expr, str]]:
+    """What is stored, with its key: a state, or the name that it is given first and that goes into a dictionary."""
+    name = _name_given(state, source)
+    for read in _reads(name, state, source) if name else ():
+        key = _key_of(read, source)
+        if key and any(isinstance(one, ast.Dict) for one in places.within_function(read, source)):
+            yield read, key
+            return
+    key = _key_of(state, source)
+    if key is not None:
+        yield state, key
+
+
+def _name_given(value: ast.expr, source: Source) -> str:
+    """The name that a statement gives to a value, or to one of its choices."""
+    for holder in source.ancestors(value):
+        if isinstance(holder, ast.Assign):
+            return getattr(holder.targets[0], "id", "")
+        if not isinstance(holder, (ast.IfExp, ast.BoolOp)):
+            break
+    return ""
 
 
 def _is_gathered(call: ast.expr, source: Source) -> bool:

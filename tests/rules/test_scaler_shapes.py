@@ -663,7 +663,7 @@ def train(model, loader, optimizer, epochs, path):
         ("torch.save((epoch, model.state_dict(), optimizer.state_dict()), path)", [13]),
         ("torch.save([model.state_dict(), optimizer.state_dict()], path)", [13]),
         ("torch.save([model.state_dict(), optimizer.state_dict(), scaler.state_dict()], path)", []),
-        ("state = optimizer.state_dict()\n        torch.save({'optimizer': state}, path)", [13]),
+        ("state = optimizer.state_dict()\n        torch.save({'optimizer': state}, path)", [14]),
         ("state = optimizer.state_dict()\n        print(state)", []),
         ("_, state = torch.load(path)\n        optimizer.load_state_dict(state)", [14]),
         ("optimizer.load_state_dict(torch.load(path).pop('optimizer'))", [13]),
