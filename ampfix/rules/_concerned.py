@@ -96,9 +96,19 @@ def _is_of_class(pair: Pair) -> bool:
 
 def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether two functions only call optimizers alike that each builds for itself."""
-    functions = {pair.function, places.function_of(entry.node, source)}
-    is_alike = entry.owner == pair.optimizer and len(functions) > 1
-    return is_alike and functions <= owners.building(entry.owner, source)
+    here = places.function_of(entry.node, source)
+    if here is None or here is pair.function:
+        return False
+    is_alike = entry.owner == pair.optimizer and {here, pair.function} <= owners.building(entry.owner, source)
+    return is_alike or (_is_handed_in(entry, source) and _steps_plainly(here, entry, source))
+
+
+def _steps_plainly(function: ast.AST, entry: Entry, source: Source) -> bool:
+    """Whether a function steps an optimizer that it is handed by itself, and knows of no scaler."""
+    steps = (call for call in places.methods_called(function, "step") if not call.args)
+    own = (owners.stem(call.func.value, source) for call in steps if isinstance(call.func, ast.Attribute))
+    stem = entry.stem or entry.owner
+    return stem in own and not any("scaler" in name.lower() for name in places.names_in(function))
 
 
 def _is_handed_in(entry: Entry, source: Source) -> bool:

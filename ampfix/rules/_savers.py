@@ -139,14 +139,21 @@ def _meant(node: ast.expr, to: CalledElsewhere) -> Iterator[str]:
 
 
 def _collections(node: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
-    """What loops take a name from, one by one: the list, or what `zip` goes through beside others."""
+    """What loops take a name from, one by one."""
     loops = (
         one for one in walk(function) if isinstance(node, ast.Name) and isinstance(one, (ast.For, ast.comprehension))
     )
     for loop in loops:
         if getattr(node, "id", "") in places.names_in(loop.target):
-            taken = loop.iter.args if isinstance(loop.iter, ast.Call) else [loop.iter]
-            yield from (one for one in taken if isinstance(one, (ast.Name, ast.Attribute)))
+            yield from (one for one in _taken(loop.iter) if isinstance(one, (ast.Name, ast.Attribute)))
+
+
+def _taken(iterable: ast.expr) -> list[ast.expr]:
+    """What a loop goes through: a list, the values of a dictionary, or several side by side."""
+    if not isinstance(iterable, ast.Call):
+        return [iterable]
+    is_view = isinstance(iterable.func, ast.Attribute) and iterable.func.attr in _VIEWS
+    return [iterable.func.value] if is_view else iterable.args  # type: ignore[attr-defined]
 
 
 def _loop_targets(function: ast.AST, collection: str) -> set[str]:
