@@ -8,7 +8,7 @@ from ampfix.findings import Finding, Severity
 from ampfix.lint.checked import Checked
 from ampfix.lint.memory import analysed, collector_paused, roomy
 from ampfix.lint.module import SourceModule
-from ampfix.lint.prefilter import concerned, has_words, mentions_amp
+from ampfix.lint.prefilter import code_of, concerned, has_words, mentions_amp
 from ampfix.lint.project import Project
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.settings import Settings
@@ -44,9 +44,10 @@ def check_source(
 def check_text(text: str, path: str, settings: Settings, project: Project | None = None) -> Checked:
     """Check one text. Without a project nothing outside it is looked at. Raises UnreadableError as above, also for a
     text that no rule looks at where it mentions AMP: what a rule would have found there is not known."""
-    rules = concerned(text, settings.rules_for(path))
+    code = code_of(text)
+    rules = concerned(code, settings.rules_for(path))
     if not rules:
-        if mentions_amp(text):
+        if mentions_amp(code):
             require_python(text)
         return Checked()
     try:

@@ -32,15 +32,14 @@ def has_words(data: bytes, rules: Sequence[Listed]) -> bool:
     return _reaches(data, _tree_of(rules), _Around(data))
 
 
-def concerned(text: str, rules: Iterable[Listed]) -> list[Listed]:
-    """The rules that look at this text, comments and documentation aside."""
-    code = code_of(text)
+def concerned(code: str, rules: Iterable[Listed]) -> list[Listed]:
+    """The rules that look at a text, of which this is the code."""
     return [rule for rule in _asking(_exactly(code), rules) if rule.may_find_in(code)]
 
 
-def mentions_amp(text: str) -> bool:
-    """Whether a text says that it uses AMP, whatever the rules ask besides."""
-    nearly = _nearly(text, _plainly(text), _without_comments)
+def mentions_amp(code: str) -> bool:
+    """Whether code uses AMP, whatever the rules ask besides."""
+    nearly = _nearly(code, _plainly(code))
     return any(all(map(nearly, group)) for group in AMP_WORDS)
 
 
@@ -86,9 +85,9 @@ def _plainly(text: str) -> Question:
     return occurs
 
 
-def _nearly(text: str, plainly: Question, cleaned: Callable[[str], str] = str) -> Question:
+def _nearly(code: str, plainly: Question) -> Question:
     """Looks around plain words, and takes for found what may match anywhere."""
-    return lambda word: plainly(word) and (not word.startswith(NEAR) or _is_near(word, text, cleaned))
+    return lambda word: plainly(word) and (not word.startswith(NEAR) or _is_near(word, code, str))
 
 
 def _exactly(code: str) -> Question:

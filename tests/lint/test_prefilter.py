@@ -8,13 +8,15 @@ import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ampfix.lint
-from ampfix.lint.prefilter import code_of, concerned, has_words, is_worth_checking, mentions_amp
+from ampfix.lint import prefilter
+from ampfix.lint.prefilter import code_of, has_words, is_worth_checking, mentions_amp
 from ampfix.lint.settings import Settings
 from ampfix.rules import all_rules, listed
 from ampfix.rules._tree import NEAR, PATTERN, plain_part, tree_of
@@ -40,6 +42,10 @@ def plain(groups: Groups) -> Groups:
     return tuple(tuple(part for word in group for part in plain_part(word)) for group in groups)
 
 
+def concerned(text: str, rules: Iterable[Any]) -> list[Any]:
+    return prefilter.concerned(code_of(text), rules)
+
+
 def wanted(text: str, mentions: Groups) -> bool:
     return any(all(word in text for word in group) for group in mentions)
 
@@ -54,7 +60,7 @@ def test_a_rule_is_concerned_where_a_group_and_all_its_needs_occur(
 ) -> None:
     asking = [Asking(*groups) for groups in rules]
     assert has_words(text.encode(), asking) is any(wanted(text, rule.mentions) for rule in asking)  # type: ignore[arg-type]
-    assert concerned(text, asking) == [rule for rule in asking if concerns(text, rule)]  # type: ignore[arg-type]
+    assert concerned(text, asking) == [rule for rule in asking if concerns(text, rule)]
 
 
 def own_words() -> Iterable[str]:
@@ -67,7 +73,7 @@ def test_the_rules_own_words(words: list[str]) -> None:
     has_all = any(wanted(text, plain(rule.mentions)) for rule in all_rules())
     assert is_worth_checking(text.encode(), "book.ipynb", Settings()) is has_all
     assert has_words(text.encode(), listed()) <= has_all
-    assert has_words(text.encode(), listed()) >= bool(concerned(text, listed()) or mentions_amp(text))
+    assert has_words(text.encode(), listed()) >= bool(concerned(text, listed()) or mentions_amp(code_of(text)))
 
 
 def test_the_tree_that_comes_with_the_table_is_that_of_all_rules() -> None:
@@ -98,25 +104,25 @@ def test_what_concerns_a_rule_has_its_words_in_the_bytes_too() -> None:
 
 def test_a_pattern_is_searched_for() -> None:
     asking = [Asking(((f"{PATTERN}a+b",),)), Asking((("c",),), ((f"{PATTERN}^x", "d"),))]
-    assert concerned("aab", asking) == asking[:1]  # type: ignore[arg-type]
-    assert concerned("cd", asking) == asking[1:]  # type: ignore[arg-type]
-    assert concerned("c x", asking) == []  # type: ignore[arg-type]
+    assert concerned("aab", asking) == asking[:1]
+    assert concerned("cd", asking) == asking[1:]
+    assert concerned("c x", asking) == []
 
 
 def test_a_rule_may_tell_by_more_than_words() -> None:
     asking = [Asking((("a",),))]
-    assert concerned("a blank", asking) == []  # type: ignore[arg-type]
-    assert concerned("a  # blank", asking) == asking  # type: ignore[arg-type]
+    assert concerned("a blank", asking) == []
+    assert concerned("a  # blank", asking) == asking
 
 
 def test_an_expression_is_searched_for_around_its_word() -> None:
     asking = [Asking(((rf"{NEAR}b:\Aab(?! off)",),))]
-    assert concerned("x\nab on", asking) == asking  # type: ignore[arg-type]
-    assert concerned("ab off", asking) == []  # type: ignore[arg-type]
-    assert concerned("x ab", asking) == []  # type: ignore[arg-type]
-    assert concerned("ab  # off", asking) == asking  # type: ignore[arg-type]
-    assert concerned("# ab", asking) == []  # type: ignore[arg-type]
-    assert concerned("ab off\nab", asking) == asking  # type: ignore[arg-type]
+    assert concerned("x\nab on", asking) == asking
+    assert concerned("ab off", asking) == []
+    assert concerned("x ab", asking) == []
+    assert concerned("ab  # off", asking) == asking
+    assert concerned("# ab", asking) == []
+    assert concerned("ab off\nab", asking) == asking
 
 
 @pytest.mark.parametrize(
