@@ -33,9 +33,7 @@ def called_elsewhere(
     callees = Callees(resolver, reader, reader.namer.fields)
     found = list(callees.of(call, frame)) or list(_of_parameter(call, scope, callees, handed))
     found = found or [*_of_element(call, scope, callees)]
-    for callee, inside in _shown(found, call, frame, resolver, reader):
-        if not resolver.is_own(inside):
-            yield callee
+    yield from _shown(_elsewhere(found, resolver), call, frame, resolver, reader)
 
 
 def _receiver(call: ast.Call, scope: Scope, handed: Handed) -> dict[str, Argument]:
@@ -69,23 +67,23 @@ def _of_element(call: ast.Call, scope: Scope, callees: Callees) -> Iterator[Call
 
 def called_in(call: ast.Call, scope: Scope, resolver: Resolver, reader: CallReader) -> Iterator[CalledElsewhere]:
     """The functions of any file that `call`, made in the `scope` of another, may run."""
-    return (callee for callee, _ in _callees(call, Frame(scope), resolver, reader))
+    frame = Frame(scope)
+    return _shown(Callees(resolver, reader, reader.namer.fields).of(call, frame), call, frame, resolver, reader)
 
 
 def _called_within(call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader) -> tuple[CalledElsewhere, ...]:
-    return tuple(callee for callee, inside in _callees(call, frame, resolver, reader) if not resolver.is_own(inside))
+    found = _elsewhere(Callees(resolver, reader, reader.namer.fields).of(call, frame), resolver)
+    return tuple(_shown(found, call, frame, resolver, reader))
 
 
-def _callees(
-    call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader
-) -> Iterator[tuple[CalledElsewhere, Scope]]:
-    callees = Callees(resolver, reader, reader.namer.fields)
-    return _shown(callees.of(call, frame), call, frame, resolver, reader)
+def _elsewhere(found: Iterable[Callee], resolver: Resolver) -> Iterator[Callee]:
+    """Those of other files than the checked one."""
+    return (callee for callee in found if not resolver.is_own(resolver.scope_of(callee.function)))
 
 
 def _shown(
     found: Iterable[Callee], call: ast.Call, frame: Frame, resolver: Resolver, reader: CallReader
-) -> Iterator[tuple[CalledElsewhere, Scope]]:
+) -> Iterator[CalledElsewhere]:
     """Those whose definition lies in a file, as rules see them."""
     callees = Callees(resolver, reader, reader.namer.fields)
     for callee in found:
@@ -100,7 +98,7 @@ def _shown(
         named = partial(reader.namer.canonical, frame=within)
         further = partial(_called_within, frame=within, resolver=resolver, reader=reader)
         made = _made_by(call, frame.scope, resolver)
-        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further, made), inside
+        yield CalledElsewhere(callee.function, inside.file.path, span, own, named, built, further, made)
 
 
 def _made_by(call: ast.Call, scope: Scope, resolver: Resolver) -> ast.Call | None:

@@ -37,11 +37,18 @@ _ASSIGNING = pattern(
     r"""(?:([\w.]+)[ \t]*(?::[^=\n]+)?=|register_buffer\(\s*["'](\w+)["']\s*,)[\s(]*(?:[\w.]+\.)?(?:scalar_)?\Z"""
 )
 _CALLED = pattern(r"\w+\s*\(")
+_METHOD = pattern(r"[\s)\\]*\.\s*(\w+)\s*\(")
 _GIVEN = pattern(r"\bdtype\s*=\s*(?!torch\.(?:float32|float64|double|float\b|u?int|long|bool))")
 _CASTING = ("half", "bfloat16", "to", "type")
 _CASTS = tuple(f".{cast}(" for cast in _CASTING)
 _CHANGED = pattern(r"\.(?:mul_|lerp_|add_|copy_)\(|update_parameters")
 _BRACKET = pattern(r"[()]")
+_TO_DEVICE = pattern(r"\s*[\w.]*device\s*(?:,\s*non_blocking\s*=\s*\w+\s*)?\)")
+_LOOP = pattern(r"\s*(?:async\s+)?for\b")
+_TEXT = r""""[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'"""
+_MARK = pattern(rf"[][(){{}}]|:[ \t]*[\r\n]|{_TEXT}")
+_STATEMENT_MARK = pattern(rf"[][(){{}}]|(?<!\\)(?<!\\\r)\n|{_TEXT}")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _BEFORE, _BEHIND = 160, 600  # characters of a statement before what makes a tensor, and behind it
 
 
@@ -62,11 +69,22 @@ def _has_copy(code: str) -> bool:
 def _has_table(code: str) -> bool:
     """Whether the elements of a comprehension may be casts."""
     casts = (at + len(cast) for cast in _CASTS for at in _places(cast, code))
-    return any(code[_closing(code, at) :][:20].lstrip().startswith(("for", "async")) for at in casts)
+    return any(_TO_DEVICE.match(code, at) is None and _is_element(code, _closing(code, at)) for at in casts)
+
+
+def _is_element(code: str, end: int) -> bool:
+    """Whether what ends here may be the element of a comprehension: no statement of its own, with a colon, follows."""
+    following = _LOOP.match(code, end)
+    depth = 0
+    for mark in _MARK.finditer(code, following.end()) if following is not None else ():
+        depth += (mark[0] in _OPENING) - (mark[0] in _CLOSING)
+        if depth < 0 or (not depth and mark[0][0] == ":"):
+            return depth < 0
+    return following is not None
 
 
 def _named_in_half(code: str) -> Iterator[str]:
-    """The names given to tensors that may be made in half, without what they are attributes of."""
+    """The names given to tensors that may be made in half; of attributes the last part, with its dot."""
     for stem in _STEMS:
         for at in _places(stem, code):
             called = _CALLED.match(code, at)
@@ -74,13 +92,17 @@ def _named_in_half(code: str) -> Iterator[str]:
             if assigning and called:
                 end = _closing(code, called.end())
                 if _GIVEN.search(code, called.end(), end) or _is_cast(code, end):
-                    yield (assigning[1] or assigning[2]).rpartition(".")[2]
+                    _, dot, last = (assigning[1] or f".{assigning[2]}").rpartition(".")
+                    yield dot + last
 
 
 def _is_cast(code: str, end: int) -> bool:
-    """Whether a value whose call ends here may be cast."""
-    behind = code[end : end + _BEHIND].lstrip(" )\t\r\n\\")
-    return behind.startswith(".") and any(cast in behind for cast in _CASTS)
+    """Whether a value whose call ends here may be cast by one of the methods that are called on it."""
+    while (called := _METHOD.match(code, end)) is not None:
+        if called[1] in _CASTING and _TO_DEVICE.match(code, called.end()) is None:
+            return True
+        end = _closing(code, called.end())
+    return False
 
 
 def _closing(code: str, start: int) -> int:
@@ -101,19 +123,33 @@ def _places(word: str, code: str) -> Iterator[int]:
 
 
 def _is_added_to(name: str, code: str) -> bool:
+    is_attribute = name.startswith(".")
     for at in _places(name, code):
         end = at + len(name)
+        if not is_attribute and _WITHIN.match(code[at - 1 : at]):
+            continue  # the end of another name, or an attribute
         if _ADDED.match(code, end):
             return True
         if _SET.match(code, end) and not _MADE.match(code, end):
-            value = code[end + 1 : end + _BEHIND]
+            value = code[end + 1 : _end_of_statement(code, end)]
             if name in value and ("+" in value or "-" in value):
                 return True
     return False
 
 
+def _end_of_statement(code: str, start: int) -> int:
+    """Where the statement ends that goes on here, as far as is looked."""
+    depth = 0
+    for mark in _STATEMENT_MARK.finditer(code, start, start + _BEHIND):
+        depth += (mark[0] in _OPENING) - (mark[0] in _CLOSING)
+        if depth <= 0 and mark[0] == "\n":
+            return mark.start()
+    return start + _BEHIND
+
+
 _ADDED = pattern(r"\s*(?:[+-]=|\.\s*(?:mul_|add_|sub_|lerp_|data)\b)")
 _SET = pattern(r"\s*=(?!=)")
+_WITHIN = pattern(r"[\w.]")
 _MADE = pattern(rf"\s*=[\s(]*(?:[\w.]+\.)?(?:{'|'.join(sorted(_FACTORIES))})\s*\(")
 
 
