@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import walk
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 from ampfix.rules._evaluations import goes_over_data
 from ampfix.rules._handed_models import HandedModel, known_inside
 from ampfix.rules._models import alternatives, named
@@ -47,11 +49,15 @@ class Reached:
 
 
 def reached_by(handed: HandedModel, source: Source) -> Reached:
-    quiet = is_without_grad(handed.call, source)
-    off = off_parameters(handed.call, handed.to.definition) | off_attributes(handed.to)
-    over_data = goes_over_data(function_of(handed.call, source))
-    looped, to = _is_repeated(handed, source), handed.to
-    return Reached(to.definition, handed.names, quiet, to.calls, looped, off, over_data=over_data)
+    found = _memory(source).roots
+    key = (handed.to.calls, handed.name)
+    if key not in found:
+        quiet = is_without_grad(handed.call, source)
+        off = off_parameters(handed.call, handed.to.definition) | off_attributes(handed.to)
+        over_data = goes_over_data(function_of(handed.call, source))
+        looped, to = _is_repeated(handed, source), handed.to
+        found[key] = Reached(to.definition, handed.names, quiet, to.calls, looped, off, over_data=over_data)
+    return found[key] if found[key].names == handed.names else replace(found[key], names=handed.names)
 
 
 def _is_repeated(handed: HandedModel, source: Source) -> bool:
@@ -83,30 +89,90 @@ def passed_on(
     its calls."""
     if reached.hops == _HOPS:
         return
-    function, names = reached.function, known_as(reached.function, reached.names)
-    roots = {name.partition(".")[0] for name in names}
-    again = set(repeated(function, reached.looped))
-    over_data = reached.over_data or goes_over_data(function)
-    inside = {one.name: one for one in own(function) if isinstance(one, ast.FunctionDef)}
-    for call in own(function) if made is None else made:
-        if not isinstance(call, ast.Call):
-            continue
-        looped = call in again
-        if path(call.func) in inside:  # it sees the names of the function around it
-            nested = inside[path(call.func)]
-            yield Reached(nested, names, quiet, reached.calls, looped, reached.off, reached.hops + 1, over_data)
-        elif roots & {named(one).partition(".")[0] for one in (*handed_in(call), call.func)} - {""}:
-            known = reached.calls(call)
-            is_object = "." in path(call.func).removeprefix("self.") and bool(known)
-            seen = source.called_in(function, call) if is_object or not known else ()
+    further = _further(reached, source)
+    for call in own(reached.function) if made is None else made:
+        for way in further.by(call, source) if isinstance(call, ast.Call) else ():
+            looped = reached.looped or call in further.again
+            over_data = reached.over_data or further.over_data
+            yield Reached(
+                *(way.function, way.names, quiet, way.calls, looped, way.off, reached.hops + 1, over_data),
+                hidden=reached.hidden or way.hidden,
+            )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where a call leads with the model: what of `Reached` does not depend on what is around the calls before it."""
+
+    function: ast.AST
+    names: frozenset[str]
+    calls: Callable[[ast.Call], tuple[CalledElsewhere, ...]]
+    off: frozenset[str]
+    hidden: bool = False
+
+
+class _Further:
+    """Where the calls of a function lead with a model."""
+
+    def __init__(self, reached: Reached) -> None:
+        self._function, self._calls, self._off = reached.function, reached.calls, reached.off
+        self._names = known_as(reached.function, reached.names)
+        self._roots = {name.partition(".")[0] for name in self._names}
+        self._inside = {one.name: one for one in own(reached.function) if isinstance(one, ast.FunctionDef)}
+        self._known: dict[ast.Call, list[_Way]] = {}
+
+    @cached_property
+    def again(self) -> set[ast.AST]:
+        return set(repeated(self._function, looped=False))
+
+    @cached_property
+    def over_data(self) -> bool:
+        return goes_over_data(self._function)
+
+    def by(self, call: ast.Call, source: Source) -> list[_Way]:
+        if call not in self._known:
+            self._known[call] = list(self._found(call, source))
+        return self._known[call]
+
+    def _found(self, call: ast.Call, source: Source) -> Iterator[_Way]:
+        called = path(call.func)
+        if called in self._inside:  # it sees the names of the function around it
+            yield _Way(self._inside[called], self._names, self._calls, self._off)
+        elif self._roots & {named(one).partition(".")[0] for one in (*handed_in(call), call.func)} - {""}:
+            known = self._calls(call)
+            is_object = "." in called.removeprefix("self.") and bool(known)
+            seen = source.called_in(self._function, call) if is_object or not known else ()
             for to in known or seen:
-                inner = known_inside(to, call, names)
-                if inner and to.definition is not function:
-                    off = off_parameters(call, to.definition, reached.off)
-                    yield Reached(
-                        *(to.definition, inner, quiet, to.calls, looped, off, reached.hops + 1, over_data),
-                        hidden=reached.hidden or (is_object and not seen),
-                    )
+                inner = known_inside(to, call, self._names)
+                if inner and to.definition is not self._function:
+                    off = off_parameters(call, to.definition, self._off)
+                    yield _Way(to.definition, inner, to.calls, off, is_object and not seen)
+
+
+class _Memory:
+    """What was found out for one file: many calls reach the same functions, and several questions follow them. Holds
+    nothing that holds the file."""
+
+    def __init__(self) -> None:
+        self.roots: dict[object, Reached] = {}
+        self.further: dict[object, _Further] = {}
+
+
+_MEMORIES: WeakKeyDictionary[Source, _Memory] = WeakKeyDictionary()
+
+
+def _memory(source: Source) -> _Memory:
+    found = _MEMORIES.get(source)
+    if found is None:
+        found = _MEMORIES[source] = _Memory()
+    return found
+
+
+def _further(reached: Reached, source: Source) -> _Further:
+    found, key = _memory(source).further, (reached.function, reached.names, reached.calls, reached.off)
+    if key not in found:
+        found[key] = _Further(reached)
+    return found[key]
 
 
 def repeated(function: ast.AST, looped: bool) -> Iterator[ast.AST]:
