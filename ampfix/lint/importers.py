@@ -75,8 +75,9 @@ class ImportIndex:
         self._files, self._read, self._locate = files, read, locate
         self._imported: dict[str, list[str]] = {}
 
-    def importing(self, path: str) -> list[str]:
-        """The files that import the one at a path, be it through packages that pass names on, in order."""
+    def importing(self, path: str, word: str) -> list[str]:
+        """The files that import the one at a path, be it through packages that pass names on, and have a word in them,
+        in order."""
         found, pending = set[str](), [path]
         while pending:
             for importer in self._directly(pending.pop()):
@@ -84,7 +85,7 @@ class ImportIndex:
                     found.add(importer)
                     if importer.endswith("__init__.py"):
                         pending.append(importer)
-        return sorted(found)
+        return sorted(file for file in found if word.encode() in self._texts[file])
 
     def _directly(self, path: str) -> Iterator[str]:
         module = os.path.dirname(path) if path.endswith("__init__.py") else path.removesuffix(".py")

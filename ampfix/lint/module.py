@@ -99,6 +99,9 @@ class SourceModule:
     def importers(self, word: str) -> tuple[SourceModule, ...]:
         return tuple(map(self._importer, self._neighbours.importers(word)))
 
+    def importing(self, word: str) -> tuple[str, ...]:
+        return tuple(self._neighbours.importing(word))
+
     def _importer(self, file: SourceFile) -> SourceModule:
         if file not in self._importers:
             self._importers[file] = _Importer(file, self.torch_floor, self._project)

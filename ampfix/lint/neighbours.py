@@ -51,15 +51,19 @@ class Neighbours:
         assert self._project is not None
         return self._project.load(path) if self._read + _size(path) <= _AROUND_BYTES else None
 
-    def importers(self, word: str) -> Iterator[SourceFile]:
-        """The files of a small project that import the checked one and have a word in them, all of each parsed."""
+    def importing(self, word: str) -> list[str]:
+        """The paths of the files of a small project that import the checked one and have a word in them."""
         if self._project is None:
-            return
-        paths, depends = self._project.importers(self._paths[self.own])
+            return []
+        paths, depends = self._project.importers(self._paths[self.own], word)
         self.consulted |= depends
-        for path in paths:
-            file = self._project.load(path)
-            if file is not None and word in file.text:
+        return paths
+
+    def importers(self, word: str) -> Iterator[SourceFile]:
+        """Those of them that are worth parsing, all of each parsed."""
+        for path in self.importing(word):
+            file = self._project.load(path) if self._project is not None else None
+            if file is not None:
                 _ = file.index
                 yield file
 

@@ -187,8 +187,8 @@ class Project:
 
     # who imports a file
 
-    def importers(self, path: str) -> tuple[list[str], frozenset[str]]:
-        """The files that import one, where its project is small, and what that depends on."""
+    def importers(self, path: str, word: str) -> tuple[list[str], frozenset[str]]:
+        """The files that import one and have a word in them, where its project is small, and what that depends on."""
         top, _ = self._top_of(os.path.dirname(path))
         _, projects = self._above(top)
         asked = set[str]()
@@ -196,7 +196,7 @@ class Project:
             asked.add(all_below(root))
             index = self._index_of(root)
             if index is not None:
-                return index.importing(path), frozenset(asked)
+                return index.importing(path, word), frozenset(asked)
         return [], frozenset(asked)
 
     def _index_of(self, root: str) -> ImportIndex | None:

@@ -71,6 +71,10 @@ class Source(Protocol):
         """The files of a small project that import this one and have a word in them. Nothing in them can be pointed at
         or edited."""
 
+    def importing(self, word: str) -> tuple[str, ...]:
+        """The paths of all files of a small project that import this one and have a word in them: importers() leaves
+        out those that show nothing of training."""
+
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""
 

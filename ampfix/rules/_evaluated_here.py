@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ampfix.patterns import pattern
 from ampfix.program import Source
-from ampfix.program.tree import unparsed
 from ampfix.records import dataclass
 from ampfix.rules._evaluations import is_evaluation, scope_of
 from ampfix.rules._forwards import Forwards
@@ -16,9 +14,6 @@ from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._shapes import FUNCTIONS, function_of
 from ampfix.rules._trained_models import TrainedModel, meant, part_of
 from ampfix.rules._trained_there import TrainedThere
-
-_HOOK = pattern(r"__\w+__|forward|(on|after|before)_\w+|\w*(training|validation|test|predict)_(step|epoch)\w*")
-_SWITCH = pattern(r"grad|inference_mode|method")
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Evaluated:
 
 
 def evaluated_here(
-    source: Source, forwards: Forwards, trained: list[TrainedModel], there: TrainedThere
+    source: Source, forwards: Forwards, trained: Sequence[TrainedModel], there: TrainedThere
 ) -> Iterator[Evaluated]:
     """The first evaluation of each loop, or of each function without one."""
     if not trained and not there:
@@ -54,7 +49,7 @@ def evaluated_here(
 class _Finder:
     """reported: the loops and functions of which an evaluation was found."""
 
-    def __init__(self, source: Source, trained: list[TrainedModel], there: TrainedThere) -> None:
+    def __init__(self, source: Source, trained: Sequence[TrainedModel], there: TrainedThere) -> None:
         self._source, self._trained, self._there = source, trained, there
         self._halves = {model.name for model in loaded_models(source)}  # evaluated in half as they are
         self.reported: set[ast.AST] = set()
@@ -69,25 +64,5 @@ class _Finder:
         trainer = self._there.by(name, call) if match is None else None
         if self._halves & {name, match.name if match is not None else name} or (match is None and trainer is None):
             return
-        if _is_never_called(call, source):
-            return
         self.reported.add(scope)
         yield Evaluated(call, name, match, trainer)
-
-
-def _is_never_called(call: ast.Call, source: Source) -> bool:
-    """Whether a call stands in a method of a script that the script never mentions. Other files import functions of
-    scripts, but seldom their classes."""
-    function = function_of(call, source)
-    name = getattr(function, "name", "")
-    if "__main__" not in source.text or not isinstance(next(source.ancestors(function), None), ast.ClassDef):
-        return False
-    if not name or _HOOK.fullmatch(name) or not _is_plain(function):
-        return False
-    mentioned = (getattr(one, "id", getattr(one, "attr", "")) for one in source.nodes((ast.Name, ast.Attribute)))
-    return name not in mentioned and f'"{name}"' not in source.text and f"'{name}'" not in source.text
-
-
-def _is_plain(function: ast.AST) -> bool:
-    """Whether no decorator may register a function."""
-    return all(map(_SWITCH.search, map(unparsed, getattr(function, "decorator_list", ()))))

@@ -21,11 +21,9 @@ from ampfix.rules._models import (
     parted,
 )
 from ampfix.rules._places import parameters
-from ampfix.rules._region_switches import off_parameters, switched_off_by
 from ampfix.rules._shapes import (
     FUNCTIONS,
     backwards,
-    calls_of,
     function_of,
     inside,
     is_without_grad,
@@ -78,13 +76,9 @@ def _hands_to_step(region: CoveredRegion, function: ast.AST, steps: set[str]) ->
 
 
 def _is_switched_off(region: CoveredRegion, source: Source) -> bool:
-    """Whether a constant of the file switches the region off, or every call in it of the function that opens it."""
+    """Whether a constant of the file switches the region off."""
     opened = (one.enabled for one in source.autocasts if one.node is region.call)
-    if any(enabled is not None and source.truth(enabled) is False for enabled in opened):
-        return True
-    function = opener_of(region, source)
-    made = calls_of(function, source)
-    return bool(made) and all(switched_off_by(region, function, off_parameters(call, function)) for call in made)
+    return any(enabled is not None and source.truth(enabled) is False for enabled in opened)
 
 
 def _run_under(region: CoveredRegion, forwards: Forwards, source: Source) -> Iterator[TrainedModel]:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Severity, TracePoint
+from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._evaluated_by_callbacks import handed_to_callbacks
-from ampfix.rules._evaluated_elsewhere import evaluated_on_the_way, is_evaluated, is_told_there
-from ampfix.rules._evaluated_here import evaluated_here
-from ampfix.rules._evaluation_repair import repaired
-from ampfix.rules._evaluations import opens_its_own
-from ampfix.rules._forwards import Forwards
-from ampfix.rules._handed_models import HandedModel, handed_models
-from ampfix.rules._own_regions import opens_its_own_elsewhere
-from ampfix.rules._switched_evaluation import evaluated_with_region_off
+from ampfix.rules._differing_evaluations import differing_evaluations
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
-from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
-from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through, where_trained
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
 
@@ -265,86 +254,7 @@ def main(loader, optimizer, scaler):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if opens_its_own(source):
-            return
-        forwards = Forwards(source)
-        trained = list(trained_models(source, forwards))
-        handed = list(handed_models(source, forwards.switched, dict.fromkeys(one.name for one in trained)))
-        trained += trained_through(handed, source)
-        there = TrainedThere([*handed, *handed_back(source, forwards.switched)], source)
-        yield from self._here(source, forwards, trained, there)
-        called_back = handed_to_callbacks(source, forwards.switched, handed) if trained or there else ()
-        yield from self._elsewhere(source, trained, [*handed, *called_back], there)
-        yield from self._on_the_way(source, handed, there)
-        yield from self._switched_off(source, handed, trained)
-
-    def _here(
-        self, source: Source, forwards: Forwards, trained: list[TrainedModel], there: TrainedThere
-    ) -> Iterator[Finding]:
-        """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
-        for one in evaluated_here(source, forwards, trained, there):
-            if opens_its_own_elsewhere(one.name, one.call, source):
-                continue
-            reason, where = "open the region that training uses", where_trained(one.match, one.trainer)
+        for one in differing_evaluations(source):
             yield self.finding(
-                source,
-                source.span(one.call),
-                f"{one.name} is evaluated outside autocast here and trained under it {where}",
-                symbol=one.name,
-                repair=repaired(one.call, one.match, source) if one.match is not None else reason,
-            )
-
-    def _elsewhere(
-        self, source: Source, trained: list[TrainedModel], handed: list[HandedModel], there: TrainedThere
-    ) -> Iterator[Finding]:
-        """Models that a function of another file evaluates, and this file or a function of a third one trains."""
-        seen: set[ast.AST] = set()
-        for one in handed:
-            if one.to.definition in seen or not is_evaluated(one, source):
-                continue
-            match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
-            trainer = there.by(one.name, one.call) if match is None else None
-            if match is None and (trainer is None or is_told_there(one, trainer, source)):
-                continue
-            if opens_its_own_elsewhere(one.name, one.call, source):
-                continue
-            seen.add(one.to.definition)
-            name, where = one.to.definition.name, where_trained(match, trainer)
-            yield self.finding(
-                source,
-                source.span(one.call),
-                f"{one.name} is evaluated outside autocast by {name} and trained under it {where}",
-                symbol=one.name,
-                trace=(TracePoint("the model is evaluated", one.to.path, one.to.span),),
-                repair=f"{name} lies in {one.to.path}; open the region that training uses there",
-            )
-
-    def _on_the_way(self, source: Source, handed: list[HandedModel], there: TrainedThere) -> Iterator[Finding]:
-        """Models that what trains them evaluates by an object which this file hands to it."""
-        seen: set[ast.AST] = set()
-        for one in handed if there else ():
-            if there.by(one.name, one.call) is not one:
-                continue
-            for function in evaluated_on_the_way(one, source):
-                if function not in seen and not opens_its_own_elsewhere(one.name, one.call, source):
-                    seen.add(function)
-                    yield self.finding(
-                        source,
-                        source.span(one.call),
-                        f"{one.name} is trained under autocast here and evaluated outside it by {function.name}",
-                        symbol=one.name,
-                        repair=f"open the region that training uses in {function.name}",
-                    )
-
-    def _switched_off(
-        self, source: Source, handed: list[HandedModel], trained: list[TrainedModel]
-    ) -> Iterator[Finding]:
-        """A function that evaluates, or does both, called without what switches its region on."""
-        for one in evaluated_with_region_off(source, handed, trained):
-            yield self.finding(
-                source,
-                source.span(one.call),
-                f"{one.argument} switches off here the region that training uses in line {one.region.opening.lineno}",
-                symbol=one.model,
-                repair=f"let another argument than {one.argument} tell training from evaluation",
+                source, source.span(one.call), one.message, symbol=one.model, trace=one.trace, repair=one.repair
             )
