@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ampfix.lint.frames import Frame
 from ampfix.lint.handed import Handed
-from ampfix.lint.regions import RegionReader
+from ampfix.lint.regions import RegionReader, merged
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
@@ -40,12 +40,23 @@ class PrecisionReader:
     def _region(self, node: ast.AST, opening: ast.expr, *, is_decorator: bool) -> CoveredRegion | None:
         scope = self._scope_at(node)
         bindings = self._handed.region(opening, scope)
-        for binding in bindings:
-            is_bare = is_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
-            if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
-                region = self._covered(node, opening, binding, scope, sole=len(bindings) == 1)
-                return replace(region, enabled=False) if self._are_off(bindings, scope) else region
+        opened = [
+            binding
+            for binding in bindings
+            if (is_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS)
+            or self._resolver.role(binding) is Role.AUTOCAST
+        ]
+        if opened:
+            region = self._covered(node, opening, opened[0], scope, sole=len(bindings) == 1)
+            if self._are_off(bindings, scope):
+                return replace(region, enabled=False)
+            return region if len(opened) == 1 else self._chosen(region, opened, scope)
         return self._managed(node, opening, scope) if isinstance(opening, ast.Call) else None
+
+    def _chosen(self, region: CoveredRegion, opened: list[Binding], scope: Scope) -> CoveredRegion:
+        """A region that is one of several."""
+        dtypes = merged([self._regions.setting(binding, Frame(scope)) for binding in opened]).dtypes
+        return replace(region, dtype=region.dtype if dtypes == region.dtypes else None, dtypes=dtypes)
 
     def _managed(self, node: ast.AST, opening: ast.Call, scope: Scope) -> CoveredRegion | None:
         """The region in which a context manager, written as a generator, yields on some path."""

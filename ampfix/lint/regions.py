@@ -16,7 +16,7 @@ from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Binding, Block, Branch, Condition, Do, Form, Role, Site
 from ampfix.protocol import Event, EventKind
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 
 # Where each class takes (dtype, enabled) positionally; torch.autocast has the device before them.
 _POSITIONS = {"general": (1, 2), "cuda": (1, 0), "cpu": (1, 0)}
@@ -56,24 +56,29 @@ class RegionReader:
     def enter(self, node: ast.expr, frame: Frame, *, as_decorator: bool = False) -> Region | None:
         """The region an expression opens, or None; `autocast() if amp else nullcontext()` opens one on a branch."""
         scope = frame.scope.parent if as_decorator and frame.scope.parent is not None else frame.scope
-        for binding in self._resolver.resolve(node, scope):
-            is_bare = as_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS
-            if is_bare or self._resolver.role(binding) is Role.AUTOCAST:
-                return self._region(node, binding, frame)
-        return None
+        opened = [
+            binding
+            for binding in self._resolver.resolve(node, scope)
+            if (as_decorator and binding.form is Form.SYMBOL and binding.symbol in AUTOCASTS)
+            or self._resolver.role(binding) is Role.AUTOCAST
+        ]
+        return self._region(node, [self.setting(binding, frame) for binding in opened], frame) if opened else None
 
-    def _region(self, node: ast.expr, binding: Binding, frame: Frame) -> Region:
-        setting = self.setting(binding, frame)
+    def _region(self, node: ast.expr, settings: list[Setting], frame: Frame) -> Region:
         site = self._site(node, frame)
         span = site.span.start
 
         def do(kind: EventKind, dtype: str | None = None) -> Do:
             return Do(Event(kind, dtype=dtype, line=span.line, column=span.column), site)
 
-        enabled = setting.enabled
-        on: Block = (do(EventKind.AUTOCAST_ENTER, setting.dtype or "unknown"), do(EventKind.FORWARD))
         off: Block = (do(EventKind.AUTOCAST_ENTER),)
-        enter = on if enabled == Always(True) else off if enabled == Always(False) else (Branch(enabled, on, off),)
+        enter = off
+        for setting in reversed(_told_apart(settings)):
+            on: Block = (do(EventKind.AUTOCAST_ENTER, setting.dtype or "unknown"), do(EventKind.FORWARD))
+            if setting.enabled == Always(True):
+                enter = on
+            elif setting.enabled != Always(False):
+                enter = (Branch(setting.enabled, on, enter),)
         return Region(enter, (do(EventKind.FORWARD), do(EventKind.AUTOCAST_EXIT)))
 
     def setting(self, binding: Binding, frame: Frame) -> Setting:
@@ -157,6 +162,22 @@ class RegionReader:
                 left.append(region.exit)
                 return region.enter
         return None
+
+
+def merged(settings: list[Setting]) -> Setting:
+    """The first of several settings, with what the dtype may be of any that is not switched off."""
+    on = [one for one in settings if one.enabled != Always(False)] or settings
+    return replace(settings[0], dtypes=frozenset[str]().union(*(one.dtypes for one in on)))
+
+
+def _told_apart(settings: list[Setting]) -> list[Setting]:
+    """The settings of which one is entered, where the tests that choose are known; else one for all of them."""
+    on = [one for one in settings if one.enabled != Always(False)]
+    if len({one.dtypes for one in on}) <= 1:
+        return settings[:1]
+    if any(isinstance(one.enabled, Always) for one in settings[:-1]):
+        return [merged(settings)]
+    return settings
 
 
 def _default(device: str | None) -> frozenset[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ampfix.lint.defining import defining_lines, lies_on
+from ampfix.lint.fallbacks import drop_fallbacks
 from ampfix.program.tree import around_body, children
 from ampfix.records import dataclass, field
 
@@ -162,6 +163,7 @@ class ScopeBuilder:
     ) -> None:
         self.root = Scope(module, names={} if names is None else names, file=file)
         self.scope_of: dict[ast.AST, Scope] = {module: self.root}
+        self._tried: list[tuple[ast.Try, Scope]] = []
         self.add(module, text)
 
     def add(self, part: ast.Module, text: str) -> None:
@@ -182,6 +184,7 @@ class ScopeBuilder:
             ast.AsyncFunctionDef: self._read_function,
             ast.Lambda: self._read_function,
             ast.ClassDef: self._read_class,
+            ast.Try: self._read_try,
         }
         lines = defining_lines(text)
         pending: list[_Block] = [(iter(part.body), self.root, ())]
@@ -201,6 +204,8 @@ class ScopeBuilder:
                 break
             else:
                 pending.pop()
+        drop_fallbacks(self._tried)
+        self._tried.clear()
 
     def _statements_in(self, node: ast.AST, scope: Scope, tests: Tests) -> list[_Block]:
         """What may define a name right inside a statement whose expressions define none."""
@@ -294,6 +299,10 @@ class ScopeBuilder:
     def _read_class(self, node: ast.ClassDef, scope: Scope, tests: Tests) -> None:
         self._define(node.name, Definition(node=node, scope=scope, tests=tests, line=node.lineno), scope)
         self.scope_of[node] = Scope(node, scope, file=scope.file)
+
+    def _read_try(self, node: ast.Try, scope: Scope, _: Tests) -> None:
+        if node.handlers:
+            self._tried.append((node, scope))
 
 
 # The parts of a statement that hold statements, or, for `with`, names.

@@ -55,18 +55,22 @@ def place(node: ast.AST) -> tuple[int, int]:
 
 
 def needs_no_wait(start: ast.Call, end: ast.Call, name: str, source: Source) -> bool:
-    """Whether two reads give the average of a run so far, taken now and then, or stand in a branch beside one that
+    """Whether two reads give the average of many turns, taken now and then, or stand in a branch beside one that
     waits: that of the other devices. name: what keeps the start."""
     return _is_running_average(start, end, name, source) or _is_beside_waiting(start, source)
 
 
 def _is_running_average(start: ast.Call, end: ast.Call, name: str, source: Source) -> bool:
+    """Whether one turn of many takes the time of all since the start, or since it last did: what is queued then is a
+    part of one turn, which the next reading gets."""
     around = list(inside(end, source))
     passes = [one for one in loops(end, source) if one not in loops(start, source)]
-    if not passes or not any(isinstance(one, ast.If) for one in around[: around.index(passes[0])]):
+    tests = [one for one in around[: around.index(passes[0])] if isinstance(one, ast.If)] if passes else []
+    if not tests:
         return False
+    with_the_reading = set(walk(tests[-1]))
     inner = (node for loop in passes for node in walk(loop) if isinstance(node, ast.Assign))
-    return not any(path(target) == name for node in inner for target in node.targets)
+    return not any(path(target) == name for node in inner for target in node.targets if node not in with_the_reading)
 
 
 def _is_beside_waiting(start: ast.Call, source: Source) -> bool:

@@ -16,9 +16,11 @@ AUTOCAST = rf"near:autocast:autocast{_ASKS}{_HELPER}\b|{_ENTERED}"
 
 # A region that is entered through a helper of another file: `with amp_context():`.
 _HELPED = tuple(
-    (rf"near:{word}:\bwith\s(?:[\w.]*[._])?{word}(?![a-z])\w*(?:\.\w+)*\s*\(", ".backward(")
-    for word in ("amp", "precision")
+    (rf"near:{word}:\bwith\s(?:[\w.]*[._])?{word}(?![a-z])\w*(?:\.\w+)*\s*\(",) for word in ("amp", "precision")
 )
+
+REGION_ELSEWHERE: tuple[tuple[str, ...], ...] = ((r"near:autocast:\bwith\s[^\n]*\b\w*autocast\w*\s*\(",), *_HELPED)
+"""A region that is entered, maybe through a helper of another file that says its dtype."""
 
 AMP_WORDS: tuple[tuple[str, ...], ...] = (
     (AUTOCAST,),
@@ -30,7 +32,7 @@ AMP_WORDS: tuple[tuple[str, ...], ...] = (
     ("import amp",),
     ("custom_fwd",),
     (".scale(", ".backward("),
-    *_HELPED,
+    *((*group, ".backward(") for group in _HELPED),
 )
 """A file in which none of these groups occurs whole does not use AMP."""
 

@@ -124,14 +124,23 @@ def looks_at_dtype(tests: list[ast.expr], regions: list[AutocastOpened], source:
 
 def _is_unpacked(switch: ast.Name, source: Source) -> bool:
     """Whether a helper or a table gives a switch beside others: `dtype, scaled = pick()` may choose both at once."""
-    return any(
-        isinstance(target, ast.Tuple)
-        and not isinstance(node.value, ast.Tuple)
-        and switch.id in map(places.spelled, target.elts)
-        for node in source.nodes((ast.Assign,))
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-    )
+    return any(switch.id in names for names in _unpacked(source))
+
+
+def _unpacked(source: Source) -> Iterator[set[str]]:
+    """The names that one value of a helper or a table is unpacked to."""
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        for target in node.targets:
+            if isinstance(target, ast.Tuple) and not isinstance(node.value, ast.Tuple):
+                yield set(map(places.spelled, target.elts))
+
+
+def comes_with(switch: ast.expr, region: AutocastOpened, source: Source) -> bool:
+    """Whether a helper or a table gives a switch beside the dtype or the switch of a region."""
+    own = places.names_in(switch)
+    others = {name for one in (region.dtype, region.enabled) if one is not None for name in places.names_in(one)}
+    return any(own & names and others & names for names in _unpacked(source))
 
 
 def has_own_switch(scaler: ScalerBuilt, source: Source) -> bool:

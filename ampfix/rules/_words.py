@@ -158,7 +158,8 @@ _37 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_'),)
-_38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'))
+_38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'), ('.backward(', 'near:autocast:\\bwith\\s[^\\n]*\\b\\w*autocast\\w*\\s*\\('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('))
 _39 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
 _40 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '

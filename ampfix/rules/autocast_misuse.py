@@ -80,11 +80,11 @@ def forward(x):
 """,
         """\
 try:
-    from torch.amp import autocast
+    from precision import autocast
 except ImportError:
     from torch.cuda.amp import autocast
 
-with autocast():
+with autocast("cuda"):
     pass
 """,
         """\

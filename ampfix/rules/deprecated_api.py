@@ -209,6 +209,17 @@ def _leaves(block: list[ast.stmt]) -> bool:
     return isinstance(last, (ast.Return, ast.Raise))
 
 
+def _is_second_choice(node: ast.AST, parent: ast.AST) -> bool:
+    """`getattr(torch.amp, "GradScaler", node)`, and the same with `or node` behind it."""
+    if isinstance(parent, ast.Call):
+        return node in parent.args[2:] and _asks_torch(parent)
+    return isinstance(parent, ast.BoolOp) and parent.values[0] is not node and _asks_torch(parent.values[0])
+
+
+def _asks_torch(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value).startswith("getattr(torch")
+
+
 def _is_alias(node: ast.Name, source: Source) -> bool:
     """A variable that holds a deprecated name; the name itself is reported where the variable is set."""
     return node.id not in source.import_aliases
@@ -221,7 +232,7 @@ def _is_for_old_torch(node: ast.AST, source: Source) -> bool:
             test = ast.unparse(parent.test)
             if _ASKS_FOR_AMP.search(test) or _ASKS_FOR_TORCH.search(test):
                 return True
-        if any(_leaves_new_torch(one) for one in _in_front(node, parent)):
+        if any(_leaves_new_torch(one) for one in _in_front(node, parent)) or _is_second_choice(node, parent):
             return True
         if isinstance(parent, ast.ExceptHandler):
             caught = "Exception" if parent.type is None else ast.unparse(parent.type)

@@ -250,6 +250,8 @@ def train(model, loader, optimizer, mixed, scaled):
         self, source: Source, scaler: ScalerBuilt, flag: ast.expr, region: AutocastOpened
     ) -> Iterator[Finding]:
         """flag: what switches the scaler, but for the device."""
+        if switches.comes_with(flag, region, source):
+            return
         enabled, built = (scaler.arguments or {})["enabled"], scaler.target or "the scaler"
         switch = places.spelled(enabled)
         if region.enabled is None or switches.is_on(region.enabled):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.findings import Applicability, Finding, Position, Repair, Severity
 from ampfix.patterns import pattern
 from ampfix.program import Do, Routine, Source
 from ampfix.protocol import EventKind
+from ampfix.rules import _switches as switches
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
+from ampfix.rules._spellings import REGION_ELSEWHERE
+from ampfix.rules._without_gradients import leaves_no_gradient
 
 _GUARDS = pattern(r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler")
 _RANKS = pattern(r"DistributedDataParallel|FSDP|fully_shard")
@@ -52,7 +55,11 @@ class NanUnguardedBf16(Rule):
     code, name, severity = "AMP411", "nan-unguarded-bf16", Severity.NOTE
     fix = Applicability.UNSAFE
     scenarios = ("bad-batch-in-bfloat16",)
-    mentions: ClassVar[tuple[tuple[str, ...], ...]] = (("autocast", "bfloat16"), (".backward(", "bfloat16()"))
+    mentions: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("autocast", "bfloat16"),
+        (".backward(", "bfloat16()"),
+        *((".backward(", *group) for group in REGION_ELSEWHERE),
+    )
     needs = (TRAIN_WORDS,)
 
     VALID = (
@@ -158,8 +165,9 @@ def train(loader, optimizer, rank):
         if _GUARDS.search(source.text):
             return
         cast = any(model.certain and model.cast.dtype == "bfloat16" for model in cast_models(source))
+        chosen = _openings(source)
         for routine in source.routines:
-            backward = _unguarded_backward(routine, is_cast=cast)
+            backward = _unguarded_backward(routine, chosen, is_cast=cast)
             if backward is not None:
                 yield self.finding(
                     source,
@@ -172,11 +180,25 @@ def train(loader, optimizer, rank):
                 )
 
 
-def _unguarded_backward(routine: Routine, *, is_cast: bool) -> Do | None:
+def _openings(source: Source) -> set[Position]:
+    """Where training enters regions that may be in bfloat16, on a GPU."""
+    on_the_cpu = {one.node for one in source.autocasts if switches.is_choice_of_device(one, source)}
+    return {
+        source.span(region.opening).start
+        for region in source.regions
+        if "bfloat16" in region.dtypes
+        and region.device != "cpu"
+        and region.enabled is not False
+        and region.call not in on_the_cpu
+        and not leaves_no_gradient(region, source)
+    }
+
+
+def _unguarded_backward(routine: Routine, openings: set[Position], *, is_cast: bool) -> Do | None:
     """The backward of a loop that steps an optimizer in a bfloat16 region's wake, or over bfloat16 weights."""
     kinds = {do.event.kind for do in routine.events}
-    entered = (do.event for do in routine.events if do.event.kind is EventKind.AUTOCAST_ENTER)
-    bf16 = is_cast or any(event.dtype == "bfloat16" for event in entered)
+    entered = (do for do in routine.events if do.event.kind is EventKind.AUTOCAST_ENTER)
+    bf16 = is_cast or any(do.event.dtype == "bfloat16" or do.site.span.start in openings for do in entered)
     if not bf16 or EventKind.OPTIMIZER_STEP not in kinds or kinds & {EventKind.CLIP, EventKind.SCALER_STEP}:
         return None
     backwards = [do for do in routine.events if do.event.kind is EventKind.BACKWARD and do.site.loops]

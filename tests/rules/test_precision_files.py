@@ -72,10 +72,25 @@ def wrap_ddp(model, strategy):
 """
 
 
-def codes(folder: Path, helper: str, text: str) -> list[str]:
+BRANCHES = """\
+import torch
+from contextlib import nullcontext
+
+def amp_region(device, name):
+    if device.type != "cuda":
+        return nullcontext()
+    if name == "bf16":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    if name == "fp16":
+        return torch.autocast("cuda", dtype=torch.float16)
+    raise ValueError(name)
+"""
+
+
+def codes(folder: Path, helper: str, text: str, select: tuple[str, ...] = ("AMP201", "AMP204", "AMP703")) -> list[str]:
     (folder / "helper.py").write_text(helper)
     (folder / "train.py").write_text(text)
-    settings = Settings(select=("AMP201", "AMP204", "AMP703"))
+    settings = Settings(select=select)
     return [one.code for one in check_text(text, str(folder / "train.py"), settings, Project()).findings]
 
 
@@ -99,6 +114,28 @@ def test_a_loss_is_unscaled_in_the_dtype_of_a_helper(
     helper: str, name: str, before: str, region: str, found: list[str], tmp_path: Path
 ) -> None:
     assert codes(tmp_path, helper, loop(PLAIN, name, before, region)) == found
+
+
+@pytest.mark.parametrize(
+    ("helper", "region", "found"),
+    [
+        (BRANCHES, "amp_region(device, config.amp)", ["AMP201", "AMP411"]),
+        (BRANCHES.replace("bfloat16", "float16"), "amp_region(device, config.amp)", ["AMP201"]),
+        (BRANCHES.replace("torch.float16", "torch.bfloat16"), "amp_region(device, config.amp)", ["AMP411"]),
+        (PRECISION, "amp_region(device, torch.bfloat16)", ["AMP411"]),
+        (PRECISION, "amp_region(device, config.dtype)", []),
+    ],
+)
+def test_what_a_helper_opens_on_one_of_several_paths(
+    helper: str, region: str, found: list[str], tmp_path: Path
+) -> None:
+    text = loop(PLAIN, "amp_region", "pass", region)
+    both = ("AMP201", "AMP411")
+    assert codes(tmp_path, helper, text, both) == found
+    clipped = text.replace(
+        "        optimizer.step()", "        config.clip_grad_norm_(model)\n        optimizer.step()"
+    )
+    assert "AMP411" not in codes(tmp_path, helper, clipped, both)
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,14 @@ def test_a_switch_that_a_helper_chooses_with_the_dtype_is_left_alone(tmp_path: P
     assert lines("AMP204", tmp_path, main=STEPS_WITH_PICKED, picks=chosen) == []
 
 
-@pytest.mark.parametrize(("also", "expected"), [("", []), ("\n        scaled = False", [9])])
-def test_a_switch_that_is_always_on_does_not_differ_from_the_region(
-    also: str, expected: list[int], tmp_path: Path
-) -> None:
-    assert lines("AMP208", tmp_path, main=STEPS_WITH_PICKED, picks=PICKS.format(also=also)) == expected
+@pytest.mark.parametrize("also", ["", "\n        scaled = False"])
+def test_a_switch_that_comes_with_the_dtype_does_not_differ_from_the_region(also: str, tmp_path: Path) -> None:
+    assert lines("AMP208", tmp_path, main=STEPS_WITH_PICKED, picks=PICKS.format(also=also)) == []
+
+
+def test_a_switch_that_comes_with_something_else_differs_from_the_region(tmp_path: Path) -> None:
+    apart = STEPS_WITH_PICKED.replace("dtype, scaled", "rate, scaled").replace("dtype=dtype", "dtype=torch.float16")
+    assert lines("AMP208", tmp_path, main=apart, picks=PICKS.format(also="\n        scaled = False")) == [9]
 
 
 HANDED_BACK = """\
@@ -554,10 +557,13 @@ def train(model, loader, optimizer):
             rate = step / (time.time() - start)
             {restart}
 """
+EVERY_TURN = "print(rate)\n        start = time.time()"
 
 
-@pytest.mark.parametrize(("restart", "expected"), [("print(rate)", []), ("start = time.time()", [13])])
-def test_an_average_since_the_start_of_a_run_needs_no_wait(restart: str, expected: list[int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("restart", "expected"), [("print(rate)", []), ("start = time.time()", []), (EVERY_TURN, [13])]
+)
+def test_an_average_of_many_turns_needs_no_wait(restart: str, expected: list[int], tmp_path: Path) -> None:
     assert lines("AMP503", tmp_path, main=TIMED.format(restart=restart)) == expected
 
 
