@@ -12,6 +12,7 @@ from ampfix.lint.roles import behind
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
 from ampfix.lint.signatures import default_of
 from ampfix.lint.symbols import DTYPES
+from ampfix.lint.unpacked import Unpacked
 from ampfix.program import Binding, Form
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class DtypeChoices:
 
     def __init__(self, resolver: Resolver, handed: Handed) -> None:
         self._resolver, self._handed = resolver, handed
+        self.unpacked = Unpacked(self._choices, self._definitions)
         self._draft: dict[tuple[int, int], Dtypes] = {}  # of the question under way; nothing where it goes in a circle
 
     def never(self, node: ast.expr, dtype: ast.expr, scope: Scope) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ampfix.findings import Span
@@ -223,6 +223,11 @@ class SourceModule:
 
     def dtypes(self, node: ast.expr) -> frozenset[str]:
         return self._dtypes.of(node, self.scope_at(node))
+
+    def unpacked_dtypes(self, settings: ast.expr, words: Collection[str]) -> frozenset[str]:
+        tables = self._dtypes.unpacked.tables(settings, self.scope_at(settings))
+        named = ((entries[word], scope) for entries, scope in tables for word in words if word in entries)
+        return frozenset[str]().union(*(self._dtypes.of(value, scope) for value, scope in named))
 
     def half_dtype(self, node: ast.expr) -> str | None:
         return self._precision.dtype(node)

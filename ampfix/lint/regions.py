@@ -88,9 +88,7 @@ class RegionReader:
         if call is None:
             return Setting(_default(device), Always(True), True, device)
         if any(keyword.arg is None for keyword in call.keywords):
-            return Setting(
-                frozenset({UNKNOWN}), Always(True), False, device
-            )  # what is unpacked into it may name a dtype
+            return self._unpacked(call, binding.scope, device, frame)
         at_dtype, at_enabled = _POSITIONS["general" if device is None else device]
         partial = binding.form is Form.PARTIAL or _is_partial(call, self._resolver, binding)
         shift = 1 if partial else 0
@@ -108,6 +106,24 @@ class RegionReader:
         if binding.guard is not None:
             enabled = self._guarded(binding, enabled, frame)
         return Setting(dtypes, enabled, device is not None or dtype_node is not None, device)
+
+    def _unpacked(self, call: ast.Call, scope: Scope, device: str | None, frame: Frame) -> Setting:
+        """Of a region that gets settings from dictionaries: the dtypes that these name."""
+        given = {word.arg: (word.value, scope) for word in call.keywords if word.arg is not None}
+        held = [word.value for word in call.keywords if word.arg is None]
+        tables = [table for one in held for table in self._dtypes.unpacked.tables(one, scope)]
+        found = frozenset[str]()
+        switch: Condition = Always(True)
+        for entries, there in tables:
+            said = given | {name: (value, there) for name, value in entries.items()}
+            enabled, kind = (said.get(name, (None, scope)) for name in ("enabled", "device_type"))
+            if isinstance(enabled[0], ast.Constant) and not enabled[0].value:
+                continue
+            if enabled[0] is not None and len(tables) == 1:
+                switch = self._namer.foreign(*enabled, frame) or switch
+            default = _default(device or self._device(kind[0]))
+            found |= self._dtypes.of(*said["dtype"]) if "dtype" in said else default
+        return Setting(found or frozenset({UNKNOWN}), switch, False, device)
 
     def _guarded(self, binding: Binding, enabled: Condition, frame: Frame) -> Condition:
         assert binding.guard is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from ampfix.findings import Span
@@ -53,6 +53,9 @@ class Source(Protocol):
 
     def dtypes(self, node: ast.expr) -> frozenset[str]:
         """The dtypes an expression may hold, "unknown" among them where some of that is not seen."""
+
+    def unpacked_dtypes(self, settings: ast.expr, words: Collection[str]) -> frozenset[str]:
+        """The dtypes that `**settings` may hand on under one of some words; none where that is not seen."""
 
     def half_dtype(self, node: ast.expr) -> str | None:
         """ "float16" or "bfloat16" where an expression is that dtype and can be nothing else."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass, replace
 from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
 
+_DTYPE_WORDS = ("torch_dtype", "dtype")
+_QUANTIZED = ("quantization_config", "load_in_4bit", "load_in_8bit")
 _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
 
 
@@ -63,31 +65,62 @@ def chosen_models(source: Source) -> Iterator[CastModel]:
     known = {cast.node for cast in source.half_casts}
     for call in source.nodes((ast.Call,)):
         receiver, name = method(call)
-        if name != "to" or not isinstance(call, ast.Call) or call in known or not looks_like_a_model(path(receiver)):
+        if name != "to" or not isinstance(call, ast.Call) or call in known:
             continue
         parent = next(source.ancestors(call), None)
-        targets = parent.targets if isinstance(parent, ast.Assign) else [receiver]
-        given = [*call.args, *(word.value for word in call.keywords if word.arg == "dtype")]
-        named = (one for one in given if isinstance(one, (ast.Name, ast.Attribute)))
-        held = frozenset[str]().union(*map(source.dtypes, named))
-        half = next((dtype for dtype in ("float16", "bfloat16") if dtype in held), "")
-        if half and isinstance(parent, (ast.Expr, ast.Assign)) and path(targets[0]):
-            model = _cast_model(HalfCast(call, receiver, half), path(targets[0]), source)
-            yield replace(model, certain=False)
+        if not isinstance(parent, (ast.Expr, ast.Assign)):
+            continue
+        target = path(parent.targets[0] if isinstance(parent, ast.Assign) else receiver)
+        if not looks_like_a_model(path(receiver) or target):
+            continue
+        half = _chosen_half([*call.args, *(word.value for word in call.keywords if word.arg == "dtype")], source)
+        if half and target:
+            yield replace(_cast_model(HalfCast(call, receiver, half), target, source), certain=False)
+
+
+def _chosen_half(given: Iterable[ast.expr], source: Source) -> str:
+    """A half that one of some arguments may be."""
+    named = (one for one in given if isinstance(one, (ast.Name, ast.Attribute, ast.IfExp)))
+    held = frozenset[str]().union(*map(source.dtypes, named))
+    return _half_among(held)
+
+
+def _half_among(held: Collection[str]) -> str:
+    return next((dtype for dtype in ("float16", "bfloat16") if dtype in held), "")
+
+
+def models_loaded_by_choice(source: Source) -> Iterator[CastModel]:
+    """`net = Net.from_pretrained(name, **settings)`, where a half is what settings, or the dtype, may be."""
+    known = {model.cast.node for model in loaded_models(source)}
+    for assign, call, target in _loads(source):
+        if call in known:
+            continue
+        half = _chosen_half((word.value for word in call.keywords if word.arg in _DTYPE_WORDS), source)
+        is_seen = not any(word in source.text for word in _QUANTIZED)  # settings may quantize the weights
+        settings = (word.value for word in call.keywords if word.arg is None and is_seen)
+        half = half or _half_among([one for held in settings for one in source.unpacked_dtypes(held, _DTYPE_WORDS)])
+        if half and _is_only_placed(assign.value, call):
+            yield replace(_cast_model(HalfCast(call, call.func, half), target, source), certain=False)
 
 
 def loaded_models(source: Source) -> Iterator[CastModel]:
     """`net = Net.from_pretrained(name, torch_dtype=torch.float16)`."""
+    for assign, call, target in _loads(source):
+        named = (k.value for k in call.keywords if k.arg in _DTYPE_WORDS)
+        dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
+        if dtype is not None and _is_only_placed(assign.value, call):
+            yield _cast_model(HalfCast(call, call.func, dtype), target, source)
+
+
+def _loads(source: Source) -> Iterator[tuple[ast.Assign, ast.Call, str]]:
+    """`net = Net.from_pretrained(...)`, unless the weights are quantized: the call, and the name."""
     for assign in source.nodes((ast.Assign,)):
         assert isinstance(assign, ast.Assign)
         call, target = placed(assign.value), path(assign.targets[0])
         if not isinstance(call, ast.Call) or method(call)[1] != "from_pretrained" or not target:
             continue
-        named = (k.value for k in call.keywords if k.arg in ("torch_dtype", "dtype"))
-        dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
-        is_quantized = any(k.arg in ("quantization_config", "load_in_4bit", "load_in_8bit") for k in call.keywords)
-        if dtype is not None and _is_only_placed(assign.value, call) and not is_quantized:
-            yield _cast_model(HalfCast(call, call.func, dtype), target, source)
+        if not any(k.arg in _QUANTIZED for k in call.keywords):
+            yield assign, call, target
 
 
 def _is_only_placed(value: ast.expr, call: ast.Call) -> bool:

@@ -51,6 +51,9 @@ _GIVEN = rf"{_BEFORE}{_HALF}|{_HALF} if "
 HALF_MADE: tuple[str, ...] = (".half()", ".bfloat16()", f"near:float16:{_GIVEN}", f"near:torch.half:{_GIVEN}")
 """A cast to a half, or its dtype where something is made or cast with it."""
 
+HALF_LISTED = r"near:float16:[\"']\s*:\s*torch\.b?float16\b"
+"""A half that a table has under a text: `{"bf16": torch.bfloat16}`."""
+
 # A statement of its own changes a module in place and makes no tensor.
 _MAKES_NONE = r"\A(?!\s*[\w.]+\.(?:half\(\)|bfloat16\(\)|to\((?:dtype=)?torch\.\w+\))[ \t]*[\r\n])[^\n]*"
 HALF_TENSORS: tuple[str, ...] = (

@@ -17,6 +17,7 @@ from ampfix.rules._halfmodels import (
     chosen_models,
     data_casts,
     loaded_models,
+    models_loaded_by_choice,
     trained,
 )
 from ampfix.rules._handed_optimizers import handed_optimizer
@@ -24,7 +25,7 @@ from ampfix.rules._masters import MASTER, keeps_float32
 from ampfix.rules._places import are_alternatives
 from ampfix.rules._received import received
 from ampfix.rules._shapes import calls, function_of, loops, method
-from ampfix.rules._spellings import HALF_MADE
+from ampfix.rules._spellings import HALF_LISTED, HALF_MADE
 from ampfix.rules._training import training_calls
 
 
@@ -74,7 +75,7 @@ class HalfModel(Rule):
     code, name, severity = "AMP301", "half-model", Severity.ERROR
     fix = Applicability.UNSAFE
     scenarios = ("half-model", "half-weights-with-a-scaler")
-    mentions = tuple(("optim", ".backward(", half) for half in HALF_MADE)
+    mentions = tuple(("optim", ".backward(", half) for half in (*HALF_MADE, HALF_LISTED))
 
     VALID = (
         """\
@@ -233,7 +234,12 @@ for batch in loader:
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        models = [*cast_models(source), *loaded_models(source), *chosen_models(source)]
+        models = [
+            *cast_models(source),
+            *loaded_models(source),
+            *models_loaded_by_choice(source),
+            *chosen_models(source),
+        ]
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:
             optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
