@@ -112,6 +112,7 @@ class RegionReader:
         given = {word.arg: (word.value, scope) for word in call.keywords if word.arg is not None}
         held = [word.value for word in call.keywords if word.arg is None]
         tables = [table for one in held for table in self._dtypes.unpacked.tables(one, scope)]
+        is_handed = any(isinstance(entries.get("dtype"), ast.Name) for entries, _ in tables)
         found = frozenset[str]()
         switch: Condition = Always(True)
         for entries, there in tables:
@@ -121,8 +122,10 @@ class RegionReader:
                 continue
             if enabled[0] is not None and len(tables) == 1:
                 switch = self._namer.foreign(*enabled, frame) or switch
-            default = _default(device or self._device(kind[0]))
-            found |= self._dtypes.of(*said["dtype"]) if "dtype" in said else default
+            if "dtype" in said:
+                found |= self._dtypes.of(*said["dtype"])
+            elif not is_handed:  # else `if dtype is not None: settings["dtype"] = dtype`: the caller's choice
+                found |= _default(device or self._device(kind[0]))
         return Setting(found or frozenset({UNKNOWN}), switch, False, device)
 
     def _guarded(self, binding: Binding, enabled: Condition, frame: Frame) -> Condition:

@@ -38,3 +38,20 @@ def under_one_flag(model, loader, optimizer, use_amp):
         else:
             loss.backward()
             optimizer.step()
+
+
+def of_the_caller(model, loader, optimizer, dtype=None):
+    kwargs = {"device_type": "cuda"}
+    if dtype is not None:
+        kwargs["dtype"] = dtype
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast(**kwargs):
+            loss = model(x, y)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+
+def called(model, loader, optimizer):
+    of_the_caller(model, loader, optimizer, torch.bfloat16)
