@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ampfix.lint.conditions import is_test, negate
+from ampfix.lint.conditions import is_test, is_truth_of, negate
 from ampfix.lint.constants import number
 from ampfix.lint.dtypechoice import DtypeChoices
 from ampfix.lint.names import Names
@@ -165,7 +165,7 @@ class Namer:
             return AllOf(operands) if isinstance(test.op, ast.And) else AnyOf(operands)
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             return self._compare(test, frame, depth)
-        if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "bool" and test.args:
+        if isinstance(test, ast.Call) and is_truth_of(test):
             return self._condition(test.args[0], frame, depth)
         if isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "is_enabled":
             return self.switch(test.func.value, frame) or self.atom(test, frame)
@@ -221,7 +221,10 @@ class Namer:
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
-        handed = (passed := frame.passed(test)) and self._unfold(*passed, depth + 1)
+        passed = frame.passed(test)
+        if passed is not None and is_test(passed[0], ""):
+            return self._condition(*passed, depth + 1)
+        handed = passed and self._unfold(*passed, depth + 1)
         if handed:
             return handed
         if self._resolver.is_idle(test, frame.scope):
