@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from ampfix.lint.interest import Functions, Interest, Reach
+from ampfix.lint.interest import Interest, Reach
 from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, ScopeBuilder
@@ -28,7 +28,7 @@ def inherited_regions(classes: Iterable[Scope], resolver: Resolver, reach: Reach
 
 
 def _completed(
-    owner: Scope, overriding: set[str], resolver: Resolver, of_interest: Functions
+    owner: Scope, overriding: set[str], resolver: Resolver, of_interest: frozenset[ast.AST]
 ) -> Iterator[tuple[ast.AST, Scope]]:
     if not overriding:
         return

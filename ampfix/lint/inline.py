@@ -9,7 +9,6 @@ from collections.abc import Callable
 from ampfix.lint.callees import Callee, Callees, is_stub
 from ampfix.lint.calls import CallReader
 from ampfix.lint.frames import YIELD, Frame
-from ampfix.lint.interest import Functions
 from ampfix.lint.project import NEVER_LOCAL
 from ampfix.lint.prune import every_node
 from ampfix.lint.resolve import Resolver
@@ -50,7 +49,7 @@ class Inliner:
         resolver: Resolver,
         reader: CallReader,
         callees: Callees,
-        interesting: Functions,
+        interesting: frozenset[ast.AST],
         lower: _Body,
     ) -> None:
         self._resolver, self._reader, self._callees = resolver, reader, callees

@@ -7,11 +7,10 @@ file and in those it imports. Too much is harmless, too little would hide events
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
 from ampfix.lint.files import SourceFile
-from ampfix.lint.glimpse import Glimpse, Place
+from ampfix.lint.mentions import Mentions
 from ampfix.lint.neighbours import Neighbours
 from ampfix.lint.symbols import CLIPS
 from ampfix.records import dataclass
@@ -25,18 +24,7 @@ _ESSENTIAL = frozenset({"backward", "unscale_", "scale"})
 _FINISHING = frozenset({"step", "update"})
 _FILES_DEEP = 2  # imports of imports: what lies further away is seen where it is checked itself
 
-_Node = TypeVar("_Node")
-_Marks = dict[_Node, frozenset[str]]
-
-
-class Functions:
-    """Functions of the checked file, and of others by their places: those are not parsed before they are asked for."""
-
-    def __init__(self, own: Collection[ast.AST], others: Collection[Place]) -> None:
-        self.own, self._others = frozenset(own), frozenset(others)
-
-    def __contains__(self, node: object) -> bool:
-        return node in self.own or (getattr(node, "name", ""), getattr(node, "lineno", 0)) in self._others
+_Marks = dict[ast.AST, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -44,12 +32,12 @@ class Reach:
     """What leads to an autocast region. functions: of the checked file and others; names: of those of others; classes:
     the names of classes with such methods."""
 
-    functions: Functions
+    functions: frozenset[ast.AST]
     names: frozenset[str]
     classes: frozenset[str]
 
 
-NOWHERE = Reach(Functions((), ()), frozenset(), frozenset())
+NOWHERE = Reach(frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True)
@@ -57,73 +45,49 @@ class Interest:
     """inlined: functions worth following from a call, in any file. analysed: those of the checked file worth analysing
     by themselves. regions: what leads to autocast."""
 
-    inlined: Functions
+    inlined: frozenset[ast.AST]
     analysed: frozenset[ast.AST]
     regions: Reach = NOWHERE
-
-
-NOTHING = Interest(Functions((), ()), frozenset())
 
 
 def interest(neighbours: Neighbours) -> Interest:
     """Find both sets."""
     survey = _Survey(neighbours)
-    own = survey.own()
+    own = survey.marks(neighbours.own, _FILES_DEEP)
     analysed = (node for node, found in own.items() if found & _ESSENTIAL or found >= _FINISHING)
-    inlined = Functions(own, {place for marks in survey.elsewhere() for place in marks})
-    return Interest(inlined, frozenset(analysed), survey.regions(own))
+    return Interest(frozenset(survey.reached), frozenset(analysed), survey.regions(own))
 
 
 class _Survey:
-    """What functions reach: those of the checked file by its tree, those of others by their text."""
-
     def __init__(self, neighbours: Neighbours) -> None:
         self._neighbours = neighbours
-        self._glimpses: dict[SourceFile, Glimpse] = {}
-        self._known: dict[tuple[SourceFile, int], _Marks[Place]] = {}
+        self._known: dict[tuple[SourceFile, int], _Marks] = {}
+        self.reached: set[ast.AST] = set()
 
-    def own(self) -> _Marks[ast.AST]:
-        """Function of the checked file -> the events it may reach."""
-        file = self._neighbours.own
-        return _spread(file.mentions, self._imported(file, file.mentions.imports, _FILES_DEEP))
-
-    def elsewhere(self) -> Collection[_Marks[Place]]:
-        """What the functions of other files reach that were looked at."""
-        return self._known.values()
-
-    def regions(self, own: _Marks[ast.AST]) -> Reach:
-        """What leads to an autocast region."""
-        functions, classes = {node for node, marks in own.items() if "autocast" in marks}, set[str]()
-        for around in (self._neighbours.own.scopes.scope_of[node].parent for node in functions):
-            if around is not None and around.is_class:
-                classes.add(around.label)
-        places = set[Place]()
-        for (file, _), found in self._known.items():
-            leading = {place for place, marks in found.items() if "autocast" in marks}
-            owners = self._glimpse(file).classes
-            places |= leading
-            classes |= {owners[place] for place in leading & owners.keys()}
-        return Reach(
-            Functions(functions, places), frozenset(filter(None, (name for name, _ in places))), frozenset(classes)
-        )
-
-    def _glimpse(self, file: SourceFile) -> Glimpse:
-        if file not in self._glimpses:
-            self._glimpses[file] = Glimpse(file.text)
-        return self._glimpses[file]
-
-    def _marks(self, file: SourceFile, depth: int) -> _Marks[Place]:
+    def marks(self, file: SourceFile, depth: int) -> _Marks:
         """Function -> the events it may reach through `depth` imports."""
         key = (file, depth)
         if key not in self._known:
-            glimpse = self._glimpse(file)
-            self._known[key] = _spread(glimpse, self._imported(file, glimpse.imports, depth) if depth else {})
+            self._known[key] = found = _spread(file.mentions, self._imported(file, depth) if depth else {})
+            self.reached.update(found)
         return self._known[key]
 
-    def _imported(self, file: SourceFile, imports: Iterable[tuple[str, str]], depth: int) -> dict[str, frozenset[str]]:
+    def regions(self, own: _Marks) -> Reach:
+        """What leads to an autocast region."""
+        functions, classes = set[ast.AST](), set[str]()
+        for (file, _), found in self._known.items():
+            for node in (node for node, marks in found.items() if "autocast" in marks):
+                functions.add(node)
+                around = file.scopes.scope_of[node].parent
+                if around is not None and around.is_class:
+                    classes.add(around.label)
+        elsewhere = (getattr(node, "name", "") for node in functions - own.keys())
+        return Reach(frozenset(functions), frozenset(filter(None, elsewhere)), frozenset(classes))
+
+    def _imported(self, file: SourceFile, depth: int) -> dict[str, frozenset[str]]:
         """Name -> what the functions of that name reach in the files that this one imports from."""
         found: dict[str, frozenset[str]] = {}
-        for alias, symbol in imports:
+        for alias, symbol in file.mentions.imports:
             for other, name in self._neighbours.training_files(symbol, file):
                 if other is file:
                     continue
@@ -135,30 +99,18 @@ class _Survey:
         return found
 
     def _by_name(self, file: SourceFile, depth: int) -> Mapping[str, frozenset[str]]:
-        marks = self._marks(file, depth)
+        marks = self.marks(file, depth)
         return {
             name: reached
-            for name, functions in self._glimpse(file).named.items()
+            for name, functions in file.mentions.named.items()
             if (reached := frozenset(mark for function in functions for mark in marks.get(function, ())))
         }
 
 
-class _Told(Protocol[_Node]):
-    """`Mentions`, or a `Glimpse`."""
-
-    @property
-    def used(self) -> dict[_Node, set[str]]: ...
-    @property
-    def called(self) -> dict[_Node, set[str]]: ...
-    @property
-    def imports(self) -> tuple[tuple[str, str], ...]: ...
-    def callers(self) -> dict[_Node, list[_Node]]: ...
-
-
-def _spread(mentions: _Told[_Node], imported: Mapping[str, frozenset[str]]) -> _Marks[_Node]:
+def _spread(mentions: Mentions, imported: Mapping[str, frozenset[str]]) -> _Marks:
     """What each function reaches, by what it mentions; functions that reach nothing are left out."""
     renamed = {alias: last for alias, last in _renamed(mentions.imports) if last in _WATCHED}
-    marks: _Marks[_Node] = {}
+    marks: _Marks = {}
     for node, words in mentions.used.items():
         own = (words & _BY_NAME) | mentions.called[node] | {renamed[word] for word in words & renamed.keys()}
         own.update(mark for word in words & imported.keys() for mark in imported[word])

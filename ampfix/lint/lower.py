@@ -14,7 +14,6 @@ from ampfix.lint.calls import CallReader
 from ampfix.lint.elements import bind_elements
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
-from ampfix.lint.interest import Functions
 from ampfix.lint.losses import runs_a_closure
 from ampfix.lint.passedloss import about, is_scaled_inside, marked
 from ampfix.lint.paths import is_left_when_done
@@ -47,7 +46,9 @@ _STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 class Lowering:
     """Lowers one routine. `interesting` holds the function nodes that reach an event, so that no other is inlined."""
 
-    def __init__(self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: Functions) -> None:
+    def __init__(
+        self, resolver: Resolver, reader: CallReader, regions: RegionReader, interesting: frozenset[ast.AST]
+    ) -> None:
         self._resolver, self._reader, self._regions = resolver, reader, regions
         self._namer: Namer = reader.namer
         callees = Callees(resolver, reader, reader.namer.fields)

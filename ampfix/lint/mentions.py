@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TypeVar
 
 from ampfix.lint.scopes import ScopeBuilder
 from ampfix.program.tree import TreeIndex, walk
 
 # Methods whose names mean other things too: dict.update takes an argument, scaler.update none.
 _ARGUMENTS = {"update": (0,), "step": (0, 1), "scale": (1,)}
-
-
-_Node = TypeVar("_Node")
 
 
 class Mentions:
@@ -100,17 +96,12 @@ class Mentions:
 
     def callers(self) -> dict[ast.AST, list[ast.AST]]:
         """Function -> the scopes that mention a name it goes by."""
-        return callers_of(self.used, self.named)
-
-
-def callers_of(used: Mapping[_Node, set[str]], named: Mapping[str, Sequence[_Node]]) -> dict[_Node, list[_Node]]:
-    """Function -> what mentions a name it goes by."""
-    found: dict[_Node, list[_Node]] = {}
-    for node, words in used.items():
-        for word in words & named.keys():
-            for function in named[word]:
-                found.setdefault(function, []).append(node)
-    return found
+        found: dict[ast.AST, list[ast.AST]] = {}
+        for node, words in self.used.items():
+            for word in words & self.named.keys():
+                for function in self.named[word]:
+                    found.setdefault(function, []).append(node)
+        return found
 
 
 def _words(nodes: Iterable[ast.AST]) -> set[str]:

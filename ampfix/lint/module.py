@@ -18,7 +18,7 @@ from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.frameworks import managed_backwards
 from ampfix.lint.halves import HalfWalker
 from ampfix.lint.inherit import inherited
-from ampfix.lint.interest import NOTHING, Interest, interest
+from ampfix.lint.interest import Interest, interest
 from ampfix.lint.interpret import flatten, interpret
 from ampfix.lint.lifecycle import LifecycleReader
 from ampfix.lint.lower import Lowering
@@ -111,7 +111,7 @@ class SourceModule:
     def _worth(self) -> Interest:
         """What is worth following. A file without a word of training code holds no event of its own."""
         concerned = any(word in self.text for word in TRAIN_WORDS)
-        return interest(self._neighbours) if concerned else NOTHING
+        return interest(self._neighbours) if concerned else Interest(frozenset(), frozenset())
 
     @cached_property
     def routines(self) -> tuple[Routine, ...]:

@@ -135,11 +135,6 @@ def code_of(text: str) -> str:
     return "".join(_PART.findall(text))
 
 
-def lines_of_code(text: str) -> str:
-    """As above, with each line in its place."""
-    return "".join(found[1] or "\n" * found[0].count("\n") for found in _PART.finditer(text))
-
-
 class _Around:
     """Tells what stands around the words of a file; its text is made when that is asked first."""
 

@@ -136,18 +136,6 @@ def parameters(node: FunctionNode) -> list[ast.arg]:
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
-def brought_in(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """(name here, qualified name) of what an import brings in."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            yield name, alias.name if alias.asname else name
-        return
-    module = "." * node.level + (node.module or "")
-    for alias in node.names:
-        yield alias.asname or alias.name, module + alias.name if module.endswith(".") else f"{module}.{alias.name}"
-
-
 class ScopeBuilder:
     """Goes over a module once. `scope_of` maps each function, class and the module to its scope.
 
@@ -179,7 +167,7 @@ class ScopeBuilder:
             ast.Global: self._read_outer,
             ast.Nonlocal: self._read_outer,
             ast.Import: self._read_import,
-            ast.ImportFrom: self._read_import,
+            ast.ImportFrom: self._read_import_from,
             ast.FunctionDef: self._read_function,
             ast.AsyncFunctionDef: self._read_function,
             ast.Lambda: self._read_function,
@@ -283,8 +271,17 @@ class ScopeBuilder:
         if scope.parent is not None:  # a module's own names are global anyway
             scope.outer_names.update(node.names)
 
-    def _read_import(self, node: ast.Import | ast.ImportFrom, scope: Scope, tests: Tests) -> None:
-        for name, symbol in brought_in(node):
+    def _read_import(self, node: ast.Import, scope: Scope, tests: Tests) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            symbol = alias.name if alias.asname else name
+            self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
+
+    def _read_import_from(self, node: ast.ImportFrom, scope: Scope, tests: Tests) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            symbol = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
+            name = alias.asname or alias.name
             self._define(name, Definition(symbol=symbol, scope=scope, tests=tests, line=node.lineno), scope)
 
     def _read_function(self, node: FunctionNode, scope: Scope, tests: Tests) -> None:
