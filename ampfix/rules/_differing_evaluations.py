@@ -62,9 +62,10 @@ class _Finder:
         self._there = TrainedThere([*self._handed, *handed_back(source, switched)], source)
 
     def found(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
-        yield from self._here(trained)
-        yield from self._elsewhere(trained)
-        yield from self._on_the_way()
+        if trained or self._there:
+            yield from self._here(trained)
+            yield from self._elsewhere(trained)
+            yield from self._on_the_way()
         yield from self._switched_off(trained)
 
     def _here(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
@@ -83,13 +84,15 @@ class _Finder:
     def _elsewhere(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
         """Models that a function of another file evaluates, and this file or a function of a third one trains."""
         source, there, seen = self._source, self._there, set[ast.AST]()
-        called_back = handed_to_callbacks(source, self._forwards.switched, self._handed) if trained or there else ()
+        called_back = handed_to_callbacks(source, self._forwards.switched, self._handed)
         for one in (*self._handed, *called_back):
-            if one.to.definition in seen or not is_evaluated(one, source):
+            if one.to.definition in seen:
                 continue
             match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
             trainer = there.by(one.name, one.call) if match is None else None
-            if match is None and (trainer is None or is_told_there(one, trainer, source)):
+            if (match is None and trainer is None) or not is_evaluated(one, source):
+                continue
+            if trainer is not None and is_told_there(one, trainer, source):
                 continue
             if opens_its_own_elsewhere(one.name, one.call, source):
                 continue
@@ -106,7 +109,7 @@ class _Finder:
     def _on_the_way(self) -> Iterator[Differing]:
         """Models that what trains them evaluates by an object which this file hands to it."""
         seen = set[ast.AST]()
-        for one in self._handed if self._there else ():
+        for one in self._handed:
             if self._there.by(one.name, one.call) is not one:
                 continue
             for function in evaluated_on_the_way(one, self._source):

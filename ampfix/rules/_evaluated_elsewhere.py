@@ -95,17 +95,17 @@ def is_told_there(evaluated: HandedModel, trainer: HandedModel, source: Source) 
 
 def trains_in_region(handed: HandedModel, source: Source) -> ast.expr | None:
     """The expression that opens the region in which the function, or one that it calls, runs the model it trains."""
-    opening, trains = None, False
+    if not trains_there(handed, source):
+        return None
     for reached in all_reached(reached_by(handed, source), source):
-        trains = trains or any(True for _ in backwards(reached.function))
-        for region in source.regions_in(reached.function) if opening is None else ():
+        for region in source.regions_in(reached.function):
             if (
                 not _is_off(region, reached)
                 and not _is_quiet(region, reached)
                 and _runs_in(region.node, reached, source)
             ):
-                opening = region.opening
-    return opening if trains else None
+                return region.opening
+    return None
 
 
 def _is_quiet(region: CoveredRegion, reached: Reached) -> bool:

@@ -78,13 +78,17 @@ def handed_in(call: ast.Call) -> list[ast.expr]:
 
 def _runs_backward(call: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`."""
-    given = handed_in(call)
-    called = path(call.func).rpartition(".")[2]
-    if called == "partial" and given:
-        called = path(given.pop(0)).rpartition(".")[2]
-    if _BACKWARD.search(called) is None:
+    function, given = call.func, call.args
+    if _last(function) == "partial" and given:
+        function, *given = given
+    if _BACKWARD.search(_last(function)) is None or not path(function):
         return False
-    return any("loss" in path(one).rpartition(".")[2].lower() for one in given)
+    return any("loss" in path(one).rpartition(".")[2].lower() for one in (*given, *(w.value for w in call.keywords)))
+
+
+def _last(node: ast.expr) -> str:
+    """The last name of what a path ends with."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def placed(node: ast.expr) -> ast.expr:
