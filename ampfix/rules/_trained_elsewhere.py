@@ -9,7 +9,7 @@ _HANDED = r"(?:[^()#]|\([^()]*\)){0,150}?\b(?:\w*_)?(?:model|net|network|encoder
 _SET = r"\A\s*(?:[\w.,\[\] ]+ = |return )?"
 _BY_FUNCTION = (
     rf"near:train_:{_SET}(?:\w+\.)?\w*train_\w+\({_HANDED}",
-    *(rf"near:{name}(:{_SET}\w*{name}\({_HANDED}" for name in ("train", "training", "fit")),
+    *(rf"near:{name}(:{_SET}(?!prepare_)\w*{name}\({_HANDED}" for name in ("train", "training", "fit")),
 )
 _BY_OBJECT = rf"near:Trainer(:{_SET}\w*Trainer\({_HANDED}"
 

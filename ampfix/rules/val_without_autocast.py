@@ -11,6 +11,7 @@ from ampfix.rules._differing_evaluations import differing_evaluations
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
+_BACKWARD = r"near:backward:backward\w*\s*[(),]"  # called, or handed on: neither a word of a text nor a keyword
 
 
 class ValWithoutAutocast(Rule):
@@ -59,7 +60,7 @@ class ValWithoutAutocast(Rule):
         *(("GradScaler", word) for word in ("eval", "valid")),
         *(("autocast", "scaler(", word) for word in ("no_grad", "import")),
         *TRAINED_ELSEWHERE,
-        *((_MANAGED, "backward", word) for word in ("no_grad", ".eval()")),
+        *((_MANAGED, _BACKWARD, word) for word in ("no_grad", ".eval()")),
     )
 
     VALID = (
