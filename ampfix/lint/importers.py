@@ -87,6 +87,10 @@ class ImportIndex:
                         pending.append(importer)
         return sorted(file for file in found if word.encode() in self._texts[file])
 
+    def holds(self, words: re.Pattern[bytes]) -> bool:
+        """Whether a word occurs in any of the files."""
+        return any(words.search(text) for text in self._texts.values())
+
     def _directly(self, path: str) -> Iterator[str]:
         module = os.path.dirname(path) if path.endswith("__init__.py") else path.removesuffix(".py")
         name = os.path.basename(module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -101,6 +102,9 @@ class SourceModule:
 
     def importing(self, word: str) -> tuple[str, ...]:
         return tuple(self._neighbours.importing(word))
+
+    def in_project(self, words: re.Pattern[bytes]) -> bool | None:
+        return self._neighbours.in_project(words)
 
     def _importer(self, file: SourceFile) -> SourceModule:
         if file not in self._importers:

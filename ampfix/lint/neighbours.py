@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 
 from ampfix.lint.files import SourceFile, label
@@ -66,6 +67,14 @@ class Neighbours:
             if file is not None:
                 _ = file.index
                 yield file
+
+    def in_project(self, words: re.Pattern[bytes]) -> bool | None:
+        """Whether a word occurs in any file of the small project around the checked one; None where none is seen."""
+        if self._project is None:
+            return None
+        found, depends = self._project.holds(self._paths[self.own], words)
+        self.consulted |= depends
+        return found
 
     def plain_name(self, symbol: str, importer: SourceFile) -> str | None:
         """What an import of `symbol` is called by the file that defines it, where its text shows that without parsing

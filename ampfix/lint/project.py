@@ -189,6 +189,16 @@ class Project:
 
     def importers(self, path: str, word: str) -> tuple[list[str], frozenset[str]]:
         """The files that import one and have a word in them, where its project is small, and what that depends on."""
+        index, asked = self._index_around(path)
+        return [] if index is None else index.importing(path, word), asked
+
+    def holds(self, path: str, words: re.Pattern[bytes]) -> tuple[bool | None, frozenset[str]]:
+        """Whether a word occurs in any file of the small project around a file, and what that depends on; None where it
+        is not small."""
+        index, asked = self._index_around(path)
+        return None if index is None else index.holds(words), asked
+
+    def _index_around(self, path: str) -> tuple[ImportIndex | None, frozenset[str]]:
         top, _ = self._top_of(os.path.dirname(path))
         _, projects = self._above(top)
         asked = set[str]()
@@ -196,8 +206,8 @@ class Project:
             asked.add(all_below(root))
             index = self._index_of(root)
             if index is not None:
-                return index.importing(path, word), frozenset(asked)
-        return [], frozenset(asked)
+                return index, frozenset(asked)
+        return None, frozenset(asked)
 
     def _index_of(self, root: str) -> ImportIndex | None:
         """The imports of a small project."""

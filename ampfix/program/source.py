@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -77,6 +78,9 @@ class Source(Protocol):
     def importing(self, word: str) -> tuple[str, ...]:
         """The paths of all files of a small project that import this one and have a word in them: importers() leaves
         out those that show nothing of training."""
+
+    def in_project(self, words: re.Pattern[bytes]) -> bool | None:
+        """Whether a word occurs in any file of the small project around this one; None where that is not seen."""
 
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""

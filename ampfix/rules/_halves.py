@@ -25,6 +25,7 @@ PICKS = frozenset(
 )  # fmt: skip
 PRODUCTS = ("matmul", "mm", "bmm")
 _MARKED = pattern(r"<(torch[\w.]*)>")  # a name that the codemod spells
+_NOT_NEGATIVE = frozenset({"square", "abs", "norm", "cdist", "pdist", "pairwise_distance", "relu", "softplus", "exp"})
 _GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
 
 
@@ -74,11 +75,39 @@ def _guard(value: Value) -> tuple[Value, float] | None:
 
 
 def is_bounded(value: Value) -> bool:
-    """Whether exp of a value fits float16: a probability, a cosine, or one held below 11.09 by a clamp."""
+    """Whether exp of a value fits float16: a probability, a cosine, the negative of a square or a distance, or one held
+    below 11.09 by a clamp."""
     if value.op in ("sigmoid", "softmax", "log_softmax", "logsigmoid", "tanh") or is_cosine(value):
+        return True
+    if _is_not_positive(value):
         return True
     bound = value.argument("max", 2 if value.op == "clamp" else 1) if value.op in ("clamp", "clamp_max") else None
     return bound is not None and bound.number is not None and bound.number <= 11.09
+
+
+def _is_not_positive(value: Value) -> bool:
+    """`-(x ** 2) / (2 * sigma ** 2)`, `-gamma * distance`: what divides is taken for positive."""
+    if value.op == "neg" and value.operands:
+        return _is_not_negative(value.operands[0])
+    if value.op == "div" and len(value.operands) > 1:
+        return _is_not_positive(value.operands[0]) and (value.operands[1].number or 1) > 0
+    if value.op == "mul" and len(value.operands) == 2:
+        pairs = (value.operands, value.operands[::-1])
+        return any(_is_not_positive(one) and _is_not_negative(other) for one, other in pairs)
+    return (value.number or 0) < 0 or (
+        value.op in PICKS and bool(value.operands) and _is_not_positive(value.operands[0])
+    )
+
+
+def _is_not_negative(value: Value) -> bool:
+    if value.number is not None or value.op in _NOT_NEGATIVE:
+        return value.number is None or value.number >= 0
+    if value.op == "pow" and len(value.operands) > 1:
+        return (value.operands[1].number or 1) % 2 == 0
+    if value.op == "mul" and len(value.operands) == 2 and value.operands[0] is value.operands[1]:
+        return True
+    kept = value.op in ("mul", "div", "add", "sum", "mean", "sqrt") or value.op in PICKS
+    return kept and bool(value.operands) and all(map(_is_not_negative, value.operands))
 
 
 def is_cosine(value: Value) -> bool:

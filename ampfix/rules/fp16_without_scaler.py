@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Position, Repair, Severity, Span
 from ampfix.program import CoveredRegion, Do, Occurrence, Routine, Source
+from ampfix.program.tree import walk
 from ampfix.protocol import EventKind, Violation
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
@@ -168,7 +169,7 @@ def train(model, loader, optimizer, criterion, precision):
         seen = set[Span]()
         for routine in source.routines if chosen else ():
             backward = _behind(chosen, routine, source.path)
-            if backward is not None and backward.site.span not in seen:
+            if backward is not None and backward.site.span not in seen and not _hands_on_gradients(backward, source):
                 seen.add(backward.site.span)
                 yield self.finding(
                     source,
@@ -214,6 +215,19 @@ def train(model, loader, optimizer, criterion, precision):
             arguments["loop_line"] = str(loops[0])
         message = "Scale the loss, and step and update through a GradScaler"
         return Repair("add_scaler", Applicability.UNSAFE, message, do.site.statement, arguments)
+
+
+def _hands_on_gradients(backward: Do, source: Source) -> bool:
+    """Whether the function of a backward gives its gradients to other parameters: `copy.grad = weight.grad`."""
+    call = source.call_at(backward.site.span)
+    function = places.function_of(call, source) if call is not None else None
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "grad"
+        and any(isinstance(target, ast.Attribute) and target.attr == "grad" for target in node.targets)
+        for node in (walk(function) if function is not None else ())
+    )
 
 
 def _trains(region: CoveredRegion, source: Source) -> bool:

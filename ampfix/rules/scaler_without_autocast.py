@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Binding, Do, Form, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
@@ -18,7 +20,13 @@ from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._losses import derivation, loss_of
 
 _KNOWN_LIBRARIES = ("torch.", "torchvision.", "math.", "numpy.")
-_HALF_WORDS = ("autocast", ".half(", "float16", "bfloat16", "amp.initialize", "deepspeed", "accelerat", "lightning")
+# What may open a region or make a tensor half, but for names that are imported and not used.
+_OPENING = (
+    r"^(?!\s*(?:from\s+torch\S*\s+import\b|import\s)).*(?:autocast|\.half\b|float16|fp16|\bbf16|amp\.initialize)"
+    r"|deepspeed|accelerat|lightning|fabric|composer"
+)
+_OPENS = pattern(_OPENING, re.MULTILINE)
+_OPENS_SOMEWHERE = pattern(_OPENING.encode(), re.MULTILINE)
 _MAX_DEPTH = 6  # modules inside modules inside one file
 _HARMLESS_LIBRARIES = frozenset({"torch", "torchvision", "numpy", "tqdm", "pandas", "PIL", "matplotlib", "sklearn"})
 # Methods of tensors and modules that compute in the dtype of what they are called on.
@@ -69,8 +77,8 @@ class ScalerWithoutAutocast(Rule):
 
     ## What it does
     Finds scaled losses in files without any autocast region and without half tensors, where all code that the forward
-    runs is seen. Imported code and parameters, which may open a region themselves, keep this rule silent; a model that
-    is looked up somewhere makes it a note.
+    runs is seen. Imported code and parameters, which may open a region themselves, keep this rule silent unless no file
+    of a small project opens one, which makes it a note, as a model does that is looked up somewhere.
 
     ## Why is this bad
     The forward runs in float32: nothing is faster or smaller, while every step pays for scaling, a check of all
@@ -191,7 +199,7 @@ def train(loader):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        if any(word in source.text for word in _HALF_WORDS):
+        if _OPENS.search(source.text):
             return
         seen: set[object] = set()
         for routine in source.routines:
@@ -209,7 +217,8 @@ def train(loader):
         calls = [node for value in values for node in walk(value) if isinstance(node, ast.Call)]
         forwards = [node for node in calls if _is_forward(node, source)]
         sight = min((_sight(node, source, 0) for node in calls), default=Sight.FOREIGN)
-        if not forwards or sight is Sight.FOREIGN or (sight is Sight.OPEN and _imports_modules(source)):
+        is_seen = forwards and (sight is Sight.WHOLE or (sight is Sight.OPEN and not _imports_modules(source)))
+        if not is_seen and source.in_project(_OPENS_SOMEWHERE) is not False:
             return
         yield self.finding(
             source,
@@ -292,6 +301,8 @@ def _repair(call: ast.Call, forwards: list[ast.Call], values: list[ast.expr], so
     block = _block(backward, source)
     inside = [statement for value in values if (statement := _in_block(value, block, source)) is not None]
     start = [statement for one in forwards if (statement := _in_block(one, block, source)) is not None]
+    if not forwards:
+        return "the model is made in another file; run its forward and the loss under torch.autocast"
     if not start or backward in start:
         return "the forward stands in the backward statement; give the loss a name, and compute it under torch.autocast"
     first = min(start, key=lambda statement: statement.lineno)

@@ -166,3 +166,57 @@ def test_a_helper_that_shards_asks_for_a_sharded_scaler(name: str, found: list[s
     assert codes(tmp_path, WRAPPERS, text) == found
     sharded = "from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler\n" + text
     assert codes(tmp_path, WRAPPERS, sharded.replace('torch.amp.GradScaler("cuda")', "ShardedGradScaler()")) == []
+
+
+NETWORK = """\
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, x):
+        return self.layers(x)
+"""
+SCALES = """\
+import torch
+from torch.amp import GradScaler, autocast
+from network import Net
+
+def train(loader, use_amp):
+    model = Net().cuda()
+    optimizer = torch.optim.AdamW(model.parameters())
+    scaler = GradScaler("cuda", enabled=use_amp)
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+"""
+OPENS = "import torch\nfrom train import train\n\nwith torch.autocast('cuda'):\n    train([], True)\n"
+
+
+@pytest.mark.parametrize(
+    ("network", "main", "text", "found"),
+    [
+        (NETWORK, "", SCALES, ["AMP210"]),
+        (NETWORK.replace("    def", "    @torch.autocast('cuda')\n    def"), "", SCALES, []),
+        (NETWORK, OPENS, SCALES, []),
+        (NETWORK, "", SCALES.replace("enabled=use_amp)", "enabled=False)"), []),
+        (NETWORK, "", SCALES.replace("Net().cuda()", "Net().cuda().half()"), []),
+        (NETWORK, "from accelerate import Accelerator\n", SCALES, []),
+    ],
+)
+def test_a_scaler_where_no_file_of_the_project_opens_a_region(
+    network: str, main: str, text: str, found: list[str], tmp_path: Path
+) -> None:
+    for name, held in (("setup.py", ""), ("network.py", network), ("main.py", main)):
+        (tmp_path / name).write_text(held)
+    assert codes(tmp_path, "", text, ("AMP210",)) == found
+
+
+def test_a_project_without_a_region_that_is_not_seen_may_have_one(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("")
+    many = tmp_path / "more"
+    many.mkdir()
+    for number in range(301):
+        (many / f"file{number}.py").write_text("")
+    assert codes(tmp_path, "", SCALES, ("AMP210",)) == []
