@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from ampfix.lint.files import SourceFile
-from ampfix.lint.mentions import Mentions
+from ampfix.lint.mentions import BUILT, Mentions
 from ampfix.lint.neighbours import Neighbours
 from ampfix.lint.symbols import CLIPS
 from ampfix.records import dataclass
@@ -54,8 +54,13 @@ def interest(neighbours: Neighbours) -> Interest:
     """Find both sets."""
     survey = _Survey(neighbours)
     own = survey.marks(neighbours.own, _FILES_DEEP)
-    analysed = (node for node, found in own.items() if found & _ESSENTIAL or found >= _FINISHING)
+    analysed = (node for node, found in own.items() if _may_matter(found))
     return Interest(frozenset(survey.reached), frozenset(analysed), survey.regions(own))
+
+
+def _may_matter(found: frozenset[str]) -> bool:
+    """Whether a function that reaches these events may show what a rule looks at."""
+    return bool(found & _ESSENTIAL) or found >= _FINISHING or (BUILT in found and bool(found & _FINISHING))
 
 
 class _Survey:

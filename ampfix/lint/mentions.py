@@ -12,6 +12,8 @@ from ampfix.program.tree import TreeIndex, walk
 
 # Methods whose names mean other things too: dict.update takes an argument, scaler.update none.
 _ARGUMENTS = {"update": (0,), "step": (0, 1), "scale": (1,)}
+BUILT = "scaler"
+"""Stands among the methods for a scaler that is constructed, which is no event of a step by itself."""
 
 
 class Mentions:
@@ -33,7 +35,7 @@ class Mentions:
 
     @cached_property
     def called(self) -> dict[ast.AST, set[str]]:
-        """Scope -> methods it calls with as many arguments as scalers, optimizers and schedulers take."""
+        """Scope -> methods it calls with as many arguments as scalers, optimizers and schedulers take, and BUILT."""
         found: dict[ast.AST, set[str]] = {}
         for scope in self._scopes.scope_of:
             calls = [node for node in self._index.owned[scope] if node.__class__ is ast.Call]
@@ -45,8 +47,9 @@ class Mentions:
                 and node.func.attr in _ARGUMENTS
                 and len(node.args) in _ARGUMENTS[node.func.attr]
             }
-            if any(_is_whole_step(node) for node in calls):
-                found[scope].update(_ARGUMENTS)
+            speaking = [node for node in calls if isinstance(node, ast.Call) and "scaler" in last_name(node.func).lower()]
+            for node in speaking:
+                found[scope].update([BUILT] if _is_construction(node) else _ARGUMENTS if _is_whole_step(node) else ())
         return found
 
     @cached_property
@@ -110,11 +113,14 @@ def _words(nodes: Iterable[ast.AST]) -> set[str]:
     return {node.id if node.__class__ is ast.Name else node.attr for node in nodes if node.__class__ in kinds}  # type: ignore[union-attr]
 
 
-def _is_whole_step(node: ast.AST) -> bool:
+def _is_construction(node: ast.Call) -> bool:
+    """`GradScaler(...)`, called by the plain name of its class."""
+    return isinstance(node.func, ast.Name) and node.func.id.lstrip("_")[:1].isupper()
+
+
+def _is_whole_step(node: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer)`, `self.loss_scaler(...)`: a wrapper that does the whole step, wherever its class
     lies."""
-    if not isinstance(node, ast.Call) or "scaler" not in last_name(node.func).lower():
-        return False
     return isinstance(node.func, ast.Name) or last_name(node.func)[0].islower()
 
 
