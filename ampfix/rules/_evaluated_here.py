@@ -57,7 +57,7 @@ class _Finder:
     def evaluated(self, call: ast.Call, name: str) -> Iterator[Evaluated]:
         """The call, where it evaluates the model of this name and that is trained under autocast."""
         source, trained = self._source, self._trained
-        scope = scope_of(call, source)
+        scope = scope_of(call, name, source)
         if scope is None or scope in self.reported or not is_evaluation(call, name, scope, source):
             return
         match = meant(name, call, trained, source) or part_of(name, call, trained, source)

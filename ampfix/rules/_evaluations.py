@@ -48,19 +48,20 @@ _OCCASION = pattern(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re
 _TRAINS = pattern(r"train|phase|mode|split|stage|is_tr|update|optimi[sz]er", re.IGNORECASE)
 
 
-def scope_of(call: ast.Call, source: Source) -> ast.AST | None:
-    """What evaluates: the innermost loop, or where there is none, a function that a loop elsewhere calls (its name
-    says so, or it records no gradients, be it on a branch), or the statement that records none beside a loop that
-    trains."""
+def scope_of(call: ast.Call, name: str, source: Source) -> ast.AST | None:
+    """What evaluates the model of a name: the innermost loop, or where there is none, a function that a loop elsewhere
+    calls (its name says so, it switches the model to evaluation, or it records no gradients, be it on a branch), or the
+    statement that records none beside a loop that trains."""
     loop = next((around for around in inside(call, source) if isinstance(around, (*LOOPS, *COMPREHENSIONS))), None)
     if loop is not None:
         return _turn_of_training(loop, source) or loop
     function = function_of(call, source)
-    name = getattr(function, "name", "")
+    called = getattr(function, "name", "")
     training = list(backwards(function))
     plain = is_without_grad(call, source) or (bool(training) and _is_off_training(call, source))
-    if not plain or name in ("forward", "__init__"):  # of a forward its caller decides
-        return function if _EVALUATES.search(name) else None
+    plain = plain or (not training and _is_switched_for_results(call, name, function))
+    if not plain or called in ("forward", "__init__"):  # of a forward its caller decides
+        return function if _EVALUATES.search(called) else None
     if not training:
         return function if isinstance(function, FUNCTIONS) else None
     if all(are_alternatives(call, one, source) for one in training):
@@ -140,11 +141,12 @@ def _is_in_float32_by_choice(call: ast.Call, source: Source) -> bool:
 
 
 def _is_covered_elsewhere(call: ast.Call, scope: ast.AST, source: Source) -> bool:
-    """Whether another branch of code that does not train, the one for a GPU say, makes the call in a region."""
-    if any(True for _ in backwards(scope)):
-        return False
+    """Whether another branch, the one for a GPU say, makes the call in a region, and not to train."""
+    trains = any(True for _ in backwards(scope))
     for other in _calls_in(scope):
-        if path(other.func) == path(call.func) and other is not call and regions_around(other, source):
+        if path(other.func) != path(call.func) or other is call or (trains and not is_without_grad(other, source)):
+            continue
+        if regions_around(other, source):
             ends = (one for one in inside(other, source) if isinstance(one, ast.If) and isinstance(one.body[-1], _ENDS))
             if are_alternatives(call, other, source) or any(True for _ in ends):
                 return True
@@ -277,6 +279,13 @@ def _was_switched(call: ast.Call, name: str, scope: ast.AST) -> bool:
     return last is not None and (method(last)[1] == "eval" or is_off)
 
 
+def _is_switched_for_results(call: ast.Call, name: str, function: ast.AST) -> bool:
+    """Whether a function switches the model to evaluation in front of the call, and asks for no gradients of what it
+    returns."""
+    gradients = (node for node in own(function) if isinstance(node, ast.Attribute) and _GRADIENTS.search(node.attr))
+    return _is_switched(call, name, function, function) and not any(True for _ in gradients)
+
+
 def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
     """`for _ in range(5)`, as benchmarks warm up: the variable says nothing, and each turn runs the same data."""
     iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
@@ -304,6 +313,7 @@ def _fetches(loop: ast.AST, call: ast.Call) -> bool:
 
 
 _NO_TRAINING = pattern(r"sched|bar$", re.IGNORECASE)
+_GRADIENTS = pattern(r"grad(?!_checkpoint|scaler|ient_checkpoint)", re.IGNORECASE)
 _NEXT = pattern(r"next|batch|sample_data|generate|encode|tokeni")
 
 

@@ -10,13 +10,14 @@ from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._places import given_for
-from ampfix.rules._shapes import looks_like_a_model, method, owner_of, path
+from ampfix.rules._shapes import handed_in, looks_like_a_model, method, owner_of, path
 
 SELF = "self"
 _FORWARD = pattern(
     r"(forward|predict|infer|encode|decode|extract|reconstruct|get_features?|(ddim|ddpm|p)_sample)(_\w+)?|generate|"
     r"sample|(get|compute)_loss|loss|(training|validation|test)_step"
 )
+_PROCESS = pattern(r"(ddim|ddpm|p)_sample(_loop\w*)?|(p|training)_losses")
 _ROOT = pattern(r"[.\[]")
 _NO_NET = pattern(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
 _PART = pattern(
@@ -73,7 +74,17 @@ def switched_names(source: Source) -> set[str]:
     switched = {named(receiver) for receiver, name in calls if name in ("train", "eval")}
     trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
     known = (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
+    known |= set(_processes(known, source))
     return known | set(_unwrapped(known, source))
+
+
+def _processes(known: set[str], source: Source) -> Iterator[str]:
+    """The names of diffusion processes that hold their model: `diffusion.p_losses(x)`, handed none."""
+    for call in source.nodes((ast.Call,)):
+        assert isinstance(call, ast.Call)
+        receiver, called = method(call)
+        if _PROCESS.fullmatch(called) and not any(is_model(named(one), known) for one in handed_in(call)):
+            yield from {named(receiver)} - {"", SELF} - source.import_aliases
 
 
 def _unwrapped(known: set[str], source: Source) -> Iterator[str]:

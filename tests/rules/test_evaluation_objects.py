@@ -170,3 +170,74 @@ def test_trials_on_made_up_data_are_left_alone(data: str, run: str) -> None:
 )
 def test_samples_from_noise_are_evaluations(data: str, run: str) -> None:
     assert found(TRIAL.format(data=data, run=run)) == [run]
+
+
+SHOWN = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def show(model, other, x):
+    {first}
+    {shown}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "shown", "count"),
+    [
+        ("model.eval()", "print(model.reconstruct(x))", 1),
+        ("model.eval()", "print(model(x))", 1),
+        ("model.train()", "print(model.reconstruct(x))", 0),
+        ("other.eval()", "print(model.reconstruct(x))", 0),
+        ("model.eval()", "return torch.autograd.grad(model(x).sum(), x)", 0),
+        ("model.eval()", "model.reconstruct(x)", 0),
+        ("model.eval()", "with torch.autocast('cuda'): print(model.reconstruct(x))", 0),
+    ],
+    ids=["method", "call", "training", "another", "gradients", "dropped", "region"],
+)
+def test_a_function_that_switches_the_model_evaluates_it_without_a_loop(first: str, shown: str, count: int) -> None:
+    findings = check_source(SHOWN.format(first=first, shown=shown), "loop.py", Settings(select=("AMP304",)))
+    assert len(findings) == count
+
+
+PROCESS = """\
+import torch
+
+@torch.no_grad()
+def preview(diffusion, net, shape):
+    return {sampled}
+
+def main(diffusion, net, other, loader, optimizer, scaler):
+    for x in loader:
+        with torch.autocast("cuda"):
+            loss = {loss}
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    preview({handed}, net, x.shape)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sampled", "loss", "handed", "count"),
+    [
+        ("diffusion.ddim_sample(shape)", "diffusion.p_losses(x)", "diffusion", 1),
+        ("diffusion.p_sample_loop(shape)", "diffusion.training_losses(x)", "diffusion", 1),
+        ("diffusion.ddim_sample(shape)", "diffusion.p_losses(x)", "other", 0),
+        ("diffusion.q_sample(shape)", "diffusion.p_losses(x)", "diffusion", 0),
+        ("diffusion.ddim_sample(shape)", "net(x)", "diffusion", 0),
+    ],
+    ids=["sample", "loop", "another", "noise", "another model trained"],
+)
+def test_a_diffusion_process_holds_the_model_that_it_samples_from(
+    sampled: str, loss: str, handed: str, count: int
+) -> None:
+    text = PROCESS.format(sampled=sampled, loss=loss, handed=handed)
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count

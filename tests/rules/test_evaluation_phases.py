@@ -258,3 +258,43 @@ def main(model, loader, scaler, optimizer):
 )
 def test_only_code_that_acts_in_an_environment_is_left_alone(name: str, told: bool) -> None:
     assert found(NAMED.format(name=name)) == ["return [model(x) for x in loader]"] * told
+
+
+TURN = """\
+import torch
+
+def fit(model, loader, held_out, optimizer, scaler, use_amp):
+    for x, y in loader:
+        if use_amp:
+            with torch.autocast("cuda"):
+                loss = model(x, y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            model(x, y).backward()
+            optimizer.step()
+        model.eval()
+        {validate}
+"""
+
+
+@pytest.mark.parametrize(
+    ("validate", "count"),
+    [
+        (
+            'with torch.no_grad():\n            if use_amp:\n                with torch.autocast("cuda"):\n'
+            "                    print(model(*held_out))\n            else:\n                print(model(*held_out))",
+            0,
+        ),
+        (
+            "with torch.no_grad():\n            if len(held_out) > 1:\n                print(model(*held_out))\n"
+            "            else:\n                print(model(held_out))",
+            1,
+        ),
+    ],
+    ids=["a region in one", "no region"],
+)
+def test_beside_training_a_branch_with_a_region_covers_the_other(validate: str, count: int) -> None:
+    text = TURN.format(validate=validate)
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
