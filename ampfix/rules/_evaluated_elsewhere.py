@@ -13,7 +13,7 @@ from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import replace
-from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, prepares, regions_around
+from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, is_apart, regions_around
 from ampfix.rules._handed_models import HandedModel, is_many
 from ampfix.rules._models import model_of, named
 from ampfix.rules._reached import Reached, all_reached, each_turn_trains, known_as, passed_on, reached_by, repeated
@@ -35,7 +35,7 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
     caller = function_of(handed.call, source)
     if regions_around(handed.call, source) or _CALIBRATES.search(function.name):
         return False
-    if acts(caller) or prepares(function) or prepares(caller):
+    if acts(caller) or is_apart(function) or is_apart(caller):
         return False
     over_data = goes_over_data(function) or goes_over_data(caller)
     if is_acting(PurePath(handed.to.path).stem) and not over_data:

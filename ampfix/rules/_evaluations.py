@@ -41,7 +41,9 @@ _ACTS = pattern(
 _MEASURES = pattern(
     r"(^|_)(bench(mark)?|latency|throughput|fps|flops|macs|profile|export|onnx|warm_?up)(_|$)", re.IGNORECASE
 )
-_PREPARES = pattern(r"pre_?(process|compute|cache|encode|extract)|relabel|pseudo_label", re.IGNORECASE)
+_APART = pattern(
+    r"pre_?(process|compute|cache|encode|extract)|relabel|pseudo_label|(^|_)(fp|float)_?32(_|$)", re.IGNORECASE
+)
 _DATA = pattern(r"loader|dataset|batches|(?<![a-z])dl\b", re.IGNORECASE)
 _ENDS = (ast.Return, ast.Continue, ast.Raise)
 _OCCASION = pattern(r"%|eval|valid|\bval|test|log|print|every|interval|freq", re.IGNORECASE)
@@ -77,9 +79,10 @@ def acts(function: ast.AST) -> bool:
     return (is_acting(name) or _MEASURES.search(name) is not None) and not goes_over_data(function)
 
 
-def prepares(function: ast.AST) -> bool:
-    """Whether a function makes data of what a model returns, to train on later, as far as its name says."""
-    return _PREPARES.search(getattr(function, "name", "")) is not None
+def is_apart(function: ast.AST) -> bool:
+    """Whether a function makes data of what a model returns, to train on later, or runs it in float32 on purpose, as
+    far as its name says."""
+    return _APART.search(getattr(function, "name", "")) is not None
 
 
 def is_acting(name: str) -> bool:
@@ -114,7 +117,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
         return False  # statistics of a normalization, or a warm-up: nothing is made of the result
     if any(path(c.operand) == name and function_of(c.node, source) is function for c in source.half_casts):
         return False  # it is half itself
-    if _trains_without_region(call, function, source) or acts(function) or prepares(function):
+    if _trains_without_region(call, function, source) or acts(function) or is_apart(function):
         return False  # as it evaluates, or in an environment, whose observations are float32
     training = [*backwards(loop), *(one for one in calls(loop, "step") if not _is_schedule(one, source))]
     if (not training and _repeats_itself(loop, call)) or is_a_trial(call, function, source) or is_on_cpu(call, source):
@@ -299,14 +302,15 @@ def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
 
 def _fetches(loop: ast.AST, call: ast.Call) -> bool:
     """Whether each turn has data of its own for the call: fetched (`x, y = next(batches)`), or what the turn before
-    made (`tokens = torch.cat([tokens, token])`)."""
+    made (`tokens = torch.cat([tokens, token])`, `tokens.append(token)`)."""
     read = _names(call)
+    grown = {path(method(one)[0]) for one in calls(loop, "append", "extend")}
     for node in reversed([one for one in walk(loop) if isinstance(one, ast.Assign)]):
         bound = {each for target in node.targets for each in _names(target)}
         if not bound & read:
             continue
         made = path(node.value.func) if isinstance(node.value, ast.Call) else ""
-        if bound & _names(node.value) or _NEXT.search(made):
+        if (bound | grown) & _names(node.value) or _NEXT.search(made):
             return True
         read |= _names(node.value)
     return False

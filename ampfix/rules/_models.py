@@ -17,7 +17,8 @@ _FORWARD = pattern(
     r"(forward|predict|infer|encode|decode|extract|reconstruct|get_features?|(ddim|ddpm|p)_sample)(_\w+)?|generate|"
     r"sample|(get|compute)_loss|loss|(training|validation|test)_step"
 )
-_PROCESS = pattern(r"(ddim|ddpm|p)_sample(_loop\w*)?|(p|training)_losses")
+_OBJECTIVE = pattern(r"((compute|get|p|training)_)?loss(es)?")
+_SAMPLES = pattern(r"((ddim|ddpm|p)_)?sample(_loop\w*|_images?)?|generate")
 _ROOT = pattern(r"[.\[]")
 _NO_NET = pattern(r"loss|crit|metric|objective|arcface|proxy|(^|[._])emb(ed(ding)?s?)?$", re.IGNORECASE)
 _PART = pattern(
@@ -74,17 +75,22 @@ def switched_names(source: Source) -> set[str]:
     switched = {named(receiver) for receiver, name in calls if name in ("train", "eval")}
     trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
     known = (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
-    known |= set(_processes(known, source))
-    return known | set(_unwrapped(known, source))
+    known |= _processes(known, source)
+    known |= set(_unwrapped(known, source))
+    return known | set(_unwrapped(known, source))  # what a wrapper holds has a name of its own
 
 
-def _processes(known: set[str], source: Source) -> Iterator[str]:
-    """The names of diffusion processes that hold their model: `diffusion.p_losses(x)`, handed none."""
+def _processes(known: set[str], source: Source) -> set[str]:
+    """The names of processes that hold their model: they have an objective, and are sampled from, both handed none."""
+    trained, sampled, handed = set[str](), set[str](), set[str]()
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         receiver, called = method(call)
-        if _PROCESS.fullmatch(called) and not any(is_model(named(one), known) for one in handed_in(call)):
-            yield from {named(receiver)} - {"", SELF} - source.import_aliases
+        asked = trained if _OBJECTIVE.fullmatch(called) else sampled if _SAMPLES.fullmatch(called) else None
+        if asked is not None:
+            asked.add(named(receiver))
+            handed |= {named(receiver) for one in handed_in(call) if is_model(bare_name(named(one)), known)}
+    return (trained & sampled) - handed - source.import_aliases - {"", SELF}
 
 
 def _unwrapped(known: set[str], source: Source) -> Iterator[str]:

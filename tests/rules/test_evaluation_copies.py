@@ -47,6 +47,7 @@ def found(before: str, copied: str, call: str) -> list[str]:
         (AVERAGE, "fresh = Net(cfg); ema.copy_to(fresh.parameters()); fresh.eval()", "fresh"),
         (AVERAGE, "fresh = Net(cfg); fresh.load_state_dict(ema.shadow); fresh.eval()", "fresh"),
         (AVERAGE, "fresh_net = ema.ema_copy(model)", "fresh_net"),
+        (AVERAGE, "best = ema.ema", "best"),
         ("", "fresh = Net(cfg); fresh.load_state_dict(model.state_dict()); fresh.eval()", "fresh"),
         ("", "best = dict(model.state_dict()); one = Net(cfg); one.load_state_dict(best); one.eval()", "one"),
         ("", 'best = Net(cfg).cuda(); best.load_state_dict(torch.load("best.pt")); best.eval()', "best"),
@@ -60,6 +61,7 @@ def test_a_copy_is_the_model_that_it_was_made_of(before: str, copied: str, call:
     ("before", "copied", "call"),
     [
         ("other = Net(cfg); ema = EMA(other)", "", "ema.shadow"),
+        ("other = Net(cfg); ema = EMA(other)", "best = ema.ema", "best"),
         (AVERAGE, "fresh = Net(cfg); fresh.eval()", "fresh"),
         ("fresh = Net(cfg)", "model.load_state_dict(fresh.state_dict()); fresh.eval()", "fresh"),
         ("", 'teacher = Net(cfg).cuda(); teacher.load_state_dict(torch.load("t.pt")); teacher.eval()', "teacher"),

@@ -197,13 +197,14 @@ def main(model, loader, states):
         ("measure_latency", "states", 0),
         ("preprocess_all", "states", 0),
         ("precompute_latents", "loader", 0),
+        ("validate_fp32", "loader", 0),
         ("benchmark", "test_loader", 1),
         ("select_action", "val_loader", 1),
         ("reaction_scores", "states", 1),
         ("processed", "states", 1),
     ],
 )
-def test_acting_measuring_and_preparing_evaluate_nothing(name: str, over: str, count: int) -> None:
+def test_what_acts_measures_or_prepares_by_its_name_is_left_alone(name: str, over: str, count: int) -> None:
     text = FUNCTION.format(name=name, given=over, over=over, handed="states")
     assert len(found(text)) == count
 
@@ -250,3 +251,30 @@ def test_made_up_data_may_be_handed_in(run: str, x: str, number: int) -> None:
 @pytest.mark.parametrize(("part", "count"), [("model.img_aug", 0), ("model.encoder", 1)])
 def test_an_augmentation_is_no_part_that_training_runs_in_its_region(part: str, count: int) -> None:
     assert len(found(PARTS.format(part=part))) == count
+
+
+TOKENS = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+def translate(model, start, device):
+    model.eval()
+    ids, seen = [start], []
+    for _ in range(99):
+        target = torch.tensor([ids], device=device)
+        token = model(target)[0, -1].argmax()
+        {kept}
+    return ids
+"""
+
+
+@pytest.mark.parametrize(("kept", "count"), [("ids.append(token.item())", 1), ("seen.append(token.item())", 0)])
+def test_what_a_turn_appends_is_data_of_the_next(kept: str, count: int) -> None:
+    assert len(found(TOKENS.format(kept=kept))) == count

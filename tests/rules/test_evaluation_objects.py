@@ -211,7 +211,7 @@ PROCESS = """\
 import torch
 
 @torch.no_grad()
-def preview(diffusion, net, shape):
+def preview(diffusion, other, shape):
     return {sampled}
 
 def main(diffusion, net, other, loader, optimizer, scaler):
@@ -221,7 +221,7 @@ def main(diffusion, net, other, loader, optimizer, scaler):
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
-    preview({handed}, net, x.shape)
+    preview({handed}, other, x.shape)
 """
 
 
@@ -233,8 +233,10 @@ def main(diffusion, net, other, loader, optimizer, scaler):
         ("diffusion.ddim_sample(shape)", "diffusion.p_losses(x)", "other", 0),
         ("diffusion.q_sample(shape)", "diffusion.p_losses(x)", "diffusion", 0),
         ("diffusion.ddim_sample(shape)", "net(x)", "diffusion", 0),
+        ("diffusion.sample(16)", "diffusion.compute_loss(x)", "diffusion", 1),
+        ("diffusion.p_sample_loop(other, shape)", "diffusion.training_losses(net, x)", "diffusion", 0),
     ],
-    ids=["sample", "loop", "another", "noise", "another model trained"],
+    ids=["sample", "loop", "another", "noise", "another model trained", "plain names", "handed a model"],
 )
 def test_a_diffusion_process_holds_the_model_that_it_samples_from(
     sampled: str, loss: str, handed: str, count: int
