@@ -47,11 +47,11 @@ class Mentions:
                 and node.func.attr in _ARGUMENTS
                 and len(node.args) in _ARGUMENTS[node.func.attr]
             }
-            speaking = [
-                node for node in calls if isinstance(node, ast.Call) and "scaler" in last_name(node.func).lower()
-            ]
-            for node in speaking:
-                found[scope].update([BUILT] if _is_construction(node) else _ARGUMENTS if _is_whole_step(node) else ())
+            for node in calls:
+                if isinstance(node, ast.Call) and "scaler" in last_name(node.func).lower():
+                    found[scope].update(
+                        [BUILT] if _is_construction(node) else _ARGUMENTS if _is_whole_step(node) else ()
+                    )
         return found
 
     @cached_property
