@@ -38,10 +38,13 @@ def _completed(
             if name in seen:
                 continue
             seen.add(name)
-            file = base.file
-            used = file.mentions.used.get(method, set()) if file is not None else set()
-            if method in of_interest and used & overriding:
+            if method in of_interest and _used(method, base) & overriding:
                 yield method, resolver.seen_from(resolver.scope_of(method), owner)
+
+
+def _used(method: ast.AST, base: Scope) -> set[str]:
+    """The names that a method mentions. Asked last: for this all of its file is parsed."""
+    return base.file.mentions.used.get(method, set()) if base.file is not None else set()
 
 
 def _methods(owner: Scope) -> Iterator[tuple[str, ast.AST]]:

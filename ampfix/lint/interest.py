@@ -121,11 +121,10 @@ def _spread(mentions: Mentions, imported: Mapping[str, frozenset[str]]) -> _Mark
         own.update(mark for word in words & imported.keys() for mark in imported[word])
         if own:
             marks[node] = frozenset(own)
-    callers = mentions.callers()
     pending = list(marks)
     while pending:
         reached = pending.pop()
-        for caller in callers.get(reached, ()):
+        for caller in mentions.callers.get(reached, ()):
             known = marks.get(caller, frozenset())
             if not marks[reached] <= known:
                 marks[caller] = known | marks[reached]

@@ -99,6 +99,7 @@ class Mentions:
                         if definition.value is not None:
                             yield name, definition.value
 
+    @cached_property
     def callers(self) -> dict[ast.AST, list[ast.AST]]:
         """Function -> the scopes that mention a name it goes by."""
         found: dict[ast.AST, list[ast.AST]] = {}
