@@ -10,6 +10,7 @@ _OFF = r"\s*\((?:\s*False\b|[^()]*(?:\([^()]*\)[^()]*)*\benabled\s*=\s*False\b)"
 _ASKS = r"(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)"
 _HELPER = r"(?:_?\w*(?:ctx|context|scope|region|manager)\w*)?"
 _ENTERED = r"\bwith\s[\w.]*autocast_\w+\s*\("
+_ENTERED_ON = r"\bwith\s[\w.]*autocast_(?!disabled|off)\w+\s*\("  # of a helper that does not say the contrary
 
 AUTOCAST = rf"near:autocast:autocast{_ASKS}{_HELPER}\b|{_ENTERED}"
 """autocast itself, or what is named like a helper that opens it: neither a question about it nor a setting."""
@@ -37,7 +38,7 @@ AMP_WORDS: tuple[tuple[str, ...], ...] = (
 """A file in which none of these groups occurs whole does not use AMP."""
 
 _VALUE = r"(?:[=(@]|\belse|\breturn|\bwith|\blambda:)\s*[\w.]*autocast\b(?!\s*\()|\bwith\s[\w.]*autocast\w*\s*[:,]"
-_VALUE = rf"{_VALUE}|{_ENTERED}"
+_VALUE = rf"{_VALUE}|{_ENTERED_ON}"
 REGION_ON = rf"near:autocast:autocast(?<!def autocast){_ASKS}{_HELPER}(?!{_OFF})\s*\(|autocast as \w|{_VALUE}"
 """An autocast region that may be on: a call that does not switch it off, or the class as a value or a decorator."""
 

@@ -80,19 +80,19 @@ _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_
 _21 = (('.half()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\('),
  ('.bfloat16()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\('),
  ('near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\('),
  ('near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\('),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\('),
  ('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
  ('.backward(', 'optim', 'near:float16:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.backward(', 'optim', 'near:torch.half:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '), ('.scale(', 'autocast', 'torch.float16 if'),
@@ -106,11 +106,11 @@ _24 = (('.half()', '.bfloat16()', 'near:.to(:\\.to\\((?!\\s*(?:\\w+\\.)*_?device
 _25 = (('autocast', 'cuda', 'cpu'),)
 _26 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',),
  ('re:[\\"\']cpu|\\.cpu\\(|cpu\\.amp',))
 _27 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_', 'near:.half():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*\\.half\\(\\)',
   'near:.bfloat16():\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*\\.bfloat16\\(\\)',
   'near:float16:\\A(?!\\s*[\\w.]+\\.(?:half\\(\\)|bfloat16\\(\\)|to\\((?:dtype=)?torch\\.\\w+\\))[ \\t]*[\\r\\n])[^\\n]*(?:(?:\\w\\(|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), '
@@ -144,10 +144,10 @@ _32 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast
   'near:e-:\\d(?:e-0?[89]|e-[1-9]\\d)\\b|\\b1(?:\\.0*)? ?- ?\\d+(?:\\.\\d*)?e-'))
 _33 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
  ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:where\\(|fill|full|\\]\\s*=\\s*-|e\\d|finfo'))
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:where\\(|fill|full|\\]\\s*=(?!=)', 're:\\d\\.?e\\+?\\d|\\d[\\d_]{4}|\\*\\s*\\(?[-\\d]|finfo'))
 _34 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
  ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
- ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:\\*\\*|pow|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:sum|mean|sqrt|norm|var|std'))
+ ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:[\\w)\\]]\\s*\\*\\*|pow_?\\(|square|(\\b\\w[\\w.]*) \\* \\1\\b', 're:(?:sum|mean|sqrt|norm|var|std)\\w*\\s*\\('))
 _35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?\\b|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',), ('near:GradScaler:GradScaler\\b',), ('.unscale_',), ('cuda.amp',),
  ('cpu.amp',), ('torch.amp',), ('import amp',), ('custom_fwd',), ('.backward(', '.scale('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('), ('.half(', 're:exp_?\\(|expm1|sinh|cosh|prod'),
@@ -157,25 +157,25 @@ _35 = (('near:autocast:autocast(?<!is_autocast)(?<!get_autocast)(?<!set_autocast
 _36 = (('.apply', 'autograd.Function'), ('.apply', 'torch.autograd', 'Function'))
 _37 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',
   'GradScaler', '.scale(', '.unscale_'),)
 _38 = (('autocast', 'bfloat16'), ('.backward(', 'bfloat16()'), ('.backward(', 'near:autocast:\\bwith\\s[^\\n]*\\b\\w*autocast\\w*\\s*\\('), ('.backward(', 'near:amp:\\bwith\\s(?:[\\w.]*[._])?amp(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('),
  ('.backward(', 'near:precision:\\bwith\\s(?:[\\w.]*[._])?precision(?![a-z])\\w*(?:\\.\\w+)*\\s*\\('))
 _39 = (('autocast', 'Linear('), ('autocast', 'Conv'), ('autocast', 'Embedding('))
 _40 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),)
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',),)
 _41 = (('autocast', 'backward'), ('GradScaler', 'backward'))
 _42 = (('autocast',),)
 _43 = (('time(', 'perf_counter', 'monotonic', 'time_ns', 'default_timer', 'from time import'),
  ('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',))
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',))
 _44 = (('autocast', 'backward', 'Linear('), ('backward', 'Linear(', 'half()'), ('GradScaler', 'Linear('))
 _45 = (('autocast', 'time'), ('autocast', 'speedup'))
 _46 = (('near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
-  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_\\w+\\s*\\(',),
+  '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\(',),
  ('re:/[^\\n]{0,80}?(?i:mp|fp16|bf16|half|mixed|autocast)',))
 _47 = (('cuda.amp',), ('cpu.amp',), ('import amp',), ('_autocast_cpu_',), ('_autocast_gpu_',), ('_autocast_xla_',), ('_autocast_ipu_',))
 _48 = (('re:autocast\\b(?<!torch\\.autocast)(?<!torch\\.amp\\.autocast)', 're:GradScaler\\b(?<!torch\\.GradScaler)(?<!torch\\.amp\\.GradScaler)', 'custom_fwd', 'custom_bwd', '_autocast_cpu_', '_autocast_gpu_', '_autocast_xla_',

@@ -20,6 +20,8 @@ _REFUSED = {
     "new_full": (2, "fill_value"),
 }
 _ROUNDED = {"where": (2, "other"), "setitem": (1, "value")}
+_WRITES = r"re:where\(|fill|full|\]\s*=(?!=)"
+_LARGE = r"re:\d\.?e\+?\d|\d[\d_]{4}|\*\s*\(?[-\d]|finfo"  # how a number beyond 65504 is written
 
 
 class Fp16MaskFill(TensorRule):
@@ -54,7 +56,7 @@ class Fp16MaskFill(TensorRule):
     code, name, severity = "AMP405", "fp16-mask-fill", Severity.ERROR
     fix = Applicability.SAFE
     scenarios = ("mask-fill-beyond-half",)
-    mentions = (*AMP_WORDS, (".half(", r"re:where\(|fill|full|\]\s*=\s*-|e\d|finfo"))
+    mentions = (*AMP_WORDS, (".half(", _WRITES, _LARGE))
 
     VALID = (
         """\

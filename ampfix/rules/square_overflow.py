@@ -11,6 +11,8 @@ from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import PICKS, TensorRule, proven_float16, wrapped
 
 _REDUCES = frozenset({"sum", "mean", "sqrt", "rsqrt", "norm", "var", "std", "cumsum"})
+_SQUARES = r"re:[\w)\]]\s*\*\*|pow_?\(|square|(\b\w[\w.]*) \* \1\b"
+_ENDS_IN = r"re:(?:sum|mean|sqrt|norm|var|std)\w*\s*\("
 _CARRIES = PICKS | {"add", "sub", "mul", "div", "neg", "join", "sum", "mean"}
 
 
@@ -46,7 +48,7 @@ class SquareOverflow(TensorRule):
     code, name, severity = "AMP406", "square-overflow", Severity.WARNING
     fix = Applicability.UNSAFE
     scenarios = ("square-in-half",)
-    mentions = (*AMP_WORDS, (".half(", r"re:\*\*|pow|square|(\b\w[\w.]*) \* \1\b", "re:sum|mean|sqrt|norm|var|std"))
+    mentions = (*AMP_WORDS, (".half(", _SQUARES, _ENDS_IN))
 
     VALID = (
         """\
