@@ -46,7 +46,7 @@ IN_STEPS: tuple[str, ...] = ("GradScaler", ".scale(", ".unscale_")
 """Of a step with a scaler, whose regions may be opened by helpers of other files, under any name."""
 
 # A dtype that is given to something, neither compared with nor one of a list of dtypes.
-_BEFORE = r"(?:\w\(|(?<![=!<>])=\s*|\belse |\breturn |(?<!oat16)(?<!oat32)(?<!half), )"
+_BEFORE = r"(?:\w\((?<!finfo\()|(?<![=!<>])=\s*|\belse |\breturn |(?<!oat16)(?<!oat32)(?<!half), )"
 _HALF = r"torch\.(?:b?float16|half)\b"
 _GIVEN = rf"{_BEFORE}{_HALF}|{_HALF} if "
 HALF_MADE: tuple[str, ...] = (".half()", ".bfloat16()", f"near:float16:{_GIVEN}", f"near:torch.half:{_GIVEN}")

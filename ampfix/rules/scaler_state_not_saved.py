@@ -19,6 +19,7 @@ from ampfix.rules._kept import States
 from ampfix.rules._pairs import Pair
 from ampfix.rules._savers import Handed
 
+_SCALES = r"near:.scale(:\.scale\((?!\s*\))"  # something: a method without arguments is not a scaler's
 # A scaler inside an object of another file shows by the setting that it is built by, and steps beside other events.
 _WRAPPED = tuple(
     ("state_dict", setting, word) for setting in (r"near:amp_:\bamp_\w", "mixed_precision") for word in TRAIN_WORDS
@@ -87,11 +88,11 @@ class ScalerStateNotSaved(Rule):
     fix = Applicability.SAFE
     scenarios = ("resume-under-another-precision", "scaler-state-lost-on-resume")
     mentions = (
-        ("state_dict", ".scale("),
+        ("state_dict", _SCALES),
         ("GradScaler",),
         ("state_dict", "--amp"),
-        (".scale(", "save"),
-        (".scale(", "load"),
+        (_SCALES, "save"),
+        (_SCALES, "load"),
         ("state_dict", "NativeScaler"),
         ("state_dict", "autocast(", "backward("),
         ("state_dict", "_scaler("),
