@@ -31,6 +31,7 @@ _HALF_WORDS = frozenset({"half", "bfloat16", "float16"})
 _SPLITS = frozenset({"chunk", "split", "unbind"})
 _WITH_INDICES = frozenset({"max", "min", "topk", "sort"})
 _PAIRS = frozenset({"std_mean", "var_mean"})
+_DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -155,9 +156,11 @@ class HalfWalker:
 
     def _statement(self, statement: ast.stmt, frame: Frame) -> bool:
         evaluator = self._evaluator
-        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+        if isinstance(statement, ast.Expr):
+            evaluator.value(statement.value, frame)
+        elif isinstance(statement, _DEFINITIONS):
             return True
-        if isinstance(statement, ast.Assign):
+        elif isinstance(statement, ast.Assign):
             value = evaluator.value(statement.value, frame)
             for target in statement.targets:
                 self._bind(target, value, frame)

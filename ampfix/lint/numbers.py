@@ -18,16 +18,16 @@ _LIMITS |= {"float": _LIMITS["float32"], "half": 65504.0, "double": _LIMITS["flo
 
 def known_number(node: ast.expr, scope: Scope) -> float | None:
     """A number that the text fixes: arithmetic on literals, attributes set once, limits of dtypes, infinities."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = known_number(node.operand, scope)
-        return None if inner is None else -inner
     if isinstance(node, ast.Attribute):
         return _attribute_number(node, scope)
     if isinstance(node, ast.Call):
-        name = dotted(node.func)
-        if name == "float" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+        is_float = isinstance(node.func, ast.Name) and node.func.id == "float"
+        if is_float and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
             return {"inf": float("inf"), "-inf": float("-inf")}.get(str(node.args[0].value))
         return None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = known_number(node.operand, scope)
+        return None if inner is None else -inner
     return number(node, scope)
 
 

@@ -73,8 +73,15 @@ def returned_values(function: ast.AST) -> Iterator[ast.expr]:
     pending: list[ast.AST] = list(getattr(function, "body", []))
     while pending:
         node = pending.pop()
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            continue
         if isinstance(node, ast.Return) and node.value is not None:
             yield node.value
-        pending.extend(children(node))
+        elif isinstance(node, _HOLDING):
+            pending.extend(children(node))
+
+
+# What holds statements that run with the function around.
+_HOLDING: tuple[type[ast.AST], ...] = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match),
+    *(ast.ExceptHandler, ast.match_case),
+    *([ast.TryStar] if hasattr(ast, "TryStar") else []),
+)

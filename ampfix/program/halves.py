@@ -54,6 +54,9 @@ class Context:
     optional: bool = False
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """What an expression holds, and how it came about.
@@ -73,13 +76,13 @@ class Value:
     node: Any
     operands: tuple[Value, ...] = ()
     parts: tuple[ast.expr, ...] = ()
-    keywords: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    keywords: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
     number: float | None = None
     in_place: bool = False
     sure: bool = True
     scalar: bool = False
     context: Context = Context()
-    names: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    names: Mapping[str, Value] = field(default_factory=lambda: _NOTHING, repr=False)
     function: Any = field(default=None, repr=False)
     symbol: str = ""
     site: ast.expr | None = None
