@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from weakref import WeakKeyDictionary
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
@@ -189,9 +190,7 @@ def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
 
 def trained(source: Source) -> Iterator[Trained]:
     """Optimizers built over `name.parameters()`, or over a list of some of them."""
-    values = dict[str, list[tuple[ast.AST, ast.expr]]]()
-    for name, node, value in _assignments(source):
-        values.setdefault(name, []).append((node, value))
+    values = _set_to(source)
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "params")]
@@ -222,9 +221,23 @@ def _listed(name: ast.Name, values: Iterable[tuple[ast.AST, ast.expr]], source: 
 
 def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
     """What a name is set to where it belongs."""
-    for target, node, value in _assignments(source):
-        if target == name and owner_of(node, name, source) is owner:
+    for node, value in _set_to(source).get(name, ()):
+        if owner_of(node, name, source) is owner:
             yield value
+
+
+_SET: WeakKeyDictionary[Source, Mapping[str, list[tuple[ast.AST, ast.expr]]]] = WeakKeyDictionary()
+
+
+def _set_to(source: Source) -> Mapping[str, list[tuple[ast.AST, ast.expr]]]:
+    """What is set to something, by its name: each statement with its value. Many questions are asked of one file."""
+    found = _SET.get(source)
+    if found is None:
+        by_name: dict[str, list[tuple[ast.AST, ast.expr]]] = {}
+        for target, node, value in _assignments(source):
+            by_name.setdefault(target, []).append((node, value))
+        found = _SET[source] = by_name
+    return found
 
 
 def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
