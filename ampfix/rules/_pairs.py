@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Role, Source
@@ -18,7 +18,7 @@ from ampfix.rules._shapes import handed_in
 
 KEEPS = pattern(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
 _OPTIMIZER = pattern(r"opt", re.IGNORECASE)
-_NAMES_ONE = pattern(r"optim|(?:\b|_)opt(?!ion)", re.IGNORECASE)
+NAMES_ONE = pattern(r"optim|(?:\b|_)opt(?!ion)", re.IGNORECASE)
 _DOTTED = pattern(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _STEPS = frozenset({EventKind.SCALER_STEP, EventKind.UNSCALE})
 _WRAPPER = "NativeScaler"  # of timm.utils: called with a loss and an optimizer
@@ -46,12 +46,14 @@ class Pair:
     beside: bool = False
 
 
-def stepping(source: Source) -> list[Pair]:
+def stepping(source: Source, may_matter: Callable[[Source], bool]) -> list[Pair]:
     """Who steps whom: in this file, in functions that it calls, and in objects that it keeps. Where nobody is seen to,
-    whom a scaler that is built here can only be for."""
+    whom a scaler that is built here can only be for. may_matter: asked before steps are followed through every call of
+    a file that shows none."""
     written = list(_written(source))
     found = list(dict.fromkeys([*(pair for pair, _ in written), *_elsewhere(source)]))
-    for further in (_from_callers(written, source), _followed(source), _beside(source)):
+    followed = _followed(source) if found or may_matter(source) else ()
+    for further in (_from_callers(written, source), followed, _beside(source)):
         known = {(pair.scaler, pair.optimizer) for pair in found}
         found += [pair for pair in dict.fromkeys(further) if (pair.scaler, pair.optimizer) not in known]
     return found or list(dict.fromkeys(_built_for(source)))
@@ -258,7 +260,7 @@ def _is_fresh(call: ast.Call, to: CalledElsewhere) -> bool:
 def _followed(source: Source) -> Iterator[Pair]:
     """The steps that calls lead to, under the names of the function that makes the first call. A scaler that this file
     never names lies inside an object of another file: `self.mixed.step(self.optimizer)`."""
-    if not _NAMES_ONE.search(source.text):
+    if not NAMES_ONE.search(source.text):
         return  # nothing here keeps an optimizer
     states = places.all_methods_called(source, "state_dict", "load_state_dict")
     kept = tuple(f"{places.receiver(call)}." for call in states if places.receiver(call) not in ("", "self"))

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator, Set
 
 from ampfix.patterns import pattern
-from ampfix.program import CalledElsewhere, Source
+from ampfix.program import CalledElsewhere, Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
+from ampfix.rules import _owners as owners
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
 from ampfix.rules._pairs import Pair
-from ampfix.rules._shapes import handed_in
+from ampfix.rules._shapes import handed_in, looks_like_a_model
 
 _OF_SCALERS = pattern(r"scaler|\bamp\b", re.IGNORECASE)
 _WRITES = pattern(r"save|dump|write", re.IGNORECASE)
@@ -56,6 +57,45 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             for owner, verb in dict.fromkeys(kept for one in inside for kept in _kept(one)):
                 if owner.rpartition(".")[2] in stepped:
                     yield Handed(call, owner, verb, to)
+
+
+def may_keep(source: Source) -> bool:
+    """Whether the state of an optimizer may be kept without a scaler's, in a file that shows no step of one: here, or
+    by a function of another file that is handed it."""
+    if "caler" in source.text:
+        return True
+    states = places.all_methods_called(source, "state_dict", "load_state_dict")
+    if any(_may_be_optimizer(call, source) for call in states) or any(map(_keeps_whole, source.nodes((ast.Dict,)))):
+        return True
+    handing = (call for call in source.nodes((ast.Call,)) if isinstance(call, ast.Call) and _may_hand_over(call))
+    reached = (one for call in handing for to in source.called_elsewhere(call) for one in pairs.reached(to))
+    return any(any(True for _ in _kept(one)) for one in reached)
+
+
+def _may_be_optimizer(state: ast.Call, source: Source) -> bool:
+    """Whether what a state is taken of may be an optimizer: not a model by its name, nor an attribute that says nothing
+    of one."""
+    assert isinstance(state.func, ast.Attribute)
+    node, name = state.func.value, places.receiver(state)
+    if pairs.NAMES_ONE.search(f"{name} {owners.stem(node, source)}") or isinstance(node, ast.Subscript):
+        return True
+    if isinstance(node, ast.Attribute):
+        return source.held(node).role is Role.OPTIMIZER
+    return isinstance(node, ast.Name) and not looks_like_a_model(name)
+
+
+def _keeps_whole(holder: ast.AST) -> bool:
+    """Whether a dictionary keeps an optimizer as it is."""
+    assert isinstance(holder, ast.Dict)
+    texts = (getattr(key, "value", None) for key in holder.keys)
+    return any(isinstance(text, str) and "opt" in text for text in texts)
+
+
+def _may_hand_over(call: ast.Call) -> bool:
+    given = handed_in(call)
+    return pairs.KEEPS.search(places.called(call)) is not None or any(
+        _is_self(one) or pairs.NAMES_ONE.search(pairs.last(one)) for one in given
+    )
 
 
 def _keeps_scaler_alike(call: ast.Call, stepped: Set[str], source: Source) -> bool:

@@ -214,7 +214,7 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        found = pairs.stepping(source)
+        found = pairs.stepping(source, savers.may_keep)
         stepping = {pair.optimizer for pair in found}
         found += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]
         if not found:
