@@ -33,11 +33,15 @@ def off_attributes(to: CalledElsewhere) -> frozenset[str]:
     methods = getattr(tree.parents.get(to.definition), "body", ()) if tree is not None and to.built is not None else ()
     for constructor in (one for one in methods if getattr(one, "name", "") == "__init__"):
         assert to.built is not None
-        off = off_parameters(to.built, constructor)
-        sets = [one for one in own(constructor) if isinstance(one, ast.Assign)]
-        switched = (one for one in sets if any(path(each) in off for each in operands(one.value)))
-        return frozenset(path(target) for one in switched for target in one.targets)
+        return kept_off(constructor, off_parameters(to.built, constructor))
     return frozenset()
+
+
+def kept_off(constructor: ast.AST, off: Set[str]) -> frozenset[str]:
+    """The attributes that a constructor sets to None or False where some of its parameters are that."""
+    sets = [one for one in own(constructor) if isinstance(one, ast.Assign)]
+    switched = (one for one in sets if any(path(each) in off for each in operands(one.value)))
+    return frozenset(path(target) for one in switched for target in one.targets)
 
 
 def switched_off_by(region: CoveredRegion, function: ast.AST, off: Set[str]) -> str:

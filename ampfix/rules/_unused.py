@@ -7,14 +7,16 @@ import ast
 
 from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
-from ampfix.program.tree import unparsed
+from ampfix.program.tree import unparsed, walk
 from ampfix.rules._callers import callers
-from ampfix.rules._places import parameters
-from ampfix.rules._region_switches import off_parameters, switched_off_by
-from ampfix.rules._shapes import FUNCTIONS, calls_of, function_of, opener_of
+from ampfix.rules._places import class_of, parameters
+from ampfix.rules._region_switches import kept_off, off_parameters, switched_off_by
+from ampfix.rules._shapes import FUNCTIONS, calls_of, function_of, opener_of, path
 
 _HOOK = pattern(r"__\w+__|forward|(on|after|before)_\w+|\w*(training|validation|test|predict)_(step|epoch)\w*")
 _SWITCH = pattern(r"grad|inference_mode|method")
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ANY = "import"  # a word of every file that imports another
 
 
@@ -44,20 +46,49 @@ def _is_plain(function: ast.AST) -> bool:
 
 
 def is_left_off(region: CoveredRegion, source: Source) -> bool:
-    """Whether a parameter switches a region on, and every call of its function leaves that None or False."""
+    """Whether a parameter switches a region on, of its function or of the constructor of its object, and every call
+    leaves that None or False."""
     function = opener_of(region, source)
-    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    if not isinstance(function, _DEFINITIONS):
         return False
-    if not switched_off_by(region, function, parameters(function)):
+    if switched_off_by(region, function, parameters(function)):
+        return _all_leave_off(region, function, function, calls_of(function, source), source)
+    owner = class_of(function, source)
+    constructor = next((one for one in getattr(owner, "body", ()) if getattr(one, "name", "") == "__init__"), None)
+    if owner is None or not isinstance(constructor, _DEFINITIONS) or _is_made_otherwise(owner, source):
         return False
-    made = calls_of(function, source)
-    if not all(_leaves_off(call, region, function) for call in made):
+    switch = switched_off_by(region, function, kept_off(constructor, parameters(constructor)))
+    if not switch or _times_set(switch, owner) > 1:
         return False
-    elsewhere = callers(function, source)
-    if {one.source.path for one in elsewhere} != set(source.importing(function.name)):
+    made = [call for call in source.calls_to(owner.name) if path(call.func) == owner.name]
+    return _all_leave_off(region, function, constructor, made, source)
+
+
+def _all_leave_off(
+    region: CoveredRegion, function: ast.AST, called: _Definition, made: list[ast.Call], source: Source
+) -> bool:
+    """Whether all calls, those of this file and of the ones that import it, leave the region of a function off. called:
+    it, or the constructor of its object."""
+    if not all(_leaves_off(call, region, function, called) for call in made):
+        return False
+    elsewhere = callers(called, source)
+    owner = class_of(called, source) if called.name == "__init__" else None
+    if {one.source.path for one in elsewhere} != set(source.importing(owner.name if owner else called.name)):
         return False  # calls that are not seen
-    return bool(made or elsewhere) and all(_leaves_off(one.call, region, function) for one in elsewhere)
+    return bool(made or elsewhere) and all(_leaves_off(one.call, region, function, called) for one in elsewhere)
 
 
-def _leaves_off(call: ast.Call, region: CoveredRegion, function: ast.AST) -> bool:
-    return bool(switched_off_by(region, function, off_parameters(call, function)))
+def _leaves_off(call: ast.Call, region: CoveredRegion, function: ast.AST, called: ast.AST) -> bool:
+    off = off_parameters(call, called)
+    return bool(switched_off_by(region, function, off if called is function else kept_off(called, off)))
+
+
+def _is_made_otherwise(owner: ast.ClassDef, source: Source) -> bool:
+    """Whether a class has heirs in the file, or makes an object by `cls(...)`."""
+    heirs = (one for one in source.nodes((ast.ClassDef,)) if owner.name in map(path, getattr(one, "bases", ())))
+    return any(True for _ in heirs) or any(True for _ in source.calls_to("cls"))
+
+
+def _times_set(attribute: str, owner: ast.ClassDef) -> int:
+    sets = (target for one in walk(owner) if isinstance(one, ast.Assign) for target in one.targets)
+    return sum(path(target) == attribute for target in sets)
