@@ -31,7 +31,7 @@ SCALER_PARAMETERS = _parameters(_YOUNG_SCALERS, SCALER, "amp.GradScaler")
 
 
 class Kind(str, Enum):
-    """What an argument is, where the file shows it. GUESS: a flag, by its name."""
+    """What an argument is, where the file shows it. GUESS: a flag, by its name; NAMED_DEVICE: a device, by its name."""
 
     TEXT = "a string"
     FLAG = "a bool"
@@ -39,6 +39,7 @@ class Kind(str, Enum):
     DTYPE = "a dtype"
     DEVICE = "a torch.device"
     GUESS = "what looks like a flag"
+    NAMED_DEVICE = "what looks like a device"
     UNKNOWN = ""
 
 
@@ -53,6 +54,7 @@ _DTYPE_NAMES = {
 }
 _DTYPES = frozenset(f"torch.{name}" for name in ("float16", "half", "bfloat16", "float32", "float", "float64"))
 _FLAG_WORD = pattern(r"(^|_)(amp|fp16|half|enabled?|mixed_precision|autocast)$", re.IGNORECASE)
+_DEVICE_WORD = pattern(r"^_*(?!use_|is_|has_|on_|no_)(\w+_)?device(_type|_str|_name)?$", re.IGNORECASE)
 _FLAG_SYMBOLS = frozenset({"torch.cuda.is_available", "builtins.bool", "bool"})
 
 
@@ -76,8 +78,14 @@ def kind_of(node: ast.expr, source: Source) -> Kind:
         return Kind.DEVICE
     if all(b.form is Form.INSTANCE and b.symbol in _FLAG_SYMBOLS for b in bindings):
         return Kind.FLAG
-    last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    last = _last(node)
+    if _DEVICE_WORD.search(_last(node.value) if last == "type" and isinstance(node, ast.Attribute) else last):
+        return Kind.NAMED_DEVICE
     return Kind.GUESS if _FLAG_WORD.search(last) else Kind.UNKNOWN
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _kind_of_constant(value: object) -> Kind:

@@ -12,7 +12,7 @@ from ampfix.rules._arguments import REGION, Given, Kind, Laid, dtype_named, lay_
 _WRONG = {
     "device_type": (Kind.FLAG, Kind.DTYPE, Kind.DEVICE, Kind.GUESS),
     "dtype": (Kind.FLAG, Kind.TEXT),
-    "enabled": (Kind.TEXT, Kind.DTYPE),
+    "enabled": (Kind.TEXT, Kind.DTYPE, Kind.DEVICE, Kind.NAMED_DEVICE),
 }
 
 
@@ -53,6 +53,8 @@ def _laid(argument: Given, order: tuple[str, ...], positional: int, source: Sour
     if not why_wrong(argument, order):
         is_device = argument.parameter == "device_type"
         return Laid(argument.place, "" if is_device and argument.place < positional else argument.parameter)
+    if argument.parameter == "enabled" and argument.kind in (Kind.DEVICE, Kind.NAMED_DEVICE):
+        return None  # torch.cuda.amp.autocast knows its device
     if argument.kind in (Kind.FLAG, Kind.GUESS):
         return Laid(argument.place, "enabled")
     if argument.kind is Kind.DTYPE:

@@ -94,7 +94,7 @@ _NAMED = (
 )
 _DEVICE = r"(?:device_type\s*=\s*)?(?:\"\w+\"|'\w+'|[\w.]+\.type\b|[\w.]*device_(?:type|str)\b)\s*"
 _GENERAL = rf"\(\s*{_DEVICE}(?:,\s*{_NAMED})*,?\s*\)"
-_OF_ONE_DEVICE = rf"\(\s*(?:(?:{_NAMED}|(?:self\.)?(?!\w*dtype)\b[a-zA-Z_]\w*\s*)(?:,\s*{_NAMED})*,?\s*)?\)"
+_OF_ONE_DEVICE = rf"\(\s*(?:(?:{_NAMED}|(?:self\.)?(?!\w*(?:dtype|device))\b[a-zA-Z_]\w*\s*)(?:,\s*{_NAMED})*,?\s*)?\)"
 _QUALIFIED = ("torch.", "torch.amp.", "cuda.amp.", "cpu.amp.")
 _BARE = r"(?<!\wautocast)(?<!def autocast)" + "".join(rf"(?<!{re.escape(package)}autocast)" for package in _QUALIFIED)
 

@@ -14,6 +14,7 @@ from ampfix.rules._region_arguments import loss_scaled_without_region, repaired,
 from ampfix.rules._spellings import REGION_MISUSED
 
 _NAMES = frozenset({"autocast"})
+_GUESSES = (Kind.GUESS, Kind.NAMED_DEVICE)
 
 
 class AutocastMisuse(NodeRule):
@@ -46,8 +47,8 @@ class AutocastMisuse(NodeRule):
 
     ## Fix safety
     Safe where the file shows what each argument is: the code as it stands can only raise. Where a name alone says that
-    an argument is a flag, the finding is a note and the repair unsafe. A missing device becomes "cuda". A region that
-    was switched off is switched on; fp32 islands, whose inputs are cast by `float()`, are left alone.
+    an argument is a flag or a device, the finding is a note and the repair unsafe. A missing device becomes "cuda". A
+    region that was switched off is switched on; fp32 islands, whose inputs are cast by `float()`, are left alone.
 
     ## References
     - https://pytorch.org/docs/stable/amp.html#torch.autocast
@@ -240,7 +241,7 @@ with autocast():
         if not reasons:
             yield from self._switched_off(call, arguments, source)
             return
-        proven = lacks_device or any(argument.kind is not Kind.GUESS for argument, _ in wrong)
+        proven = lacks_device or any(argument.kind not in _GUESSES for argument, _ in wrong)
         message = f"autocast raises here: {'; '.join(reasons)}"
         repair = repaired(call, arguments, order, proven, source)
         yield self.finding(source, source.span(call), message, proven=proven, repair=repair)
