@@ -30,8 +30,12 @@ class DtypeChoices:
 
     def __init__(self, resolver: Resolver, handed: Handed) -> None:
         self._resolver, self._handed = resolver, handed
-        self.unpacked = Unpacked(self._choices, self._definitions)
         self._draft: dict[tuple[int, int], Dtypes] = {}  # of the question under way; nothing where it goes in a circle
+
+    @property
+    def unpacked(self) -> Unpacked:
+        """Made anew each time: kept, it would refer back in a circle."""
+        return Unpacked(self._choices, self._definitions)
 
     def never(self, node: ast.expr, dtype: ast.expr, scope: Scope) -> bool:
         """Whether an expression can hold nothing that a dtype is: `self.dtype == torch.float16` where that is bfloat16
