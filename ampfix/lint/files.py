@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from ampfix.lint.mentions import Mentions
+from ampfix.lint.mentions import Mentions, last_name
 from ampfix.lint.relevance import trains
-from ampfix.lint.scopes import ScopeBuilder
+from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
 from ampfix.program.tree import TreeIndex, walk
@@ -67,17 +67,20 @@ class SourceFile:
         """Its calls by the last name of what is called."""
         found: dict[str, list[ast.Call]] = {}
         for node in self.index.order:
-            if node.__class__ is ast.Call:
-                called = node.func
-                last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-                found.setdefault(last, []).append(node)
+            if isinstance(node, ast.Call):
+                found.setdefault(last_name(node.func), []).append(node)
         return found
 
     def calls_to(self, name: str) -> Sequence[ast.Call]:
         """The calls `name(...)` and `anything.name(...)`; none without an index where the text shows none."""
-        if "index" not in self.__dict__ and not re.search(rf"(?<!def )(?<!class )\b{name}[\s)]*\(", self.text):
+        if "index" not in self.__dict__ and not calling(name).search(self.text):
             return ()
         return self.calls.get(name, ())
+
+    def scope_at(self, call: ast.Call) -> Scope:
+        """The scope that a call, one that `calls_to` found, is evaluated in."""
+        tree: TreeIndex = call.ampfix_tree  # type: ignore[attr-defined]
+        return self.scopes.scope_of.get(tree.owners[call], self.scopes.root)
 
     @cached_property
     def reaching_for_gradients(self) -> frozenset[str]:
@@ -101,6 +104,11 @@ class SourceFile:
     def label(self) -> str:
         """Marks this file's globals among the names of another; without the characters that separate paths of names."""
         return label(self.path)
+
+
+def calling(name: str) -> re.Pattern[str]:
+    """What stands in a text that calls `name` or `anything.name`."""
+    return re.compile(rf"(?<!def )(?<!class )\b{name}[\s)]*\(")
 
 
 def label(path: str) -> str:

@@ -105,7 +105,7 @@ class Handed:
         names = [one.arg for one in parameters(scope.node)][is_method:]
         calls = file.calls_to(name)
         for call in calls if len(calls) <= _MAX_CALLS else ():
-            there = file.scopes.scope_of[file.index.owners[call]]
+            there = file.scope_at(call)
             meant = {scope.node, owner.node} if owner is not None and name != scope.label else {scope.node}
             if not any(one.node in meant for one in self._resolver.resolve(call.func, there)):
                 continue  # something else of the same name

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from ampfix.lint.files import SourceFile
+from ampfix.lint.files import SourceFile, calling
+from ampfix.lint.mentions import last_name
 from ampfix.lint.scopes import Definition, Scope, ScopeBuilder
 from ampfix.lint.syntax import NOT_PYTHON
 from ampfix.patterns import pattern
@@ -95,13 +97,14 @@ class PiecewiseFile(SourceFile):
         pieces, rest = _cut(text)
         self._parsed = len(text) - sum(len(piece.text) for piece in pieces)
         self.tree = ast.parse(rest, filename=path)
-        self._indexes: list[TreeIndex] = []  # of single statements
+        self._indexes: dict[ast.stmt, TreeIndex] = {}  # of single statements
+        self._called: dict[str, list[ast.Call]] = {}
         self._names = Names(self)
         self.scopes = ScopeBuilder(self.tree, rest, self, self._names)
         self._names.expect(pieces)
 
     def release(self) -> None:
-        for index in self._indexes:
+        for index in self._indexes.values():
             index.clear()
         super().release()
 
@@ -140,12 +143,35 @@ class PiecewiseFile(SourceFile):
         self.tree.body += part.body
         self._parsed += sum(len(piece.text) for piece in pieces)
 
+    def calls_to(self, name: str) -> Sequence[ast.Call]:
+        if "index" in self.__dict__:
+            return super().calls_to(name)
+        if name not in self._called:
+            nodes = (node for index in self._calling(calling(name)) for node in index.order)
+            calls = (node for node in nodes if isinstance(node, ast.Call))
+            self._called[name] = [call for call in calls if last_name(call.func) == name]
+        return self._called[name]
+
+    def _calling(self, call: re.Pattern[str]) -> list[TreeIndex]:
+        """The statements of the module whose text shows a call. Nothing else is parsed for it."""
+        lines, line, at = set[int](), 1, 0
+        for match in call.finditer(self.text):
+            line, at = line + self.text.count("\n", at, match.start()), match.start()
+            lines.add(line)
+        for name in [name for name, pieces in self._names.waiting.items() if _stand_in(pieces, lines)]:
+            self._names.read(name)
+        return [self._index_of(one) for one in sorted(self.tree.body, key=_first_line) if _is_on(one, lines)]
+
     def index_around(self, function: ast.AST) -> None:
-        if hasattr(function, "ampfix_tree"):
-            return
-        line: int = function.lineno  # type: ignore[attr-defined]
-        around = [one for one in self.tree.body if _first_line(one) <= line <= (one.end_lineno or line)]
-        self._indexes.append(TreeIndex(ast.Module(around, [])))
+        if not hasattr(function, "ampfix_tree"):
+            for statement in self.tree.body:
+                if _is_on(statement, {function.lineno}):  # type: ignore[attr-defined]
+                    self._index_of(statement)
+
+    def _index_of(self, statement: ast.stmt) -> TreeIndex:
+        if statement not in self._indexes:
+            self._indexes[statement] = TreeIndex(ast.Module([statement], []))
+        return self._indexes[statement]
 
     @cached_property
     def index(self) -> TreeIndex:
@@ -210,6 +236,17 @@ def _goes_on(text: str, start: int, end: int) -> bool:
 def _first_line(statement: ast.stmt) -> int:
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _is_on(statement: ast.stmt, lines: set[int]) -> bool:
+    first, last = _first_line(statement), statement.end_lineno or statement.lineno
+    return any(first <= line <= last for line in lines)
+
+
+def _stand_in(pieces: list[_Piece], lines: set[int]) -> bool:
+    """Whether any of the lines is one of these pieces."""
+    spans = [(piece.line, piece.line + piece.text.count("\n") + 1) for piece in pieces] if lines else []
+    return any(before < line <= last for before, last in spans for line in lines)
 
 
 def _place(piece: _Piece) -> int:

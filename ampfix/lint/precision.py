@@ -63,8 +63,10 @@ class PrecisionReader:
         for function in self._resolver.resolve(opening.func, scope):
             if function.form is not Form.FUNCTION or not isinstance(function.node, ast.FunctionDef):
                 continue
-            if not function.node.decorator_list or not _is_indexed(function):
+            if not function.node.decorator_list:
                 continue
+            if function.scope.file is not None:
+                function.scope.file.index_around(function.node)
             yields = [one for one in own(function.node) if isinstance(one, ast.Yield)]
             for inner in own(function.node) if yields else ():
                 if not isinstance(inner, ast.With) or not any(one in own(inner) for one in yields):
@@ -130,9 +132,3 @@ class PrecisionReader:
         names = {DTYPES.get(b.symbol) if b.form is Form.SYMBOL else None for b in bindings}
         name = names.pop() if len(names) == 1 else None
         return name if name in _HALVES else None
-
-
-def _is_indexed(function: Binding) -> bool:
-    """Whether the way in a function is known, be its file one that was parsed in pieces."""
-    file = function.scope.file
-    return file is None or function.node in file.index.parents

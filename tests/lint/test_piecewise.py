@@ -82,6 +82,37 @@ def test_any_order_of_questions_ends_in_the_same(parts: list[str], asked: list[s
     assert told(file) == told(whole)
 
 
+def _calls(file: SourceFile, name: str) -> list[object]:
+    return [(_place(call), file.scope_at(call).qualname) for call in file.calls_to(name)]
+
+
+@pytest.mark.parametrize("path", FILES[::12], ids=lambda path: f"{path.parent.stem}-{path.stem}")
+def test_calls_are_found_in_pieces_as_they_are_in_the_whole(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    file, whole = neighbour(text, "file.py"), SourceFile(text, "file.py")
+    for name in list(whole.calls)[::9]:
+        assert _calls(file, name) == _calls(whole, name)
+    assert told(file) == told(whole)
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=7), st.lists(st.sampled_from(["make", "wrap", "print", "plain"])))
+def test_calls_are_found_in_any_order_of_questions(parts: list[str], asked: list[str]) -> None:
+    text = "".join(parts)
+    file, whole = neighbour(text, "file.py"), SourceFile(text, "file.py")
+    for name in asked:
+        assert _calls(file, name) == _calls(whole, name)
+    assert told(file) == told(whole)
+
+
+def test_of_what_calls_nothing_of_the_name_nothing_is_parsed() -> None:
+    file = pieces_of(f"{PARTS[0]}{PARTS[3]}{PARTS[9]}")
+    (call,) = file.calls_to("print")
+    assert file.scope_at(call).qualname == "flags"
+    assert file.puts_off("plain")
+    assert file.puts_off("Base")
+    assert not file.puts_off("flags")
+
+
 def test_what_nobody_asks_for_is_not_parsed() -> None:
     file = pieces_of(
         f"{PARTS[0]}{PARTS[3]}{PARTS[11].partition('from')[1]} other import more\n".replace("plain", "first")
