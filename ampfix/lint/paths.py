@@ -16,6 +16,7 @@ from ampfix.protocol import UNKNOWN_OPTIMIZER, Event, EventKind, Grad, Optimizer
 from ampfix.records import dataclass, replace
 
 _DONE = pattern(r"unscaled|has_unscale|did_unscale", re.IGNORECASE)
+_GIVEN_UP = pattern(r"(?:not [\w.]*isfinite|[\w.]*is(?:nan|inf))\(")
 # What a run is set to, and stays: a flag for AMP.
 SWITCH = pattern(r"amp|fp16|float16|half|mixed|bf16|bfloat16|precision|scaler|autocast|enabled", re.IGNORECASE)
 
@@ -146,7 +147,9 @@ def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) 
         tests = [test for test in _tests(other) if test not in here] if other.event.scaler else []
         if id(other.site) not in recent and any(_DONE.search(test) for test in tests):
             return True
-        if id(other.site) not in passed and other.event.scaler in unclear and any(map(SWITCH.search, tests)):
+        given_up = any(map(_GIVEN_UP.match, tests))  # which is what kept the path from it
+        is_unclear = other.event.scaler in unclear and any(map(SWITCH.search, tests))
+        if is_unclear and not given_up and id(other.site) not in passed:
             return True
     return False
 
