@@ -263,11 +263,12 @@ def main(model, loader, optimizer):
         is_kept = any(_asks_once(test, scaler) for test in places.tests_around(scaler.node, source))
         if is_kept and scaler.target not in places.parameters(function):
             return []
-        if builds_optimizer(function, source) and builds_optimizer(function, source, _stepped_by(scaler, source)):
+        stepped = _stepped_by(scaler, source)
+        if builds_optimizer(function, source) and builds_optimizer(function, source, stepped):
             return []
         if optimizer_built_with(scaler.target, function, source):
             return []
-        looped = turns_of(function, source)
+        looped = turns_of(function, stepped, source)
         if is_kept:
             looped = leaving_out(scaler.target, function, looped)
         proven = bool(looped)
