@@ -36,12 +36,14 @@ def _is_read_by_numpy(call: ast.Call, source: Source) -> bool:
 def _stays_on_cpu(call: ast.Call, source: Source) -> bool:
     """`ids = torch.tensor(prompt)`, which a model on any other device refuses."""
     name = path(call.args[0]) if call.args else ""
-    if not name or _PLACES.search(source.text):
+    if not name:
         return False
     sets = [one for one in own(function_of(call, source)) if isinstance(one, ast.Assign) and _binds(one, name)]
     made = [path(one.value.func) if isinstance(one.value, ast.Call) else "" for one in sets]
     moved = any(_MOVES.search(unparsed(one.value)) for one in sets)
-    return not moved and bool(_MADE & set(made)) and all(one.startswith("torch.") for one in made)
+    if moved or not _MADE & set(made) or not all(one.startswith("torch.") for one in made):
+        return False
+    return _PLACES.search(source.text) is None
 
 
 def _binds(assign: ast.Assign, name: str) -> bool:

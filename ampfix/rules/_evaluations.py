@@ -70,7 +70,14 @@ def scope_of(call: ast.Call, name: str, source: Source) -> ast.AST | None:
         return function if isinstance(function, FUNCTIONS) else None
     trains_in_loops = all(any(isinstance(one, LOOPS) for one in inside(each, source)) for each in training)
     around = (one for one in inside(call, source) if isinstance(one, ast.With) and not is_without_grad(one, source))
-    return next(around, None) if trains_in_loops else None
+    return next(around, None) if trains_in_loops or _follows_some_steps(call, training, source) else None
+
+
+def _follows_some_steps(call: ast.Call, training: list[ast.Call], source: Source) -> bool:
+    """Whether a function that a loop calls makes the call now and then, behind what trains."""
+    if any(one.lineno > call.lineno for one in training) or not _is_now_and_then(call, source):
+        return False
+    return any(loops(one, source) for one in calls_of(function_of(call, source), source))
 
 
 def acts(function: ast.AST) -> bool:

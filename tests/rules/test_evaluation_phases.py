@@ -298,3 +298,44 @@ def fit(model, loader, held_out, optimizer, scaler, use_amp):
 def test_beside_training_a_branch_with_a_region_covers_the_other(validate: str, count: int) -> None:
     text = TURN.format(validate=validate)
     assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
+
+
+STEP = """\
+import torch
+
+def train_step(model, loader, optimizer, scaler, step):
+    x = next(loader)
+    {first}
+    with torch.autocast("cuda"):
+        loss = model(x)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    if {test}:
+        model.eval()
+        with torch.no_grad():
+            {sample}
+        model.train()
+
+def train(model, loader, optimizer, scaler):
+    {loop}
+        train_step(model, loader, optimizer, scaler, 1)
+"""
+TEACH = "with torch.no_grad():\n        target = model(x) if step % 9 else x"
+PLAIN_STEP = {"first": "", "test": "step % 1000 == 0", "sample": "print(model(x))", "loop": "for _ in range(99):"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 1),
+        ({"test": "loss.isnan()"}, 0),
+        ({"sample": "with torch.autocast('cuda'): print(model(x))"}, 0),
+        ({"loop": "if loader:"}, 0),
+        ({"first": TEACH, "sample": "print(x)"}, 0),
+    ],
+    ids=["samples", "no occasion", "region", "no loop", "in front of the backward"],
+)
+def test_a_step_that_a_loop_calls_may_evaluate_now_and_then(changes: dict[str, str], count: int) -> None:
+    text = STEP.format(**PLAIN_STEP | changes)
+    assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
