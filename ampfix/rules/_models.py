@@ -76,8 +76,9 @@ def switched_names(source: Source) -> set[str]:
     trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
     known = (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
     known |= _processes(known, source)
-    known |= set(_unwrapped(known, source))
-    return known | set(_unwrapped(known, source))  # what a wrapper holds has a name of its own
+    wrapped = set(_unwrapped(known, source)) - known
+    known |= wrapped
+    return known | set(_unwrapped(known, source)) if wrapped else known  # what a wrapper holds has a name of its own
 
 
 def _processes(known: set[str], source: Source) -> set[str]:
