@@ -165,9 +165,8 @@ def train(loader, optimizer, rank):
         if _GUARDS.search(source.text):
             return
         cast = any(model.certain and model.cast.dtype == "bfloat16" for model in cast_models(source))
-        chosen = _openings(source)
-        for routine in source.routines:
-            backward = _unguarded_backward(routine, chosen, is_cast=cast)
+        for routine in filter(_is_unguarded, source.routines):
+            backward = _backward_in_bf16(routine, source, is_cast=cast)
             if backward is not None:
                 yield self.finding(
                     source,
@@ -194,15 +193,23 @@ def _openings(source: Source) -> set[Position]:
     }
 
 
-def _unguarded_backward(routine: Routine, openings: set[Position], *, is_cast: bool) -> Do | None:
-    """The backward of a loop that steps an optimizer in a bfloat16 region's wake, or over bfloat16 weights."""
+def _is_unguarded(routine: Routine) -> bool:
+    """Whether an optimizer steps without a scaler and without clipping."""
     kinds = {do.event.kind for do in routine.events}
-    entered = (do for do in routine.events if do.event.kind is EventKind.AUTOCAST_ENTER)
-    bf16 = is_cast or any(do.event.dtype == "bfloat16" or do.site.span.start in openings for do in entered)
-    if not bf16 or EventKind.OPTIMIZER_STEP not in kinds or kinds & {EventKind.CLIP, EventKind.SCALER_STEP}:
-        return None
+    return EventKind.OPTIMIZER_STEP in kinds and not kinds & {EventKind.CLIP, EventKind.SCALER_STEP}
+
+
+def _backward_in_bf16(routine: Routine, source: Source, *, is_cast: bool) -> Do | None:
+    """The backward of a loop in a bfloat16 region's wake, or over bfloat16 weights."""
     backwards = [do for do in routine.events if do.event.kind is EventKind.BACKWARD and do.site.loops]
-    return backwards[0] if backwards else None
+    entered = [do for do in routine.events if do.event.kind is EventKind.AUTOCAST_ENTER]
+    if not backwards or not (is_cast or entered):
+        return None
+    bf16 = is_cast or any(do.event.dtype == "bfloat16" for do in entered)
+    if not bf16 and any(do.event.dtype == "unknown" for do in entered):
+        openings = _openings(source)
+        bf16 = any(do.site.span.start in openings for do in entered)
+    return backwards[0] if bf16 else None
 
 
 def _repair(backward: Do, source: Source) -> Repair | str:
