@@ -32,16 +32,27 @@ def _keeps(loop: ast.AST, stepped: Set[str], one: Caller) -> bool:
     if carriers and None not in carriers:
         assigned = places.assigned_in(loop)
         return not any(_is_made(*carrier, assigned, loop, one.source) for carrier in carriers if carrier is not None)
-    values = [*one.arguments.values(), *([one.call.func.value] if isinstance(one.call.func, ast.Attribute) else [])]
+    values = [*one.arguments.values(), *_receivers(one)]
     return not any(_is_made(value, "", _set_in(loop), loop, one.source) for value in values)
 
 
 def _carrier(path: str, one: Caller) -> tuple[ast.expr, str] | None:
     """What a call hands in for a path of the function that it calls, and what is read from that there."""
     root, _, rest = path.partition(".")
-    if root == "self" and isinstance(one.call.func, ast.Attribute):
-        return one.call.func.value, rest
+    if root == "self":
+        return next(((receiver, rest) for receiver in _receivers(one)), None)
     return (one.arguments[root], rest) if root in one.arguments else None
+
+
+def _receivers(one: Caller) -> Iterator[ast.expr]:
+    """The object whose method is called: of `super()`, itself."""
+    if isinstance(one.call.func, ast.Attribute):
+        receiver = one.call.func.value
+        yield ast.Name("self", ast.Load()) if _is_super(receiver) else receiver
+
+
+def _is_super(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and places.called(node) == "super"
 
 
 def _is_made(value: ast.expr, rest: str, assigned: Set[str], loop: ast.AST, source: Source) -> bool:
