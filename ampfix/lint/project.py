@@ -27,7 +27,7 @@ _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git
 _CLIMB = 8  # folders above a package that are searched for the project's root
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_CHARACTERS = 320_000  # of parsed text that is kept; a tree and its index take about 60 times its text
+_KEPT_CHARACTERS = 260_000  # of parsed text that is kept; a tree and its index take about 60 times its text
 _WORD = pattern(rb"[\w\x80-\xff]+|\*")
 _EVERYTHING = b"*"
 _PASSES_ON = pattern(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
@@ -210,9 +210,11 @@ class Project:
         return None, frozenset(asked)
 
     def _index_of(self, root: str) -> ImportIndex | None:
-        """The imports of a small project."""
+        """The imports of a small project. Its texts are kept until another one is asked about."""
         if root not in self._indexes:
             files = python_files(root)
+            if files is not None:
+                self._indexes = dict.fromkeys(one for one, index in self._indexes.items() if index is None)
             self._indexes[root] = None if files is None else ImportIndex(files, _read, self._target)
         return self._indexes[root]
 

@@ -10,6 +10,8 @@ from ampfix.program import Role, Source
 from ampfix.program.tree import walk
 from ampfix.rules._shapes import LOOPS, calls, inside, method, own, path
 
+_TESTED = (ast.If, ast.Assert)
+
 
 def is_of_the_cpu(tensor: ast.expr, loop: ast.AST, source: Source) -> bool:
     """Whether a tensor is made of numbers alone, or of what the loader hands out and nobody moves."""
@@ -24,7 +26,7 @@ def is_of_the_cpu(tensor: ast.expr, loop: ast.AST, source: Source) -> bool:
 
 def is_every_turn(node: ast.AST, loop: ast.AST, source: Source) -> bool:
     """Whether nothing inside the loop lets the node run on some turns only."""
-    decisive = (ast.If, ast.IfExp, ast.Try, ast.Match, *LOOPS)
+    decisive = (ast.If, ast.IfExp, ast.Assert, ast.Try, ast.Match, *LOOPS)
     below: ast.AST = node
     for around in inside(node, source):
         if around is loop:
@@ -73,8 +75,8 @@ def waits_anyway(loop: ast.AST, source: Source) -> bool:
 
 
 def _is_test(node: ast.AST, source: Source) -> bool:
-    return any(isinstance(around, ast.If) for around in takewhile(_is_expression_or_if, source.ancestors(node)))
+    return any(isinstance(around, _TESTED) for around in takewhile(_is_expression_or_tested, source.ancestors(node)))
 
 
-def _is_expression_or_if(node: ast.AST) -> bool:
-    return isinstance(node, (ast.expr, ast.If))
+def _is_expression_or_tested(node: ast.AST) -> bool:
+    return isinstance(node, (ast.expr, *_TESTED))

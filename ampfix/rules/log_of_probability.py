@@ -26,6 +26,8 @@ from ampfix.rules._halves import (
 
 _WIDE_GUARD = 1e-4
 """Guards from here on hold in float16: log(1e-4 + p) has a gradient of at most 1e4, which loss scales survive."""
+_LEAST = 2.0**-24
+"""The smallest number above 0 that float16 holds."""
 _TINY = 1.2e-38
 """Guards from here on hold in float32."""
 
@@ -201,7 +203,7 @@ def _probability(log: Value) -> _Found | None:
     guard = max((number for _, number in guards(log.operands[0])), default=0.0)
     core = unguarded(log.operands[0])
     negated = core.op == "sub" and len(core.operands) == 2 and is_number(core.operands[0], 1.0)
-    if _is_kept_apart(core.operands[1] if negated else log.operands[0]):
+    if _is_kept_apart(core.operands[1] if negated else log.operands[0]) or _is_raised(log.operands[0]):
         return None
     made = picked = unguarded(core.operands[1]) if negated else core
     while made.op in PICKS and made.operands:
@@ -219,6 +221,13 @@ def _is_kept_apart(value: Value) -> bool:
     bounds = (value.argument("min", 1), value.argument("max", 2)) if value.op == "clamp" else ()
     numbers = [bound.number for bound in bounds if bound is not None and bound.number is not None]
     return value.dtype is Dtype.FLOAT32 and len(numbers) == 2 and 0 < numbers[0] < numbers[1] < 1
+
+
+def _is_raised(value: Value) -> bool:
+    """Whether a probability is clamped to a number that float16 holds: its logarithm is finite, and has no gradient
+    where the clamp acts."""
+    bound = value.argument("min", 1) if value.op in ("clamp", "clamp_min") else None
+    return bound is not None and bound.number is not None and bound.number >= _LEAST
 
 
 def _of_sigmoid(log: Value, made: Value, picked: Value, negated: bool) -> _Found | None:
