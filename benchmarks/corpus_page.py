@@ -21,9 +21,9 @@ COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
 
-Eleven samples of published code. The *development* sample was read while the rules were written: each finding was judged
-by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample was
-measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
+Eleven samples of published code. The *development* sample was read while the rules were written: each finding was
+judged by hand, and the false ones were handed to the rules as tests; it shows check as it was the day the blind sample
+was measured. The *blind* sample was set apart before anything ran: repositories by a hash of their names, and twelve
 packages with loops of their own. Its bugs were labelled by reading the training code around every scaler, region,
 backward and step; the labels were committed, and then `ampfix check` was run on it, once. Two labels lie in a file that
 is not valid Python, which check refuses. The *second blind sample* was drawn and labelled after the repairs that the
