@@ -101,7 +101,8 @@ class PrecisionReader:
             device = given.value.partition(":")[0] if is_text else ""  # type: ignore[union-attr]
         known = sole and isinstance(setting.enabled, Always)
         enabled = setting.enabled.value if known and isinstance(setting.enabled, Always) else None
-        explicit = call is not None and argument(call, "dtype", 1) is not None
+        is_unpacked = call is not None and any(word.arg is None for word in call.keywords)
+        explicit = is_unpacked or (call is not None and argument(call, "dtype", 1) is not None)
         dtype = setting.dtype if explicit else DEFAULT_DTYPE.get(device or "")
         return CoveredRegion(node, opening, call, device or "", dtype, enabled, setting.dtypes)
 

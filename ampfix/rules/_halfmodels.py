@@ -68,14 +68,15 @@ def chosen_models(source: Source) -> Iterator[CastModel]:
         receiver, name = method(call)
         if name != "to" or not isinstance(call, ast.Call) or call in known:
             continue
-        parent = next(source.ancestors(call), None)
+        end = _chain_end(call, source)
+        parent = next(source.ancestors(end), None) if end is not None else None
         if not isinstance(parent, (ast.Expr, ast.Assign)):
             continue
         target = path(parent.targets[0] if isinstance(parent, ast.Assign) else receiver)
-        if not looks_like_a_model(path(receiver) or target):
+        if not target or not (looks_like_a_model(path(receiver) or target) or _has_parameters(target, parent, source)):
             continue
         half = _chosen_half([*call.args, *(word.value for word in call.keywords if word.arg == "dtype")], source)
-        if half and target:
+        if half:
             yield replace(_cast_model(HalfCast(call, receiver, half), target, source), certain=False)
 
 

@@ -35,7 +35,7 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
         assert isinstance(call, ast.Call)
         names = dict.fromkeys(_models_given(call, switched))
         receiver = method(call)[0] if isinstance(call.func, ast.Attribute) else call.func
-        objects = {named(one) for one in (*handed_in(call), receiver)} - {""}
+        objects = {_object(one) for one in (*handed_in(call), receiver)} - {""}
         names |= dict.fromkeys(name for name in held if name.rpartition(".")[0] in objects)
         built = isinstance(receiver, ast.Call) and any(True for _ in _models_given(receiver, switched))
         if not names and not built and named(receiver) not in holders:
@@ -76,6 +76,11 @@ def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
             yield whole
 
 
+def _object(value: ast.AST) -> str:
+    """What a file calls an object: itself also where it is asked as one of its base class."""
+    return SELF if isinstance(value, ast.Call) and path(value.func) == "super" else named(value)
+
+
 def is_many(name: str) -> bool:
     """Whether a name holds models in a list or by name."""
     return _MANY.search(name) is not None
@@ -85,7 +90,7 @@ def known_inside(to: CalledElsewhere, call: ast.Call, names: frozenset[str]) -> 
     """What a called function knows models as: by a parameter, an attribute of its object, or of what it is handed."""
     places = [(parameter, handed_name(value)) for parameter, value in to.arguments.items()]
     places += [(f"self.{attribute}", handed_name(value)) for attribute, value in to.fields.items()]
-    places += [("self", named(method(call)[0]) if isinstance(call.func, ast.Attribute) else named(call.func))]
+    places += [("self", _object(method(call)[0] if isinstance(call.func, ast.Attribute) else call.func))]
     found = set()
     for inner, outer in places:
         for name in names if outer else ():

@@ -31,7 +31,7 @@ def keeps_float32(model: CastModel, optimizer: Trained, source: Source) -> bool:
 def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
     """`optimizer = FP16Optimizer(optimizer)`, and `engine = initialize(model=model, optimizer=optimizer)`."""
     owner = function_of(optimizer.call, source)
-    for node in source.nodes((ast.Call,)):
+    for node in source.nodes((ast.Call,)) if optimizer.target else ():
         assert isinstance(node, ast.Call)
         handed = [path(value) for value in handed_in(node)]
         if optimizer.target not in handed or function_of(node, source) is not owner:

@@ -77,13 +77,15 @@ def handed_in(call: ast.Call) -> list[ast.expr]:
 
 
 def _runs_backward(call: ast.Call) -> bool:
-    """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`."""
+    """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`, `take_step(loss, optimizer, scaler)`."""
     function, given = call.func, call.args
     if _last(function) == "partial" and given:
         function, *given = given
-    if _BACKWARD.search(_last(function)) is None or not path(function):
+    names = [path(one).rpartition(".")[2].lower() for one in (*given, *(word.value for word in call.keywords))]
+    if not path(function) or not any("loss" in name for name in names):
         return False
-    return any("loss" in path(one).rpartition(".")[2].lower() for one in (*given, *(w.value for w in call.keywords)))
+    takes_step = "step" in _last(function) and any("scaler" in name for name in names)
+    return takes_step or _BACKWARD.search(_last(function)) is not None
 
 
 def _last(node: ast.expr) -> str:

@@ -228,7 +228,7 @@ _CHECK = pattern(
     r"|get_device_properties(?!\([^()]*\)\s*\.(total_memory|name|multi_processor_count)\b)"
 )
 _NAMES_BF16 = pattern(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
-_DEVICE = pattern(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|device\s*=\s*[\"']cuda")
+_DEVICE = pattern(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|(?i:device)\s*=\s*[\"']cuda")
 _OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
 
 
