@@ -10,8 +10,9 @@ from ampfix.lint.fields import Fields, Given
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
-from ampfix.lint.signatures import default_of, is_super
+from ampfix.lint.signatures import default_of
 from ampfix.program import Binding, Form
+from ampfix.program.spelling import is_super
 from ampfix.records import dataclass
 
 _CALLED = ("__call__", "forward")

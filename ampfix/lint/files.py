@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from ampfix.lint.mentions import Mentions, last_name
+from ampfix.lint.mentions import Mentions
 from ampfix.lint.relevance import trains
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import TreeIndex, walk
 
 

@@ -12,7 +12,6 @@ from ampfix.lint.frames import Frame as NamingFrame
 from ampfix.lint.handed import Handed
 from ampfix.lint.inherit import inherited_regions
 from ampfix.lint.interest import Reach
-from ampfix.lint.mentions import last_name
 from ampfix.lint.numbers import defaults
 from ampfix.lint.regions import RegionReader
 from ampfix.lint.resolve import Resolver
@@ -23,6 +22,7 @@ from ampfix.lint.tensorframes import Frame, is_near, join
 from ampfix.lint.tensors import Evaluator
 from ampfix.lint.usage import dotted
 from ampfix.program import Always, Autocast, Binding, Context, Dtype, Form, Role, Value
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import children
 from ampfix.records import replace
 

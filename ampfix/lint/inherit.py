@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from ampfix.lint.interest import Interest, Reach
-from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope, ScopeBuilder
+from ampfix.program.spelling import last_name
 
 
 def inherited(scopes: ScopeBuilder, resolver: Resolver, worth: Interest) -> Iterator[tuple[ast.AST, Scope]]:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from ampfix.lint.dtypechoice import UNKNOWN, DtypeChoices
-from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import AUTOCASTS, DEFAULT_DTYPE, SCALERS
 from ampfix.lint.usage import dotted
 from ampfix.program import AutocastOpened, Form, ScalerBuilt
+from ampfix.program.spelling import last_name
 
 _SCALER_PARAMETERS = ("init_scale", "growth_factor", "backoff_factor", "growth_interval", "enabled")
 _SHARDED_PARAMETERS = ("device", "init_scale", "backoff_factor", "growth_factor", "growth_interval", "enabled")

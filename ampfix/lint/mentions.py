@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from ampfix.lint.scopes import ScopeBuilder
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import TreeIndex, walk
 
 # Methods whose names mean other things too: dict.update takes an argument, scaler.update none.
@@ -125,8 +126,3 @@ def _is_whole_step(node: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer)`, `self.loss_scaler(...)`: a wrapper that does the whole step, wherever its class
     lies."""
     return isinstance(node.func, ast.Name) or last_name(node.func)[0].islower()
-
-
-def last_name(node: ast.expr) -> str:
-    """`c` of `a.b.c`."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from ampfix.lint.files import SourceFile, calling
-from ampfix.lint.mentions import last_name
 from ampfix.lint.scopes import Definition, Scope, ScopeBuilder
 from ampfix.lint.syntax import NOT_PYTHON
 from ampfix.patterns import pattern
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import TreeIndex
 from ampfix.records import dataclass
 

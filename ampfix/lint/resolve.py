@@ -13,9 +13,10 @@ from ampfix.lint.bases import external_bases
 from ampfix.lint.classes import linearised
 from ampfix.lint.neighbours import Neighbours, is_idle
 from ampfix.lint.scopes import FUNCTIONS, Definition, Scope
-from ampfix.lint.signatures import default_of, is_super, return_tests, returned_values
+from ampfix.lint.signatures import default_of, return_tests, returned_values
 from ampfix.lint.symbols import PARTIAL, SELF_RETURNING, TRANSPARENT, is_known, role_of_instance
 from ampfix.program import Binding, Form, Role
+from ampfix.program.spelling import is_super
 from ampfix.records import replace
 
 UNKNOWN = Binding(Form.UNKNOWN)

@@ -9,11 +9,6 @@ from ampfix.lint.scopes import FUNCTIONS
 from ampfix.program.tree import children
 
 
-def is_super(node: ast.expr) -> bool:
-    """Whether an expression is a call of the built-in `super`."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-
-
 def default_of(parameter: ast.arg, function: ast.AST) -> ast.expr | None:
     """What a parameter holds where a call does not set it."""
     if not isinstance(function, FUNCTIONS):

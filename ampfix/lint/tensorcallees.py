@@ -9,9 +9,9 @@ from ampfix.lint.fields import Fields
 from ampfix.lint.handed import Handed
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.scopes import Scope
-from ampfix.lint.signatures import is_super
 from ampfix.lint.tensorframes import Frame
 from ampfix.program import Binding, Form
+from ampfix.program.spelling import is_super
 
 _OPEN = frozenset({Form.PARAMETER, Form.UNKNOWN, Form.NONE})
 _MAX_HOPS = 8  # frames that only pass a parameter on, and attributes of attributes

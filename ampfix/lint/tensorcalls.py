@@ -10,7 +10,6 @@ from ampfix.lint import ops
 from ampfix.lint.dtypes import Outcome, promoted
 from ampfix.lint.handed import Handed
 from ampfix.lint.interest import Reach
-from ampfix.lint.mentions import last_name
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.tensorcallees import Found, TensorCallees
 from ampfix.lint.tensorframes import Frame, is_near
@@ -18,6 +17,7 @@ from ampfix.lint.tensorwalks import Enter, FunctionWalker
 from ampfix.lint.usage import dotted
 from ampfix.patterns import pattern
 from ampfix.program import Autocast, Binding, Dtype, Form, Value
+from ampfix.program.spelling import last_name
 from ampfix.records import replace
 
 _NETWORK = pattern(

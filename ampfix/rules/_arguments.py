@@ -10,6 +10,7 @@ from enum import Enum
 from ampfix.findings import Applicability, Repair, Span
 from ampfix.patterns import pattern
 from ampfix.program import Form, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules._successors import SUCCESSORS
@@ -78,14 +79,10 @@ def kind_of(node: ast.expr, source: Source) -> Kind:
         return Kind.DEVICE
     if all(b.form is Form.INSTANCE and b.symbol in _FLAG_SYMBOLS for b in bindings):
         return Kind.FLAG
-    last = _last(node)
-    if _DEVICE_WORD.search(_last(node.value) if last == "type" and isinstance(node, ast.Attribute) else last):
+    last = last_name(node)
+    if _DEVICE_WORD.search(last_name(node.value) if last == "type" and isinstance(node, ast.Attribute) else last):
         return Kind.NAMED_DEVICE
     return Kind.GUESS if _FLAG_WORD.search(last) else Kind.UNKNOWN
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _kind_of_constant(value: object) -> Kind:

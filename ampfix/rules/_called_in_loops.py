@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Set
 
 from ampfix.program import Role, Source
+from ampfix.program.spelling import is_super
 from ampfix.program.tree import walk
 from ampfix.rules import _callers as callers
 from ampfix.rules import _places as places
@@ -48,11 +49,7 @@ def _receivers(one: Caller) -> Iterator[ast.expr]:
     """The object whose method is called: of `super()`, itself."""
     if isinstance(one.call.func, ast.Attribute):
         receiver = one.call.func.value
-        yield ast.Name("self", ast.Load()) if _is_super(receiver) else receiver
-
-
-def _is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and places.called(node) == "super"
+        yield ast.Name("self", ast.Load()) if is_super(receiver) else receiver
 
 
 def _is_made(value: ast.expr, rest: str, assigned: Set[str], loop: ast.AST, source: Source) -> bool:

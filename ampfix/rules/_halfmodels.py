@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from weakref import WeakKeyDictionary
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass, replace
+from ampfix.rules._remembered import per_source
 from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
 
 _DTYPE_WORDS = ("torch_dtype", "dtype")
@@ -227,17 +227,12 @@ def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
             yield value
 
 
-_SET: WeakKeyDictionary[Source, Mapping[str, list[tuple[ast.AST, ast.expr]]]] = WeakKeyDictionary()
-
-
+@per_source
 def _set_to(source: Source) -> Mapping[str, list[tuple[ast.AST, ast.expr]]]:
     """What is set to something, by its name: each statement with its value. Many questions are asked of one file."""
-    found = _SET.get(source)
-    if found is None:
-        by_name: dict[str, list[tuple[ast.AST, ast.expr]]] = {}
-        for target, node, value in _assignments(source):
-            by_name.setdefault(target, []).append((node, value))
-        found = _SET[source] = by_name
+    found: dict[str, list[tuple[ast.AST, ast.expr]]] = {}
+    for target, node, value in _assignments(source):
+        found.setdefault(target, []).append((node, value))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
+from ampfix.program.spelling import is_super
 from ampfix.records import dataclass
 from ampfix.rules._models import SELF, handed_name, is_model, is_piece, named, parted
 from ampfix.rules._places import assignments
@@ -78,7 +79,7 @@ def _models_given(call: ast.Call, switched: set[str]) -> Iterator[str]:
 
 def _object(value: ast.AST) -> str:
     """What a file calls an object: itself also where it is asked as one of its base class."""
-    return SELF if isinstance(value, ast.Call) and path(value.func) == "super" else named(value)
+    return SELF if is_super(value) else named(value)
 
 
 def is_many(name: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Set
-from weakref import WeakKeyDictionary
 
 from ampfix.program import Role, Source
 from ampfix.rules import _places as places
+from ampfix.rules._remembered import per_source
 
 _VIEWS = ("values", "items")
 
@@ -89,18 +89,18 @@ def _taken(target: ast.expr, iterable: ast.expr) -> Iterator[tuple[ast.expr, ast
         yield target, iterable
 
 
-_BUILT: WeakKeyDictionary[Source, Mapping[str, set[ast.AST | None]]] = WeakKeyDictionary()
-
-
 def building(name: str, source: Source) -> Set[ast.AST | None]:
     """The functions that build an optimizer of this name."""
-    found = _BUILT.get(source)
-    if found is None:
-        built: dict[str, set[ast.AST | None]] = {}
-        for node in source.nodes((ast.Assign,)):
-            assert isinstance(node, ast.Assign)
-            if isinstance(node.value, ast.Call) and source.held(node.value).role is Role.OPTIMIZER:
-                for target in node.targets:
-                    built.setdefault(places.spelled(target), set()).add(places.function_of(node, source))
-        found = _BUILT[source] = built
-    return found.get(name, set())
+    return _built(source).get(name, set())
+
+
+@per_source
+def _built(source: Source) -> Mapping[str, set[ast.AST | None]]:
+    """The functions that build an optimizer, by its name."""
+    found: dict[str, set[ast.AST | None]] = {}
+    for node in source.nodes((ast.Assign,)):
+        assert isinstance(node, ast.Assign)
+        if isinstance(node.value, ast.Call) and source.held(node.value).role is Role.OPTIMIZER:
+            for target in node.targets:
+                found.setdefault(places.spelled(target), set()).add(places.function_of(node, source))
+    return found

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.program import Form, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import children, walk
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -136,7 +137,7 @@ def receiver(call: ast.Call) -> str:
 
 def called(call: ast.Call) -> str:
     """The last name of what is called."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return last_name(call.func)
 
 
 def is_constant(node: ast.expr | None, value: object) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import walk
@@ -15,6 +14,7 @@ from ampfix.rules._handed_models import HandedModel, known_inside
 from ampfix.rules._models import alternatives, named
 from ampfix.rules._places import COMPREHENSIONS, names_in
 from ampfix.rules._region_switches import off_attributes, off_parameters
+from ampfix.rules._remembered import per_source
 from ampfix.rules._shapes import (
     LOOPS,
     backwards,
@@ -158,14 +158,9 @@ class _Memory:
         self.further: dict[object, _Further] = {}
 
 
-_MEMORIES: WeakKeyDictionary[Source, _Memory] = WeakKeyDictionary()
-
-
-def _memory(source: Source) -> _Memory:
-    found = _MEMORIES.get(source)
-    if found is None:
-        found = _MEMORIES[source] = _Memory()
-    return found
+@per_source
+def _memory(source: Source) -> _Memory:  # noqa: ARG001
+    return _Memory()
 
 
 def _further(reached: Reached, source: Source) -> _Further:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Form, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import TreeIndex, unparsed, walk
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -79,18 +80,13 @@ def handed_in(call: ast.Call) -> list[ast.expr]:
 def _runs_backward(call: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer)`, `partial(backward_step, loss)`, `take_step(loss, optimizer, scaler)`."""
     function, given = call.func, call.args
-    if _last(function) == "partial" and given:
+    if last_name(function) == "partial" and given:
         function, *given = given
     names = [path(one).rpartition(".")[2].lower() for one in (*given, *(word.value for word in call.keywords))]
     if not path(function) or not any("loss" in name for name in names):
         return False
-    takes_step = "step" in _last(function) and any("scaler" in name for name in names)
-    return takes_step or _BACKWARD.search(_last(function)) is not None
-
-
-def _last(node: ast.expr) -> str:
-    """The last name of what a path ends with."""
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    takes_step = "step" in last_name(function) and any("scaler" in name for name in names)
+    return takes_step or _BACKWARD.search(last_name(function)) is not None
 
 
 def placed(node: ast.expr) -> ast.expr:
