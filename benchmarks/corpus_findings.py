@@ -2,13 +2,13 @@
 
     python benchmarks/corpus_findings.py FOLDER [--tables DIR] [--output FILE] [--unread FILE]
 
-FOLDER holds `wheels/PACKAGE/` and `repos/OWNER+NAME/`. In the tables (`tests/data/real/`, and `second/` to `tenth/`
-in it for the later blind samples), `labels.csv` lists the bugs found by reading the holdout before the linter ever ran
-on it; `verdicts.csv` says of each finding, read in its context, whether it is true. Recall is the part of the
-labels that a finding of the same rule meets, in the same file within NEAR lines (for a bug that spans files: in the
-same source; for a rule that speaks once a file: anywhere in it). `withdrawn.csv` lists labels that a closer reading did
-not bear out; recall is given with and without them. Precision is the part of the findings judged true. Both with
-Wilson's interval.
+FOLDER holds `wheels/PACKAGE/` and `repos/OWNER/NAME/` (named as a clone is: some programs import themselves by that
+name). In the tables (`tests/data/real/`, and `second/` to `tenth/` in it for the later blind samples), `labels.csv`
+lists the bugs found by reading the holdout before the linter ever ran on it; `verdicts.csv` says of each finding, read
+in its context, whether it is true. Recall is the part of the labels that a finding of the same rule meets, in the same
+file within NEAR lines (for a bug that spans files: in the same source; for a rule that speaks once a file: anywhere in
+it). `withdrawn.csv` lists labels that a closer reading did not bear out; recall is given with and without them.
+Precision is the part of the findings judged true. Both with Wilson's interval.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def share(hits: int, total: int) -> dict[str, object]:
 def findings(folder: Path) -> tuple[list[Found], list[str]]:
     """Every finding of all rules in a sample, and the files that could not be checked."""
     found, errors = [], []
-    for kind in ("wheels", "repos"):
-        for root in sorted((folder / kind).iterdir()):
+    for kind, pattern in (("wheels", "*"), ("repos", "*/*")):
+        for root in sorted((folder / kind).glob(pattern)):
             report = check_paths([str(root)])
-            source = root.name.replace("+", "/")
+            source = root.relative_to(folder / kind).as_posix()
             for finding in report.findings:
                 file = Path(finding.path).resolve().relative_to(root.resolve()).as_posix()
                 at = finding.span.start.line

@@ -8,15 +8,21 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from corpus_findings import ADVICE, share
 
+from ampfix.findings import Severity
+from ampfix.rules import all_rules
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data" / "real"
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "real-world.md"
+CODES = {rule.code for rule in all_rules()}
+NOTES = {rule.code for rule in all_rules() if rule.severity is Severity.NOTE}
 COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
 HEAD = """# What check says about real code
@@ -275,6 +281,11 @@ def without_advice(run: dict[str, Any]) -> dict[str, Any]:
     return share(sum(each["hits"] for each in kept), sum(each["of"] for each in kept))
 
 
+def recall_of(run: dict[str, Any], codes: Container[str]) -> dict[str, Any]:
+    kept = [each for rule, each in run["recall_by_rule"].items() if rule in codes]
+    return share(sum(each["hits"] for each in kept), sum(each["of"] for each in kept))
+
+
 def figures(runs: dict[str, dict[str, Any]]) -> list[str]:
     """What runs on one sample gave, side by side: the first is blind, a later one no more."""
     lines = heading("", *runs)
@@ -289,6 +300,8 @@ def figures(runs: dict[str, dict[str, Any]]) -> list[str]:
         "recall of the labels that stand": lambda run: (
             figure(run["recall_of_standing"]) if "recall_of_standing" in run else "-"  # none was withdrawn yet
         ),
+        "recall, rules of errors and warnings": lambda run: figure(recall_of(run, CODES - NOTES)),
+        "recall, rules of notes": lambda run: figure(recall_of(run, NOTES)),
         "recall without AMP601": lambda run: figure(run["recall_without_AMP601"]),
     }
     lines += [row(name, *(of(run) for run in runs.values())) for name, of in measures.items()]
