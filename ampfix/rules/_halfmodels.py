@@ -137,8 +137,13 @@ def _is_only_placed(value: ast.expr, call: ast.Call) -> bool:
 
 def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
     around = list(inside(cast.node, source))
-    certain = not any(isinstance(node, _CONDITIONAL) for node in around)
+    certain = not any(isinstance(node, _CONDITIONAL) and not _is_script(node) for node in around)
     return CastModel(cast, name, owner_of(cast.node, name, source), certain)
+
+
+def _is_script(node: ast.AST) -> bool:
+    """`if __name__ == "__main__":`, under which a script runs."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and path(node.test.left) == "__name__"
 
 
 def _chain_end(node: ast.AST, source: Source) -> ast.AST | None:

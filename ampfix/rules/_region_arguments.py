@@ -6,6 +6,7 @@ import ast
 
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Role, Source
+from ampfix.program.spelling import last_name
 from ampfix.protocol import EventKind
 from ampfix.rules._arguments import REGION, Given, Kind, Laid, dtype_named, lay_out
 
@@ -78,7 +79,7 @@ def loss_scaled_without_region(call: ast.Call, arguments: list[Given], source: S
     region = next((a for a in source.ancestors(call) if isinstance(a, (ast.With, ast.AsyncWith))), None)
     if not isinstance(enabled, ast.Constant) or enabled.value is not False or region is None:
         return False
-    if all(item.context_expr is not call for item in region.items) or ".float()" in ast.unparse(region):
+    if all(call is not _entered(item.context_expr) for item in region.items) or ".float()" in ast.unparse(region):
         return False
     others = (opened for opened in source.autocasts if opened.node is not call)
     if any(not isinstance(one.enabled, ast.Constant) or one.enabled.value is not False for one in others):
@@ -95,6 +96,18 @@ def loss_scaled_without_region(call: ast.Call, arguments: list[Given], source: S
         if node in wrapped
         for argument in node.args
     )
+
+
+def _entered(item: ast.expr) -> ast.expr:
+    """What a `with` opens, if it opens anything: the region of `autocast(...) if use_amp else nullcontext()`."""
+    if not isinstance(item, ast.IfExp):
+        return item
+    opened = [one for one in (item.body, item.orelse) if not _opens_none(one)]
+    return opened[0] if len(opened) == 1 else item
+
+
+def _opens_none(item: ast.expr) -> bool:
+    return isinstance(item, ast.Call) and last_name(item.func) == "nullcontext"
 
 
 def _scaled_inside(source: Source) -> frozenset[ast.AST | None]:

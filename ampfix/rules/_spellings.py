@@ -49,7 +49,10 @@ IN_STEPS: tuple[str, ...] = ("GradScaler", ".scale(", ".unscale_")
 _BEFORE = r"(?:\w\((?<!finfo\()|(?<![=!<>])=\s*|\belse |\breturn |(?<!oat16)(?<!oat32)(?<!half), )"
 _HALF = r"torch\.(?:b?float16|half)\b"
 _GIVEN = rf"{_BEFORE}{_HALF}|{_HALF} if "
-HALF_MADE: tuple[str, ...] = (".half()", ".bfloat16()", f"near:float16:{_GIVEN}", f"near:torch.half:{_GIVEN}")
+HALF_GIVEN = f"near:float16:{_GIVEN}"
+"""float16 or bfloat16, by these names, where something is made or cast with it."""
+
+HALF_MADE: tuple[str, ...] = (".half()", ".bfloat16()", HALF_GIVEN, f"near:torch.half:{_GIVEN}")
 """A cast to a half, or its dtype where something is made or cast with it."""
 
 HALF_LISTED = r"near:float16:[\"']\s*:\s*torch\.b?float16\b"

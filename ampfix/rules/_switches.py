@@ -14,6 +14,7 @@ from ampfix.rules._shapes import is_without_grad
 
 _ABOUT_DTYPE = pattern(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
 _BFLOAT16 = pattern(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
+_FLOAT16 = pattern(r"(?<![a-z])f(?:loat|p)?_?16|half", re.IGNORECASE)
 _FLAG = pattern(r"(^|[._])(mixed_precision|dtype)$")
 _A_HALF = pattern(r"16|half", re.IGNORECASE)
 _LISTED = (ast.Tuple, ast.List, ast.Set)
@@ -160,7 +161,7 @@ def _telling(test: ast.expr) -> Iterator[ast.expr]:
     """The parts of a test that may not hold for both halves: `args.mixed_precision`, `bool(dtype)` and
     `dtype is not None` do."""
     if isinstance(test, ast.BoolOp):
-        yield from (part for value in test.values for part in _telling(value))
+        yield from (part for value in _open_parts(test) for part in _telling(value))
     elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield from _telling(test.operand)
     elif isinstance(test, ast.Call) and places.spelled(test.func) == "bool" and test.args:
@@ -169,6 +170,23 @@ def _telling(test: ast.expr) -> Iterator[ast.expr]:
         yield from [] if _holds_for_both(test) else [test]
     elif not isinstance(test, (ast.Name, ast.Attribute)) or _FLAG.search(places.spelled(test)) is None:
         yield test
+
+
+def _open_parts(test: ast.BoolOp) -> list[ast.expr]:
+    """The parts of a test but for `fp16 or bf16`, which holds for both halves."""
+    halves = {value: _half_named(value) for value in test.values} if isinstance(test.op, ast.Or) else {}
+    both = {"float16", "bfloat16"} <= set(halves.values())
+    return [value for value in test.values if not (both and halves[value])]
+
+
+def _half_named(test: ast.expr) -> str:
+    """The half that a flag, or a comparison with a name, stands for; empty for neither."""
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.Is)) and len(test.ops) == 1:
+        test = test.comparators[0]
+    if not isinstance(test, (ast.Name, ast.Attribute, ast.Constant)):
+        return ""
+    name = places.spelled(test)
+    return "bfloat16" if _BFLOAT16.search(name) else "float16" if _FLOAT16.search(name) else ""
 
 
 def _without_what_holds(test: ast.expr) -> str:

@@ -43,11 +43,12 @@ _15 = (('.backward(', 'autocast', 'DistributedDataParallel'), ('.backward(', 'Gr
  ('.backward(', 'GradScaler', 'get_world_size'), ('.backward(', 'autocast', 'init_process_group'), ('.backward(', 'GradScaler', 'init_process_group'), ('.backward(', 'autocast', 'is_initialized'),
  ('.backward(', 'GradScaler', 'is_initialized'))
 _16 = (('GradScaler', '.scale('),)
-_17 = (('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
+_17 = (('.backward(', 'optim', '.half()'), ('.backward(', 'optim', '.bfloat16()'),
  ('.backward(', 'optim', 'near:float16:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.backward(', 'optim', 'near:torch.half:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.backward(', 'optim', 'near:float16:[\\"\']\\s*:\\s*torch\\.b?float16\\b'))
-_18 = (('is_bf16_supported',), ('.backward(', 'autocast', 'bfloat16'), ('.backward(', '.bfloat16()'), ('.backward(', '(torch.bfloat16)'))
+_18 = (('is_bf16_supported',), ('.backward(', 'autocast', 'bfloat16'), ('.backward(', '.bfloat16()'), ('.backward(', '(torch.bfloat16)'),
+ ('.backward(', 'optim', 'near:float16:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'bfloat16'))
 _19 = (('autocast', 'backward', 'bfloat16'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'), ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('no_grad', 'caler.scale('), ('caler.scale(', 'inference_mode'),
  ('GradScaler', 'eval'), ('GradScaler', 'valid'), ('autocast', 'no_grad', 'scaler('), ('autocast', 'scaler(', 'import'), ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
@@ -93,7 +94,7 @@ _21 = (('.half()',
   'near:autocast:autocast(?<!def '
   'autocast)(?<!is_autocast)(?<!get_autocast)(?<!set_autocast)(?:_?\\w*(?:ctx|context|scope|region|manager)\\w*)?(?!\\s*\\((?:\\s*False\\b|[^()]*(?:\\([^()]*\\)[^()]*)*\\benabled\\s*=\\s*False\\b))\\s*\\(|autocast as '
   '\\w|(?:[=(@]|\\belse|\\breturn|\\bwith|\\blambda:)\\s*[\\w.]*autocast\\b(?!\\s*\\()|\\bwith\\s[\\w.]*autocast\\w*\\s*[:,]|\\bwith\\s[\\w.]*autocast_(?!disabled|off)\\w+\\s*\\('),
- ('.backward(', 'optim', '.half()'), ('.backward(', '.bfloat16()', 'optim'),
+ ('.backward(', 'optim', '.half()'), ('.backward(', 'optim', '.bfloat16()'),
  ('.backward(', 'optim', 'near:float16:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('.backward(', 'optim', 'near:torch.half:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if '),
  ('autocast', '.scale(', 'torch.float16 if'), ('autocast', '.scale(', 'else torch.float16'), ('autocast', '.scale(', 'torch.half if'), ('autocast', '.scale(', 'else torch.half'), ('autocast', '.scale(', 'torch.bfloat16 if'),

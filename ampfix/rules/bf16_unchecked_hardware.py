@@ -13,6 +13,7 @@ from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
 from ampfix.rules._places import tests_around
 from ampfix.rules._shapes import calls, function_of, loops, method, path, statement_of
+from ampfix.rules._spellings import HALF_GIVEN
 
 
 class Bf16UncheckedHardware(Rule):
@@ -55,6 +56,7 @@ class Bf16UncheckedHardware(Rule):
         ("bfloat16", ".backward(", "autocast"),
         (".bfloat16()", ".backward("),
         ("(torch.bfloat16)", ".backward("),
+        ("bfloat16", "optim", ".backward(", HALF_GIVEN),
     )
 
     VALID = (

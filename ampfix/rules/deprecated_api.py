@@ -183,7 +183,9 @@ dtype = th.get_autocast_dtype("cuda")
 
 
 _SUCCESSOR = pattern(r"\btorch(\.amp\b| import amp\b|\.(autocast|GradScaler)\b)")
-_ASKS_FOR_AMP = pattern(r"hasattr\((?:torch\b|amp\b|autocast\b)[^()]*(amp|autocast|GradScaler)\b")
+_ASKS_FOR_AMP = pattern(
+    r"hasattr\((?:torch\b(?!\.cuda(?:, .amp.\)|\.amp\b))|amp\b|autocast\b)[^()]*(amp|autocast|GradScaler)\b"
+)  # torch.cuda.amp, which every torch with regions has, is asked for in vain
 _ASKS_FOR_TORCH = pattern(r"version|torch_(?!dtype|device|compile|amp)", re.IGNORECASE)
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in SUCCESSORS)
 
@@ -205,7 +207,7 @@ def _leaves_new_torch(statement: ast.If) -> bool:
 def _leaves(block: list[ast.stmt]) -> bool:
     last = block[-1]
     if isinstance(last, ast.Try):
-        return _leaves(last.body) and all(_leaves(handler.body) for handler in last.handlers)
+        return _leaves(last.body)  # a handler runs where the successor failed
     return isinstance(last, (ast.Return, ast.Raise))
 
 

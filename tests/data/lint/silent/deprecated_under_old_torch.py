@@ -16,3 +16,20 @@ def chosen(torch_ge_2_4):
 
 def asked():
     return amp.GradScaler("cuda") if hasattr(amp, "GradScaler") else torch.cuda.amp.GradScaler()
+
+
+def asked_of_both():
+    if hasattr(torch.cuda, "amp") and not hasattr(torch, "GradScaler"):
+        return torch.cuda.amp.GradScaler()
+    return torch.GradScaler("cuda")
+
+
+def tried_first():
+    if hasattr(torch, "amp") and hasattr(torch.amp, "GradScaler"):
+        try:
+            return torch.amp.GradScaler("cuda")
+        except Exception:
+            pass
+    if hasattr(torch.cuda, "amp") and hasattr(torch.cuda.amp, "GradScaler"):
+        return torch.cuda.amp.GradScaler()
+    return None
