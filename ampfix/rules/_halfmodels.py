@@ -6,10 +6,11 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ampfix.program import Binding, Form, HalfCast, Role, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import walk
 from ampfix.records import dataclass, replace
 from ampfix.rules._remembered import per_source
-from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
+from ampfix.rules._shapes import function_of, inside, looks_like_a_model, loops, method, owner_of, path, placed
 
 _DTYPE_WORDS = ("torch_dtype", "dtype")
 _QUANTIZED = ("quantization_config", "load_in_4bit", "load_in_8bit")
@@ -20,13 +21,19 @@ _CONDITIONAL = (ast.If, ast.IfExp, ast.Try, ast.Match, ast.ExceptHandler)
 class CastModel:
     """A module that is half from here on. name: as written; owner: the function or class the name belongs to.
 
-    certain: no test decides whether the cast happens.
+    certain: no test decides whether the cast happens. at: the call that has it cast, in a function that only calls.
     """
 
     cast: HalfCast
     name: str
     owner: ast.AST
     certain: bool
+    at: ast.Call | None = None
+
+    @property
+    def place(self) -> ast.Call:
+        """Where the model becomes half in the function that knows it by this name."""
+        return self.at or self.cast.node
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Trained:
 def cast_models(source: Source) -> Iterator[CastModel]:
     """`net.half()` as a statement (modules are cast in place), and `net = Net().cuda().half()`."""
     for cast in source.half_casts:
-        holder = _chain_end(cast.node, source)
+        holder = chain_end(cast.node, source)
         if holder is None:
             continue
         parent = next(source.ancestors(holder), None)
@@ -68,7 +75,7 @@ def chosen_models(source: Source) -> Iterator[CastModel]:
         receiver, name = method(call)
         if name != "to" or not isinstance(call, ast.Call) or call in known:
             continue
-        end = _chain_end(call, source)
+        end = chain_end(call, source)
         parent = next(source.ancestors(end), None) if end is not None else None
         if not isinstance(parent, (ast.Expr, ast.Assign)):
             continue
@@ -136,9 +143,12 @@ def _is_only_placed(value: ast.expr, call: ast.Call) -> bool:
 
 
 def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
-    around = list(inside(cast.node, source))
-    certain = not any(isinstance(node, _CONDITIONAL) and not _is_script(node) for node in around)
-    return CastModel(cast, name, owner_of(cast.node, name, source), certain)
+    return CastModel(cast, name, owner_of(cast.node, name, source), is_certain(cast.node, source))
+
+
+def is_certain(node: ast.AST, source: Source) -> bool:
+    """Whether no test decides on a node where its function runs."""
+    return not any(isinstance(one, _CONDITIONAL) and not _is_script(one) for one in inside(node, source))
 
 
 def _is_script(node: ast.AST) -> bool:
@@ -146,7 +156,7 @@ def _is_script(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and path(node.test.left) == "__name__"
 
 
-def _chain_end(node: ast.AST, source: Source) -> ast.AST | None:
+def chain_end(node: ast.AST, source: Source) -> ast.AST | None:
     """The outermost call of a chain of placing methods around a cast; None where the chain leaves half again."""
     parents = source.ancestors(node)
     for attribute in parents:
@@ -195,13 +205,11 @@ def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
 
 
 def trained(source: Source) -> Iterator[Trained]:
-    """Optimizers built over `name.parameters()`, or over a list of some of them."""
-    values = _set_to(source)
+    """Optimizers built over `name.parameters()`, or over lists and groups of them."""
     for call in source.nodes((ast.Call,)):
         assert isinstance(call, ast.Call)
         given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "params")]
-        names = (value for value in given if isinstance(value, ast.Name))
-        listed = [one for name in names for one in _listed(name, values.get(name.id, ()), source)]
+        listed = list(_listed(given, source)) if any(_may_be_listed(one, source) for one in given) else []
         owners = [
             path(method(child)[0])
             for value in (*given, *listed)
@@ -214,15 +222,52 @@ def trained(source: Source) -> Iterator[Trained]:
         if len(symbols) == 1 and source.held(call).role is Role.OPTIMIZER:
             parent = next(source.ancestors(call), None)
             target = path(parent.targets[0]) if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else ""
-            for owner in owners:
-                yield Trained(call, owner, owner_of(call, owner, source), symbols[0], target, bool(listed))
+            for owner in dict.fromkeys(owners):
+                leaves_out = any(map(_leaves_out, listed))
+                yield Trained(call, owner, owner_of(call, owner, source), symbols[0], target, leaves_out)
 
 
-def _listed(name: ast.Name, values: Iterable[tuple[ast.AST, ast.expr]], source: Source) -> list[ast.expr]:
-    """What a list of parameters is set to, where that happens once. values: what anything of its name is set to."""
-    owner = owner_of(name, name.id, source)
-    own = [value for node, value in values if owner_of(node, name.id, source) is owner]
-    return own if len(own) == 1 else []
+def _may_be_listed(given: ast.expr, source: Source) -> bool:
+    return isinstance(given, (ast.List, ast.BinOp)) or (isinstance(given, ast.Name) and given.id in _set_to(source))
+
+
+def _listed(given: Iterable[ast.expr], source: Source) -> Iterator[ast.AST]:
+    """What the names among some arguments, and in lists and groups there, are set to, and the loops that fill them."""
+    pending, seen = list(given), set[str]()
+    while pending:
+        value = pending.pop()
+        pending += _parts(value)
+        if isinstance(value, ast.Name) and value.id not in seen:
+            seen.add(value.id)
+            own = list(assigned(value.id, owner_of(value, value.id, source), source))
+            pending += own
+            yield from own
+            yield from _filling(value, source) if any(isinstance(one, ast.List) for one in own) else ()
+
+
+def _parts(value: ast.expr) -> list[ast.expr]:
+    """The lists and groups of parameters that one is made of."""
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return value.elts
+    if isinstance(value, ast.Dict):
+        return value.values
+    if isinstance(value, ast.BinOp):
+        return [value.left, value.right]
+    if isinstance(value, ast.Starred):
+        return [value.value]
+    return value.args if isinstance(value, ast.Call) and last_name(value.func) in ("list", "chain") else []
+
+
+def _leaves_out(value: ast.AST) -> bool:
+    """Whether a list, or the loop that fills it, may leave some of the parameters out."""
+    return isinstance(value, ast.For) or any(isinstance(node, ast.comprehension) and node.ifs for node in walk(value))
+
+
+def _filling(name: ast.Name, source: Source) -> Iterator[ast.For]:
+    """The loops that append to a list."""
+    for call in source.calls_to("append"):
+        if path(method(call)[0]) == name.id and function_of(call, source) is function_of(name, source):
+            yield from (loop for loop in loops(call, source)[:1] if isinstance(loop, ast.For))
 
 
 def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
@@ -245,9 +290,13 @@ def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
     """Target, statement and value of every assignment."""
     for node in source.nodes((ast.Assign, ast.AnnAssign)):
         assert isinstance(node, (ast.Assign, ast.AnnAssign))
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            if node.value is not None:
+        if node.value is None:
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(target.elts, node.value.elts, strict=False)
+                yield from ((path(one), node, value) for one, value in pairs)
+            else:
                 yield path(target), node, node.value
 
 
@@ -271,7 +320,7 @@ def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
 _WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
 
 
-def is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
+def is_foreign(value: ast.expr, model: CastModel | Trained, source: Source) -> bool:
     """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
     value = placed(value)
     if not isinstance(value, ast.Call):
@@ -281,7 +330,7 @@ def is_foreign(value: ast.expr, model: CastModel, source: Source) -> bool:
     return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
 
 
-def is_frozen_or_float(model: CastModel, source: Source) -> bool:
+def is_frozen_or_float(model: CastModel | Trained, source: Source) -> bool:
     """Whether a model is frozen, or cast to float32 again, where its name belongs."""
     for node in source.nodes((ast.Call, ast.For)):
         if isinstance(node, ast.For):

@@ -12,8 +12,8 @@ from ampfix.rules._shapes import calls, function_of, method, path
 
 def handed_optimizer(model: CastModel, source: Source) -> Trained | None:
     """What steps in the function that casts a model, sets that alone to training, and runs backward behind the cast."""
-    function = function_of(model.cast.node, source)
-    given, cast_at = parameters(function), model.cast.node.lineno
+    function = function_of(model.place, source)
+    given, cast_at = parameters(function), model.place.lineno
     in_training = {path(method(call)[0]) for call in calls(function, "train") if not call.args}
     losses = [method(call)[0] for call in calls(function, "backward") if call.lineno > cast_at]
     if model.name not in given or in_training != {model.name} or any(path(loss) in given for loss in losses):

@@ -20,15 +20,17 @@ MASTER = pattern(
 
 def keeps_float32(model: CastModel, optimizer: Trained, source: Source) -> bool:
     """Whether something here says that the trained weights are float32 after all, or are kept in float32 besides."""
-    return (
-        MASTER.search(source.text) is not None
-        or _is_rewrapped(optimizer, source)
-        or is_frozen_or_float(model, source)
-        or any(is_foreign(value, model, source) for value in assigned(model.name, model.owner, source))
+    return MASTER.search(source.text) is not None or is_rewrapped(optimizer, source) or is_float32_again(model, source)
+
+
+def is_float32_again(model: CastModel | Trained, source: Source) -> bool:
+    """Whether a model is frozen, becomes float32, or is replaced by what other code makes of it."""
+    return is_frozen_or_float(model, source) or any(
+        is_foreign(value, model, source) for value in assigned(model.name, model.owner, source)
     )
 
 
-def _is_rewrapped(optimizer: Trained, source: Source) -> bool:
+def is_rewrapped(optimizer: Trained, source: Source) -> bool:
     """`optimizer = FP16Optimizer(optimizer)`, and `engine = initialize(model=model, optimizer=optimizer)`."""
     owner = function_of(optimizer.call, source)
     for node in source.nodes((ast.Call,)) if optimizer.target else ():

@@ -15,12 +15,12 @@ from ampfix.rules._shapes import function_of, handed_in, own, path
 def received(model: CastModel, source: Source) -> Iterator[tuple[str, ast.AST]]:
     """Name and owner of the parameters, and attributes set from them, that hold the model in what is called behind the
     cast."""
-    function = function_of(model.cast.node, source)
+    function = function_of(model.place, source)
     for call in own(function):
-        if not isinstance(call, ast.Call) or call.lineno <= model.cast.node.lineno:
+        if not isinstance(call, ast.Call) or call.lineno <= model.place.lineno:
             continue
         handed = [path(one) for one in handed_in(call)]
-        if model.name in handed and not are_alternatives(call, model.cast.node, source):
+        if model.name in handed and not are_alternatives(call, model.place, source):
             yield from _parameters(model.name, call, source)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import HalfCast, Source
-from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import (
@@ -20,13 +19,10 @@ from ampfix.rules._halfmodels import (
     models_loaded_by_choice,
     trained,
 )
-from ampfix.rules._handed_optimizers import handed_optimizer
-from ampfix.rules._masters import MASTER, keeps_float32
-from ampfix.rules._places import are_alternatives
-from ampfix.rules._received import received
-from ampfix.rules._shapes import calls, function_of, loops, method
+from ampfix.rules._masters import MASTER
+from ampfix.rules._shapes import calls, function_of, method
 from ampfix.rules._spellings import HALF_LISTED, HALF_MADE
-from ampfix.rules._training import training_calls
+from ampfix.rules._trained_halves import trained_as_half
 
 
 class HalfModel(Rule):
@@ -34,9 +30,10 @@ class HalfModel(Rule):
 
     ## What it does
     Finds a model that is cast to float16 or bfloat16 as a whole (`half()`, `bfloat16()`, `to(dtype)`,
-    `from_pretrained(torch_dtype=...)`) and whose parameters one of torch's own optimizers then updates. Copies,
-    models that become float32 again, frozen models, casts behind the training and optimizers that keep master
-    weights of their own are left alone.
+    `from_pretrained(torch_dtype=...)`) and whose parameters one of torch's own optimizers then updates, also where
+    one function of the file casts the model, builds the optimizer or trains for another. Copies, models that become
+    float32 again, frozen models, casts behind the training and optimizers that keep master weights of their own are
+    left alone.
 
     ## Why is this bad
     An update smaller than half a unit in the last place of its weight is rounded away: 1/2048 of the weight in float16,
@@ -242,15 +239,9 @@ for batch in loader:
         ]
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:
-            optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
-            if optimizer is None:
-                optimizer = _trained_elsewhere(model, optimizers, source)
-            elif not _is_trained_as_half(model, optimizer, source):
-                optimizer = None
-            if optimizer is None:
-                optimizer = _handed_in(model, source)
-            if optimizer is not None:
-                yield self._finding(model, optimizer, source)
+            met = trained_as_half(model, optimizers, source)
+            if met is not None:
+                yield self._finding(*met, source)
 
         casts = list(data_casts(source))
         keeps_masters = MASTER.search(source.text) is not None
@@ -310,36 +301,3 @@ def _repair(model: CastModel, optimizer: Trained, source: Source) -> Repair | st
         source.span(model.cast.node),
         {"model": model.name, "optimizer": optimizer.target, "dtype": model.cast.dtype},
     )
-
-
-def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) -> bool:
-    """Whether nothing here says that the weights are float32 after all, or that something keeps a float32 copy."""
-    function = function_of(model.cast.node, source)
-    if function is not function_of(optimizer.call, source):
-        return False
-    if optimizer.listed and optimizer.call.lineno > model.cast.node.lineno:
-        return False  # what is trained may have come after the cast, in float32
-    trains = list(training_calls(function, source))
-    before = (call for call in trains if call.lineno < model.cast.node.lineno)
-    earlier = [call for call in before if not are_alternatives(call, model.cast.node, source)]
-    is_after = trains and len(earlier) == len(trains)
-    if is_after or any(call in walk(loop) for loop in loops(model.cast.node, source) for call in earlier):
-        return False  # for an export, or a checkpoint in the midst of training
-    return not keeps_float32(model, optimizer, source)
-
-
-def _handed_in(model: CastModel, source: Source) -> Trained | None:
-    """The optimizer that a function is handed beside the model, unless something here keeps that in float32."""
-    optimizer = handed_optimizer(model, source)
-    return optimizer if optimizer is not None and not keeps_float32(model, optimizer, source) else None
-
-
-def _trained_elsewhere(model: CastModel, optimizers: list[Trained], source: Source) -> Trained | None:
-    """The optimizer of a function or object that receives the model behind the cast, unless that has float32 again."""
-    for name, owner in received(model, source):
-        inside = replace(model, name=name, owner=owner)
-        for optimizer in optimizers:
-            is_same = (optimizer.name, optimizer.owner) == (name, owner) and not optimizer.listed
-            if is_same and not any(keeps_float32(one, optimizer, source) for one in (model, inside)):
-                return optimizer
-    return None
