@@ -71,8 +71,6 @@ class _Finder:
     def _here(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
         """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
         for one in evaluated_here(self._source, self._forwards, trained, self._there):
-            if opens_its_own_elsewhere(one.name, one.call, self._source):
-                continue
             reason, where = "open the region that training uses", where_trained(one.match, one.trainer)
             yield Differing(
                 one.call,

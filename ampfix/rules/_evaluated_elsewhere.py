@@ -11,14 +11,24 @@ from typing import TypeGuard
 
 from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import replace
 from ampfix.rules._evaluations import LIKE_A_REGION, acts, goes_over_data, is_acting, is_apart, regions_around
 from ampfix.rules._handed_models import HandedModel, is_many
 from ampfix.rules._models import model_of, named
-from ampfix.rules._reached import Reached, all_reached, each_turn_trains, known_as, passed_on, reached_by, repeated
+from ampfix.rules._reached import (
+    Reached,
+    all_reached,
+    each_turn_trains,
+    known_as,
+    leads_on,
+    passed_on,
+    reached_by,
+    repeated,
+)
 from ampfix.rules._region_switches import switched_off_by
-from ampfix.rules._shapes import backwards, calls, function_of, inside, loops, method, own
+from ampfix.rules._shapes import backwards, calls, function_of, handed_in, inside, loops, method, own
 from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import is_a_trial
 
@@ -27,6 +37,7 @@ _ENVIRONMENT = pattern(r"(^|[._])(\w*envs?|environment|game|board|simulator)$", 
 
 
 _NO_GRAD = pattern(r"no_grad|inference_mode")
+_OBJECTIVE = pattern(r"loss|criterion|objective|forward|predict", re.IGNORECASE)
 
 
 def is_evaluated(handed: HandedModel, source: Source) -> bool:
@@ -151,7 +162,8 @@ def _evaluates(reached: Reached, source: Source) -> bool:
     switched = {named(method(call)[0]) for call in calls(function, "eval")}
     quiet = reached.quiet or bool(switched & names) or (any(map(is_many, names)) and bool(switched))
     quiet = quiet or _NO_GRAD.search(unparsed(function)) is not None
-    run = [inner for inner in repeated(function, reached.looped) if _runs(inner, names)] if quiet else []
+    made = (one for one in repeated(function, reached.looped) if isinstance(one, ast.Call)) if quiet else ()
+    run = [one for one in made if _runs(one, names) or _is_handed_to_objective(one, names, reached, source)]
     if run:
         dropped = {node.value for node in own(function) if isinstance(node, ast.Expr)}  # a warm-up, or statistics
         dropped = set() if "hook" in unparsed(function) else dropped
@@ -163,6 +175,14 @@ def _evaluates(reached: Reached, source: Source) -> bool:
 def _runs(node: ast.AST, names: frozenset[str]) -> TypeGuard[ast.Call]:
     ran = model_of(node, set(names)) if isinstance(node, ast.Call) else ""
     return ran in names or (bool(ran) and ran.partition("[")[0] in names)
+
+
+def _is_handed_to_objective(call: ast.Call, names: frozenset[str], reached: Reached, source: Source) -> bool:
+    """Whether something that is not seen runs the model, as its name says: `diffusion.loss_at(x, t, model=model)`."""
+    given = handed_in(call)
+    if len(given) < 2 or not _OBJECTIVE.search(last_name(call.func)):
+        return False
+    return any(named(one) in names for one in given) and not leads_on(call, reached, source)
 
 
 def _may_open(reached: Reached, source: Source) -> bool:

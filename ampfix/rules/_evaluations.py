@@ -29,7 +29,7 @@ from ampfix.rules._shapes import (
 )
 from ampfix.rules._shapes import regions_around as _regions_around
 from ampfix.rules._training_data import is_trained_on
-from ampfix.rules._trials import is_a_trial
+from ampfix.rules._trials import draws, is_a_trial
 
 LIKE_A_REGION = pattern(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = pattern(r"val|eval|test|infer|predict", re.IGNORECASE)
@@ -41,6 +41,7 @@ _ACTS = pattern(
 _MEASURES = pattern(
     r"(^|_)(bench(mark)?|latency|throughput|fps|flops|macs|profile|export|onnx|warm_?up)(_|$)", re.IGNORECASE
 )
+_MOVES = ("make_move", "do_move", "play_move", "apply_move", "apply_action", "push_uci", "push_san")
 _APART = pattern(
     r"pre_?(process|compute|cache|encode|extract)|relabel|pseudo_label|(^|_)(fp|float)_?32(_|$)", re.IGNORECASE
 )
@@ -75,15 +76,17 @@ def scope_of(call: ast.Call, name: str, source: Source) -> ast.AST | None:
 
 def _follows_some_steps(call: ast.Call, training: list[ast.Call], source: Source) -> bool:
     """Whether a function that a loop calls makes the call now and then, behind what trains."""
-    if any(one.lineno > call.lineno for one in training) or not _is_now_and_then(call, source):
+    if any(one.lineno > call.lineno for one in training) or not is_now_and_then(call, source):
         return False
     return any(loops(one, source) for one in calls_of(function_of(call, source), source))
 
 
 def acts(function: ast.AST) -> bool:
-    """Whether a function runs a model in an environment, or to measure or export it, as far as its name says."""
+    """Whether a function runs a model in an environment, or to measure or export it, as far as its name or the moves of
+    a game say."""
     name = getattr(function, "name", "")
-    return (is_acting(name) or _MEASURES.search(name) is not None) and not goes_over_data(function)
+    is_one = is_acting(name) or _MEASURES.search(name) is not None or any(True for _ in calls(function, *_MOVES))
+    return is_one and not goes_over_data(function)
 
 
 def is_apart(function: ast.AST) -> bool:
@@ -170,11 +173,12 @@ def _prepares_training(function: ast.AST, source: Source) -> bool:
         around, caller = loops(call, source)[:1], function_of(call, source)
         behind = (one for one in backwards(caller) if one.lineno > call.lineno)
         trains = (loops(one, source)[:1] == around for one in behind)
-        made.append(any(trains) and not _is_now_and_then(call, source))
+        made.append(any(trains) and not is_now_and_then(call, source))
     return bool(made) and all(made)
 
 
-def _is_now_and_then(call: ast.Call, source: Source) -> bool:
+def is_now_and_then(call: ast.Call, source: Source) -> bool:
+    """Whether a test around a call says that it is made on occasion: `if step % 100 == 0`."""
     return any(isinstance(one, ast.If) and _OCCASION.search(unparsed(one.test)) for one in inside(call, source))
 
 
@@ -300,7 +304,9 @@ def _repeats_itself(loop: ast.AST, call: ast.Call) -> bool:
     """`for _ in range(5)`, as benchmarks warm up: the variable says nothing, and each turn runs the same data."""
     iterated, target = getattr(loop, "iter", None), path(getattr(loop, "target", None))
     is_range = isinstance(iterated, ast.Call) and path(iterated.func) == "range" and "len(" not in ast.unparse(iterated)
-    if not is_range or _fetches(loop, call):
+    statements = (one for one in walk(loop) if isinstance(one, (ast.Expr, ast.Assign)))
+    is_used = draws(call) and not any(one.value is call for one in statements)  # another sample in each turn
+    if not is_range or is_used or _fetches(loop, call):
         return False
     return not any(
         isinstance(node, ast.Name) and node.id == target and isinstance(node.ctx, ast.Load) for node in walk(loop)

@@ -7,9 +7,10 @@ import ast
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
 from ampfix.rules import _places as places
-from ampfix.rules._shapes import handed_in, own
+from ampfix.rules._shapes import handed_in, method, own, path
 
 _CHECKS = frozenset({"isfinite", "isnan", "isinf"})
+_READS = frozenset({"item", "detach", "cpu", "float", "clone"})
 
 
 def lost_in(call: ast.Call, source: Source) -> set[str]:
@@ -19,7 +20,8 @@ def lost_in(call: ast.Call, source: Source) -> set[str]:
     roots = receiver.args if isinstance(receiver, ast.Call) and receiver.args else [receiver]
     names = {name for root in roots for name in places.names_in(root)}
     lost = {name for name in names if "." not in name or "loss" in name} - {"self"}
-    return lost | _divided(lost, call, source)
+    lost |= _divided(lost, call, source)
+    return lost | _read_of(lost, call, source)
 
 
 def _divided(names: set[str], call: ast.Call, source: Source) -> set[str]:
@@ -32,6 +34,29 @@ def _divided(names: set[str], call: ast.Call, source: Source) -> set[str]:
             value = value.left if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Div, ast.Mult)) else value
             found |= {value.id} if isinstance(value, ast.Name) else set()
     return found
+
+
+def _read_of(names: set[str], call: ast.Call, source: Source) -> set[str]:
+    """What holds the value of the loss: `value` of `value = loss.detach().item()`."""
+    function = places.function_of(call, source) or source.tree
+    found = set[str]()
+    for node in own(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _value_of(node.value) in names:
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _value_of(node: ast.expr) -> str:
+    """The name of which `float(loss)` or `loss.detach().item()` is the value; empty for anything else."""
+    while isinstance(node, ast.Call):
+        receiver, called = method(node)
+        if called in _READS:
+            node = receiver
+        elif path(node.func) == "float" and node.args:
+            node = node.args[0]
+        else:
+            return ""
+    return path(node)
 
 
 def judges(test: ast.expr, loss: set[str], source: Source) -> bool:

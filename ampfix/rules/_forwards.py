@@ -11,10 +11,21 @@ from ampfix.program import Form, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._evaluations import LIKE_A_REGION
 from ampfix.rules._halfmodels import assigned
-from ampfix.rules._models import alternatives, bare_name, is_model, model_of, named, parted, switched_names
+from ampfix.rules._models import (
+    alternatives,
+    bare_name,
+    handed,
+    is_model,
+    may_be_a_network,
+    model_of,
+    named,
+    parted,
+    switched_names,
+)
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import (
     backwards,
+    bound,
     function_of,
     handed_in,
     is_without_grad,
@@ -22,6 +33,7 @@ from ampfix.rules._shapes import (
     method,
     opener_of,
     own,
+    owner_of,
     path,
     statement_of,
 )
@@ -45,6 +57,7 @@ class Forwards:
     def __init__(self, source: Source) -> None:
         self.switched = switched_names(source)
         self._source = source
+        self.switched |= set(self._models_handed_in())
         self._helpers = _helpers(source)
         self._run: dict[ast.AST, tuple[str, ...]] = {}
         self._methods: set[str] = set()
@@ -53,6 +66,16 @@ class Forwards:
             function = opener_of(region, source)
             if region.enabled is not False and any(True for _ in backwards(function)):
                 self._learn(region.node)
+
+    def _models_handed_in(self) -> Iterator[str]:
+        """The parameters that a region of training calls, for which calls of its function hand in models."""
+        for region in self._source.regions:
+            function = opener_of(region, self._source)
+            called = {path(node.func) for node in own(region.node) if isinstance(node, ast.Call)}
+            for name in sorted((called & parameters(function)) - self.switched):
+                given = (variable for variable, _ in handed(function, name, self._source))
+                if may_be_a_network(name) and any(is_model(one, self.switched) for one in given):
+                    yield name
 
     def _learn(self, node: ast.AST) -> None:
         """Methods and functions of other files that run a model in training, as they do so in a region."""
@@ -63,8 +86,12 @@ class Forwards:
             is_forward = (call.args or call.keywords) and not _KEEPS.fullmatch(name) and self._is_predicted(call)
             if name and is_forward and self._is_model(receiver):
                 self._methods.add(name)
-            if _RUNS.search(path(call.func).rpartition(".")[2]):
+            if _RUNS.search(path(call.func).rpartition(".")[2]) or self._is_handed_in(call.func):
                 self._callees.add(path(call.func))
+
+    def _is_handed_in(self, node: ast.expr) -> bool:
+        """Whether a function is a parameter, handed in to run what it is handed itself."""
+        return isinstance(node, ast.Name) and node.id in parameters(owner_of(node, node.id, self._source))
 
     def _is_predicted(self, call: ast.Call) -> bool:
         """Whether what a call returns is kept as what a model predicts, or a loss."""
@@ -98,6 +125,17 @@ class Forwards:
         for function in self.helpers(call) if hops < _HOPS else ():
             for inner in self.run_in(function, hops):
                 yield from self._outside(inner, function, call)
+        for function in self._inner_functions(call) if hops < _HOPS else ():
+            yield from (inner for inner in self.run_in(function, hops) if parted(inner)[0] not in bound(function))
+
+    def _inner_functions(self, call: ast.Call) -> Iterator[ast.AST]:
+        """The functions of the one around a call that it is handed to run: `jvp(lambda x: model(x, y), ...)`."""
+        for one in handed_in(call):
+            if isinstance(one, ast.Lambda):
+                yield one
+            for function in self._helpers.get(one.id, ()) if isinstance(one, ast.Name) else ():
+                if function_of(function, self._source) is function_of(call, self._source) is not self._source.tree:
+                    yield function
 
     def reached(self, call: ast.Call) -> set[ast.AST]:
         """The functions of this file that a call leads to, through others as well."""

@@ -37,12 +37,20 @@ _HELD = pattern(
 )
 _WRAPPERS = pattern(
     r"DistributedDataParallel|DDP|DataParallel|compile|getattr|deepcopy|AveragedModel|ExponentialMovingAverage|"
-    r"\w*unwrap\w*|de_parallel|\w*raw_model|(ema_|model_)?copy|clone_model|\w*(Ema|EMA)(?![a-z])\w*|\w*MovingAverage\w*|"
-    r"Averaged\w*"
+    r"\w*unwrap\w*|de_parallel|\w*raw_model|get_(base|core|inner|bare|raw|underlying)_\w+|(ema_|model_)?copy|clone_model|"
+    r"\w*(Ema|EMA)(?![a-z])\w*|\w*MovingAverage\w*|Averaged\w*|\w*DataParallel|FSDP|convert_sync_batchnorm|"
+    r"\w*(Wrap|Precond)(p?ed|per|itioned|itioner)?|\w*Denoiser"
 )
 _PLACING = ("to", "cuda", "eval", "train", "requires_grad_")
 _ELSEWHERE = pattern(r"cpu|half|float16")
-_INFERERS = {"sliding_window_inference": ("predictor", 3), "inferer": ("network", 1)}  # of MONAI
+# What runs the model that it is handed, under which word and at which place.
+_INFERERS = {
+    "sliding_window_inference": ("predictor", 3),  # of MONAI
+    "inferer": ("network", 1),
+    "functional_call": ("module", 0),
+    "data_parallel": ("module", 0),
+    "checkpoint": ("function", 0),
+}
 
 
 def named(node: ast.AST | None) -> str:
@@ -74,11 +82,16 @@ def switched_names(source: Source) -> set[str]:
     calls = [method(call) for call in source.nodes((ast.Call,))]
     switched = {named(receiver) for receiver, name in calls if name in ("train", "eval")}
     trained = {named(receiver) for receiver, name in calls if name in ("parameters", "named_parameters")}
-    known = (switched | {name for name in trained if not _NO_NET.search(name)}) - {"", SELF}
+    known = (switched | set(filter(may_be_a_network, trained))) - {"", SELF}
     known |= _processes(known, source)
     wrapped = set(_unwrapped(known, source)) - known
     known |= wrapped
     return known | set(_unwrapped(known, source)) if wrapped else known  # what a wrapper holds has a name of its own
+
+
+def may_be_a_network(name: str) -> bool:
+    """Whether a name is not that of a loss with weights of its own, or of a table."""
+    return _NO_NET.search(name) is None
 
 
 def _processes(known: set[str], source: Source) -> set[str]:

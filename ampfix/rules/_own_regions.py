@@ -6,6 +6,7 @@ import ast
 
 from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
+from ampfix.program.spelling import last_name
 from ampfix.program.tree import unparsed
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import holder_of
@@ -16,20 +17,20 @@ _REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
 _FORWARD = ("forward", "__call__")
 
 
-def opens_its_own_elsewhere(name: str, at: ast.AST, source: Source) -> bool:
-    """Whether what a name means at some place is built of a class of another file whose forward runs in a region."""
+def opens_its_own_elsewhere(name: str, at: ast.Call, source: Source) -> bool:
+    """Whether what a name means at some place is built of a class of another file whose forward, or the method that is
+    called there, runs in a region."""
+    asked = (*_FORWARD, last_name(at.func))
     for one, owner in handed_on({(name, holder_of(at, name, source))}, source):
         for value in assigned(one, owner, source):
             made = placed(value)
             methods = source.methods_elsewhere(made) if isinstance(made, ast.Call) else ()
-            if any(_opens(method, source) for method in methods):
+            if any(_opens(one, source) for one in methods if one.definition.name in asked):
                 return True
     return False
 
 
 def _opens(method: CalledElsewhere, source: Source) -> bool:
-    if method.definition.name not in _FORWARD:
-        return False
     if any(map(_REGION.search, map(unparsed, method.definition.decorator_list))):
         return True
     return any(region.enabled is not False for region in source.regions_in(method.definition))

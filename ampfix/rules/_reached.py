@@ -9,7 +9,7 @@ from functools import cached_property
 from ampfix.program import CalledElsewhere, Source
 from ampfix.program.tree import walk
 from ampfix.records import dataclass, replace
-from ampfix.rules._evaluations import goes_over_data
+from ampfix.rules._evaluations import goes_over_data, is_now_and_then
 from ampfix.rules._handed_models import HandedModel, known_inside
 from ampfix.rules._models import alternatives, named
 from ampfix.rules._places import COMPREHENSIONS, names_in
@@ -65,6 +65,8 @@ def _is_repeated(handed: HandedModel, source: Source) -> bool:
     around = loops(handed.call, source)
     if not around:
         return False
+    if is_now_and_then(handed.call, source):
+        return True
     statement = statement_of(handed.call, source)
     made = {named(target) for target in getattr(statement, "targets", ())} - {""}
     given = (names_in(one) for one in walk(around[0]) if isinstance(one, ast.Call))
@@ -98,6 +100,11 @@ def passed_on(
                 *(way.function, way.names, quiet, way.calls, looped, way.off, reached.hops + 1, over_data),
                 hidden=reached.hidden or way.hidden,
             )
+
+
+def leads_on(call: ast.Call, reached: Reached, source: Source) -> bool:
+    """Whether a call leads with the model to a function that is seen."""
+    return bool(_further(reached, source).by(call, source))
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from ampfix.rules._shapes import calls_of, function_of, handed_in, method, own, 
 _BLANKS = ("torch.zeros", "torch.ones", "torch.empty")
 _NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
 _RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
-_DUMMY = pattern(r"dummy|probe|(example|sample|fake|test)_input", re.IGNORECASE)
+_DUMMY = pattern(r"dummy|probe|mock|(example|sample|fake|test)_input", re.IGNORECASE)
 _PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
+_SAMPLES = ("generate", "sample")
 _HOPS = 3  # variables that only stand for another
 _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
 
@@ -30,9 +31,51 @@ def is_a_trial(call: ast.Call, function: ast.AST, source: Source) -> bool:
     sets = {one: _made_of(one, function, source) for one in data}
     if not data:
         return False
+    if all(_is_made_by_helper(one, function, source) for one in data):
+        return True
     if all(_is_blank(value, fixed=value is not one) for one, values in sets.items() for value in values):
-        return not _trains_on_noise(source) or _is_only_measured(call, function)
+        return not (draws(call) or _trains_on_noise(source)) or _is_only_measured(call, function)
     return all(_is_made_up(value) for values in sets.values() for value in values) and _is_only_measured(call, function)
+
+
+def draws(call: ast.Call) -> bool:
+    """Whether a call makes samples, of a start token or of noise: `model.generate(start, 100)`."""
+    return method(call)[1] in _SAMPLES
+
+
+def _is_made_by_helper(data: ast.expr, function: ast.AST, source: Source) -> bool:
+    """Whether a variable holds what a helper makes up: `x, y = synthetic_batch(8)`."""
+    name = path(_unplaced(data))
+    sets = [
+        one.value
+        for one in own(function)
+        if isinstance(one, ast.Assign) and name in (each.id for target in one.targets for each in _names(target))
+    ]
+    return bool(sets) and all(_makes_up(one, function, source) for one in sets)
+
+
+def _makes_up(call: ast.expr, function: ast.AST, source: Source) -> bool:
+    """Whether a call, made in a function, runs one that returns random tensors alone."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return False
+    run = [one.definition for one in source.called_in(function, call)]
+    parts = [(part, one) for one in run for returned in _returned(one) for part in returned]
+    return bool(parts) and all(_is_random(part, one) for part, one in parts)
+
+
+def _returned(function: ast.AST) -> Iterator[list[ast.expr]]:
+    for one in own(function):
+        if isinstance(one, ast.Return) and one.value is not None:
+            yield one.value.elts if isinstance(one.value, ast.Tuple) else [one.value]
+
+
+def _is_random(value: ast.expr, function: ast.AST) -> bool:
+    """Whether an expression of a function is random, be it a variable that is set to nothing else."""
+    name = path(_unplaced(value))
+    sets = [
+        one.value for one in own(function) if isinstance(one, ast.Assign) and name and name in map(path, one.targets)
+    ]
+    return all(map(_is_made_up, sets)) if sets else _is_made_up(value)
 
 
 def _trains_on_noise(source: Source) -> bool:

@@ -51,7 +51,7 @@ _18 = (('is_bf16_supported',), ('.backward(', 'autocast', 'bfloat16'), ('.backwa
  ('.backward(', 'optim', 'near:float16:(?:\\w\\((?<!finfo\\()|(?<![=!<>])=\\s*|\\belse |\\breturn |(?<!oat16)(?<!oat32)(?<!half), )torch\\.(?:b?float16|half)\\b|torch\\.(?:b?float16|half)\\b if ', 'bfloat16'))
 _19 = (('autocast', 'backward', 'bfloat16'),)
 _20 = (('autocast', 'backward', 'no_grad'), ('autocast', 'backward', 'inference_mode'), ('autocast', 'backward', '.eval()'), ('autocast', 'backward', 'import'), ('no_grad', 'caler.scale('), ('caler.scale(', 'inference_mode'),
- ('GradScaler', 'eval'), ('GradScaler', 'valid'), ('autocast', 'no_grad', 'scaler('), ('autocast', 'scaler(', 'import'), ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
+ ('GradScaler', 'eval'), ('GradScaler', 'valid'), ('GradScaler', 'val_'), ('autocast', 'no_grad', 'scaler('), ('autocast', 'scaler(', 'import'), ('near:Trainer(:\\A\\s*(?:self\\.)?\\w*trainer\\w* *= *\\w*Trainer\\(', 'valuat'),
  ('eval', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
  ('no_grad', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),
  ('.parameters()', 'near:Trainer(:\\A\\s*(?:[\\w.,\\[\\] ]+ = |return )?\\w*Trainer\\((?:[^()#]|\\([^()]*\\)){0,150}?\\b(?:\\w*_)?(?:model|net|network|encoder|generator)\\b'),

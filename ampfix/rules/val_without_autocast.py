@@ -57,7 +57,7 @@ class ValWithoutAutocast(Rule):
     mentions = (
         *(("autocast", "backward", word) for word in ("no_grad", "inference_mode", ".eval()", "import")),
         *(("caler.scale(", word) for word in ("no_grad", "inference_mode")),
-        *(("GradScaler", word) for word in ("eval", "valid")),
+        *(("GradScaler", word) for word in ("eval", "valid", "val_")),
         *(("autocast", "scaler(", word) for word in ("no_grad", "import")),
         *TRAINED_ELSEWHERE,
         *((_MANAGED, _BACKWARD, word) for word in ("no_grad", ".eval()")),

@@ -96,3 +96,21 @@ def train(model, criterion, loader, optimizer, scaler, steps):
 def test_a_loss_that_is_divided_behind_the_test_is_the_same(tested: str, scaled: str, told: bool) -> None:
     text = DIVIDED.format(tested=tested, scaled=scaled)
     assert len(check_source(text, "trainer.py", Settings(select=("AMP209",)))) == told
+
+
+@pytest.mark.parametrize("value", ["loss.item()", "loss.detach()", "float(loss)", "loss.detach().cpu().item()"])
+def test_a_value_of_the_loss_is_the_loss(value: str) -> None:
+    assert found("not math.isfinite(value)", f"value = {value}") == ["if not math.isfinite(value):"]
+
+
+@pytest.mark.parametrize(
+    "value", ["data.norm().item()", "self.agree(loss.detach()).item()", "reduce_mean(loss).item()"]
+)
+def test_a_value_of_something_else_is_not(value: str) -> None:
+    assert not found("not math.isfinite(value)", f"value = {value}")
+
+
+def test_a_value_of_the_loss_that_ends_the_run_is_not_told() -> None:
+    case = STEP.format(test="not math.isfinite(value)", before="value = loss.item()")
+    ended = case.replace("            return torch.tensor(0.0)", "            sys.exit(1)")
+    assert ended != case and not check_source(ended, "trainer.py", Settings(select=("AMP209",)))
