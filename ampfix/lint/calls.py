@@ -284,7 +284,8 @@ class CallReader:
         parameters = argument(binding.node, "params", 0)
         if parameters is not None:
             owner = owner_of(parameters, Frame(binding.scope), self.namer)
-            self.owners[optimizer] = self.owners.get(optimizer, frozenset()) | {owner}
+            names = {owner, *self.namer.fields.kept_as(owner, binding.scope)}
+            self.owners[optimizer] = self.owners.get(optimizer, frozenset()) | names
 
     # construction and unknown code
 

@@ -90,6 +90,16 @@ class Fields:
             self._copied[key] = self._copy_of(node.attr, owner, own)
         return self._copied[key]
 
+    def kept_as(self, path: str, scope: Scope) -> Iterator[str]:
+        """How methods write what a constructor has under a path: `self.net.head` for `model.head`, kept as `net`."""
+        owner = scope.owner_class()
+        if owner is None or scope.label != "__init__":
+            return
+        root, dot, rest = path.partition(".")
+        for attribute, parameter in self._fields(owner).items():
+            if parameter == root:
+                yield f"{scope.self_name()}.{attribute}{dot}{rest}"
+
     def _copy_of(self, attribute: str, owner: Scope, own: str) -> ast.expr | None:
         found = [one for scope in self.resolver.ancestry(owner) for one in scope.attributes.get(attribute, ())]
         value, there = (found[0].value, found[0].scope) if len(found) == 1 else (None, None)

@@ -210,7 +210,7 @@ def train(model, loader, optimizer, weight):
         found = contributors(occurrence)
         if any(excluded(one, other) for one in found for other in found):
             return False
-        if _through_scaler_alone(occurrence):
+        if _through_scalers_alone(occurrence):
             return not own_tests(plain, _use(occurrence))
         return len(optimizers(occurrence)) == 1 and not own_tests(plain, _use(occurrence))
 
@@ -255,11 +255,12 @@ def _use(occurrence: Occurrence) -> Do:
     return next(iter(behind or mine), occurrence.do)
 
 
-def _through_scaler_alone(occurrence: Occurrence) -> bool:
-    """Whether every optimizer of the routine steps through one scaler and none by itself: then each loss must carry its
+def _through_scalers_alone(occurrence: Occurrence) -> bool:
+    """Whether every optimizer of the routine steps through one scaler and never by itself: then each loss must carry a
     scale, whichever optimizer it is for."""
     steps = events_of(occurrence, EventKind.SCALER_STEP)
     stepped = {name for do in steps for name in do.event.optimizers}
+    ways = {(name, do.event.scaler) for do in steps for name in do.event.optimizers}
     spans = {do.site.span for do in steps}  # a disabled scaler steps the optimizer itself, at the same place
     plain = [do for do in events_of(occurrence, EventKind.OPTIMIZER_STEP) if do.site.span not in spans]
-    return not plain and len({do.event.scaler for do in steps}) == 1 and stepped == optimizers(occurrence)
+    return not plain and len(ways) == len(stepped) and stepped == optimizers(occurrence)
