@@ -1,4 +1,4 @@
-"""Whose gradients a clip is about that names no optimizer."""
+"""Which optimizers a clip, or a scheduler's step, is about that names none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ class Clipped:
 
     def of(self, do: Do, state: State) -> tuple[str, ...]:
         """The optimizers whose gradients the event is about, in this state."""
-        owner, alive = do.subject, [name for name in state.names() if _is_alive(name, do)]
+        owner, alive = do.subject, self.alive(do, state)
         owned = tuple(name for name in alive if owner and owner in self._owners.get(name, ()))
         unscaled = tuple(name for name in alive if state.of(name).stage is Stage.UNSCALED)
         if owned:
             return tuple(name for name in owned if not self._shares(name, unscaled, do))
-        return unscaled or tuple(alive)
+        return unscaled or alive
+
+    def alive(self, do: Do, state: State) -> tuple[str, ...]:
+        """The optimizers that still exist at an event."""
+        return tuple(name for name in state.names() if _is_alive(name, do))
 
     def _shares(self, name: str, unscaled: tuple[str, ...], at: Do) -> bool:
         """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""

@@ -53,6 +53,7 @@ _UNNAMED = "?"  # stands for the optimizer of a routine that names none
 
 _SPOILT_EARLIER = (Violation.UNSCALE_IN_WINDOW, Violation.MIXED_GRADIENTS)
 _ON_GRADIENTS = frozenset({EventKind.CLIP, EventKind.READ_GRAD, EventKind.EDIT_GRAD})
+_ON_OPTIMIZERS = _ON_GRADIENTS | {EventKind.SCHEDULER_STEP}
 _PAIRED = _ON_GRADIENTS | {EventKind.UNSCALE}
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
 _INDEXED = pattern(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
@@ -265,8 +266,9 @@ class _Interpreter:
             scaler = dict(path.scaled).get(do.subject)
             if scaler is not None:
                 return self._with(do, scaler, scaler=scaler)
-        elif event.kind in _ON_GRADIENTS and not event.optimizers:
-            optimizers = self._clipped.of(do, path.state)
+        elif event.kind in _ON_OPTIMIZERS and not event.optimizers:
+            about = self._clipped.alive if event.kind is EventKind.SCHEDULER_STEP else self._clipped.of
+            optimizers = about(do, path.state)
             return self._with(do, optimizers, optimizers=optimizers)
         return do
 
