@@ -12,12 +12,12 @@ from ampfix.rules import _switches as switches
 _OBJECTS = ("self", "args", "cfg", "config", "opt", "torch")
 
 
-def is_handed_on(enabled: ast.expr, source: Source) -> bool:
-    """Whether a switch is a True that a helper hands back on every path: nobody edits that one alone."""
-    return source.truth(enabled) is True and not any(
+def is_handed_on(switch: ast.expr, value: bool, source: Source) -> bool:
+    """Whether a switch is a True, or a False, that a helper hands back on every path: nobody edits that one alone."""
+    return source.truth(switch) is value and not any(
         isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Constant)
-        and places.spelled(enabled) in map(places.spelled, node.targets)
+        and places.spelled(switch) in map(places.spelled, node.targets)
         for node in source.nodes((ast.Assign,))
     )
 

@@ -49,7 +49,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             continue
         names_scaler = _OF_SCALERS.search(ast.unparse(call)) is not None
         for to in source.called_elsewhere(call):
-            if names_scaler and not _ignores(to):
+            if (names_scaler and not _ignores(to)) or not _takes(call, to):
                 continue
             inside = list(pairs.reached(to))
             if any(map(_speaks_of_scalers, inside)) and (names_scaler or not _leaves_out(call, to)):
@@ -142,6 +142,14 @@ def _ignores(to: CalledElsewhere) -> bool:
     given = [name for name, value in to.arguments.items() if _OF_SCALERS.search(ast.unparse(value))]
     own = {one.arg for one in (*to.definition.args.args, *to.definition.args.kwonlyargs)}
     return bool(given) and own >= set(given) and not set(given) & places.names_in(to.definition)
+
+
+def _takes(call: ast.Call, to: CalledElsewhere) -> bool:
+    """Whether a function has parameters for what a call hands in by place, so that the call does not raise."""
+    arguments = to.definition.args
+    if arguments.vararg is not None or to.definition.decorator_list:
+        return True
+    return len(call.args) <= len(arguments.posonlyargs) + len(arguments.args)
 
 
 def _leaves_out(call: ast.Call, to: CalledElsewhere) -> bool:

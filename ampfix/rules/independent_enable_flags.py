@@ -222,7 +222,7 @@ def train(model, loader, optimizer, mixed, scaled):
             flag = besides_the_device(enabled, source)
             if flag is None or switches.speaks_of_dtype(" ".join(switches.spellings(enabled, source))):
                 continue
-            if switches.tests_before(scaler, source) or is_handed_on(enabled, source):
+            if switches.tests_before(scaler, source) or is_handed_on(enabled, True, source):
                 continue
             for region in _regions_of(scaler, source):
                 yield from self._compare(source, scaler, flag, region)

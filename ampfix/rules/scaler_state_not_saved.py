@@ -12,6 +12,7 @@ from ampfix.rules import _kept as states
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
 from ampfix.rules import _savers as savers
+from ampfix.rules._absent import is_off
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import Entry
 from ampfix.rules._concerned import Stepped
@@ -33,6 +34,7 @@ _DRIVERS = (
     (".train_step(", "save_checkpoint("),
     ("Trainer(", "optimizer.state_dict("),
     (r"near:caler(:caler\(\s*\w*loss", "save"),
+    (r"near:caler(:=\s*[\w.]*(?:make|build|get|create|init|setup)_\w*caler\(", "optimizer", "save"),
     (r"near:.backward(:(?<!accelerator)(?<!fabric)\.backward\(\s*\w*loss", "state_dict"),
 )
 _TRAINS = r"(?:\w*Trainer|\w*Engine|\w*Learner|\w*Runner|train\w*|\w*_train\w*|fit\w*|run_\w*|\w*epoch\w*)\b"
@@ -236,12 +238,12 @@ def main(model, loader, optimizer, path, resume):
         for handed in savers.handed_on(source, pairs.names_of(found)):
             entry = Entry(handed.call, handed.owner, stem=handed.owner.rpartition(".")[2])
             for pair in steppers.concerning(entry):
-                if not _is_off(pair.scaler, source):
+                if not is_off(pair.scaler, source):
                     told.add((pair.optimizer, handed.verb))
                     yield self._kept_without(source, pair, handed)
         for pair in found:
             for handed in savers.inherited(source, pair):
-                if (pair.optimizer, handed.verb) not in told and not _is_off(pair.scaler, source):
+                if (pair.optimizer, handed.verb) not in told and not is_off(pair.scaler, source):
                     told.add((pair.optimizer, handed.verb))
                     yield self._kept_without(source, pair, handed)
 
@@ -268,7 +270,7 @@ def main(model, loader, optimizer, path, resume):
                     key = (pair.scaler, checkpoints.place_of(entry.node, source), entry.checkpoint)
                     last[key] = (pair, entry)
         for pair, entry in last.values():
-            if _is_off(pair.scaler, source):
+            if is_off(pair.scaler, source):
                 continue
             scaler = f"the {pair.scaler} of {pair.built_in}" if pair.built_in else pair.scaler
             yield self.finding(
@@ -314,24 +316,3 @@ def _can_be_handed_in(scaler: str, entry: Entry, source: Source) -> bool:
         return False
     calls = list(places.calls_of(function, source))
     return bool(calls) and all(places.in_reach(scaler, call, source) for call in calls)
-
-
-def _is_off(scaler: str, source: Source) -> bool:
-    built = [one for one in source.scalers if one.target.rpartition(".")[2] == scaler.rpartition(".")[2]]
-    return bool(built) and all(
-        _is_never_built(one.node, source)
-        or (one.arguments is not None and places.is_constant(one.arguments.get("enabled"), False))
-        for one in built
-    )
-
-
-def _is_never_built(built: ast.AST, source: Source) -> bool:
-    """`GradScaler() if self.dtype == torch.float16 else None`, where that can only be another dtype."""
-    for test in places.tests_around(built, source):
-        is_equal = isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.Is))
-        if not isinstance(test, ast.Compare) or not is_equal or not isinstance(test.comparators[0], ast.Attribute):
-            continue
-        wanted, held = source.dtypes(test.comparators[0]), source.dtypes(test.left)
-        if "unknown" not in wanted | held and not wanted & held:
-            return True
-    return False
