@@ -62,6 +62,15 @@ def named_flags(test: ast.expr, source: Source) -> set[str]:
     return _words(test, source)
 
 
+def is_kept_as(one: ast.expr, other: ast.expr | None, source: Source) -> bool:
+    """Whether the one switch is what the other is set to: `self.amp = amp`."""
+    return (
+        other is not None
+        and isinstance(one, ast.Name)
+        and one.id in map(places.spelled, switches.values(other, source))
+    )
+
+
 def related(one: ast.expr, other: ast.expr, source: Source) -> bool:
     """Whether the switches share a name, at first sight or where their names are set, or are set side by side."""
     if any(".is_enabled()" in text for text in switches.spellings(other, source)):

@@ -11,7 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._flags import besides_the_device, is_handed_on, is_left_to_callers, named_flags, related
+from ampfix.rules._flags import besides_the_device, is_handed_on, is_kept_as, is_left_to_callers, named_flags, related
 
 
 class IndependentEnableFlags(Rule):
@@ -250,9 +250,9 @@ def train(model, loader, optimizer, mixed, scaled):
         self, source: Source, scaler: ScalerBuilt, flag: ast.expr, region: AutocastOpened
     ) -> Iterator[Finding]:
         """flag: what switches the scaler, but for the device."""
-        if switches.comes_with(flag, region, source):
-            return
         enabled, built = (scaler.arguments or {})["enabled"], scaler.target or "the scaler"
+        if switches.comes_with(flag, region, source) or is_kept_as(enabled, region.enabled, source):
+            return
         switch = places.spelled(enabled)
         if region.enabled is None or switches.is_on(region.enabled):
             message = f"the region is on in any case and {built} only with {switch}: without it float16 is unscaled"

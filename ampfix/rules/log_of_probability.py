@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Dtype, Source, Value
+from ampfix.program.spelling import last_name
 from ampfix.records import dataclass
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import (
@@ -23,11 +26,13 @@ from ampfix.rules._halves import (
     unguarded,
     wrapped,
 )
+from ampfix.rules._shapes import is_without_grad
 
 _WIDE_GUARD = 1e-4
 """Guards from here on hold in float16: log(1e-4 + p) has a gradient of at most 1e4, which loss scales survive."""
 _LEAST = 2.0**-24
 """The smallest number above 0 that float16 holds."""
+_BOUNDING = ("clamp", "clip", "clamp_min", "nan_to_num")
 _TINY = 1.2e-38
 """Guards from here on hold in float32."""
 
@@ -179,7 +184,7 @@ def train(loader):
     def found(self, source: Source) -> Iterator[Finding]:
         for value in source.tensor_operations:
             found = _probability(value)
-            if found is not None and not value.in_place:
+            if found is not None and not value.in_place and not _is_shown_alone(value, source):
                 yield self.at(
                     source, value, found.message, proven=found.is_sure, repair=partial(_repair, found, source)
                 )
@@ -214,6 +219,18 @@ def _probability(log: Value) -> _Found | None:
     if made.op == "sigmoid":
         return _of_sigmoid(log, made, picked, negated)
     return None if negated else _of_softmax(log, made, picked, guard)
+
+
+def _is_shown_alone(log: Value, source: Source) -> bool:
+    """Whether a logarithm is held above -inf behind it where no gradient, which would be NaN there, is taken."""
+    if log.site is not None or not isinstance(log.node, ast.Call):
+        return False
+    around = next((one for one in islice(source.ancestors(log.node), 2) if isinstance(one, ast.Call)), None)
+    if around is None or last_name(around.func) not in _BOUNDING:
+        return False
+    behind = around.args[1:] if log.node in around.args else around.args
+    has_bound = bool(behind) or any(word.arg in ("min", "neginf") for word in around.keywords)
+    return has_bound and is_without_grad(log.node, source)
 
 
 def _is_kept_apart(value: Value) -> bool:

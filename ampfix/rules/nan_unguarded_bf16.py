@@ -15,7 +15,10 @@ from ampfix.rules._halfmodels import cast_models
 from ampfix.rules._spellings import REGION_ELSEWHERE
 from ampfix.rules._without_gradients import leaves_no_gradient
 
-_GUARDS = pattern(r"isfinite|isnan|isinf|nan_to_num|clip_grad|clip_grads|detect_anomaly|GradScaler")
+_GUARDS = pattern(
+    r"isfinite|isnan|isinf|nan_to_num|clip_grad|detect_anomaly|GradScaler"
+    r"|[(,]\s*(grad\w*_clip|max_grad_norm)\w*\s*="  # what an optimizer, say, is told to clip to
+)
 _RANKS = pattern(r"DistributedDataParallel|FSDP|fully_shard")
 
 
