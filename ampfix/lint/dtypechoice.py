@@ -14,6 +14,7 @@ from ampfix.lint.signatures import default_of
 from ampfix.lint.symbols import DTYPES
 from ampfix.lint.unpacked import Unpacked
 from ampfix.program import Binding, Form
+from ampfix.program.spelling import last_name
 
 if TYPE_CHECKING:
     from ampfix.lint.frames import Frame
@@ -80,6 +81,8 @@ class DtypeChoices:
             yield from ((one, scope) for one in (node.body, node.orelse))
         elif isinstance(node, ast.BoolOp):
             yield from ((one, scope) for one in node.values)
+        elif isinstance(node, ast.Call) and len(node.args) == 3 and last_name(node.func) == "getattr":
+            yield from ((one, scope) for one in node.args[1:])  # `getattr(torch, name, torch.float16)`
         elif isinstance(node, (ast.Subscript, ast.Call)):
             table = list(self._table(node, scope))
             yield from table

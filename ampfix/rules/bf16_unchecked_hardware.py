@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -207,7 +208,7 @@ def train(model, loader, optimizer):
                     "than float32",
                     repair=_native(call, source),
                 )
-        if "backward" in source.text and _DEVICE.search(source.text) and not _CHECK.search(source.text):
+        if "backward" in source.text and _DEVICE.search(source.text) and not _asks_for_it(source.text):
             yield from self._unasked(source)
 
     def _unasked(self, source: Source) -> Iterator[Finding]:
@@ -225,13 +226,42 @@ def train(model, loader, optimizer):
         )
 
 
-_CHECK = pattern(
-    r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability"
-    r"|get_device_properties(?!\([^()]*\)\s*\.(total_memory|name|multi_processor_count)\b)"
+_CHECK = pattern(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability")
+_PROPERTIES = pattern(
+    r"(?:([\w.]+)\s*=\s*)?(?:torch\.)?(?:cuda\.)?get_device_properties\b"
+    r"(?:\([^()]*(?:\([^()]*\)[^()]*)*\)(?:\s*\.\s*(\w+))?)?"
 )
+_TELLS_NOTHING = frozenset({"total_memory", "name", "multi_processor_count"})  # of what the hardware has
+_COMPARED = pattern(r"\b(el)?if\b|==|\bin\b")
 _NAMES_BF16 = pattern(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
 _DEVICE = pattern(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|(?i:device)\s*=\s*[\"']cuda")
 _OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
+
+
+def _asks_for_it(text: str) -> bool:
+    """Whether a file asks what the hardware has."""
+    if _CHECK.search(text):
+        return True
+    for found in _PROPERTIES.finditer(text) if "get_device_properties" in text else ():
+        name, read = found.groups()
+        if (read or name) is None or (read and read not in _TELLS_NOTHING):
+            return True
+        if not read and any(_is_telling(use, text) for use in _uses(name, text)):
+            return True
+    return False
+
+
+def _uses(name: str, text: str) -> Iterator[re.Match[str]]:
+    """Where a name is read, with the attribute that is asked of it."""
+    return re.finditer(rf"(?<![\w.]){re.escape(name)}\b(?!\s*=(?!=))(?:\.(\w+))?", text)
+
+
+def _is_telling(use: re.Match[str], text: str) -> bool:
+    """Whether one use of a device's properties may ask for its capability: by number, by name, or in another place."""
+    if use[1] != "name":
+        return use[1] not in _TELLS_NOTHING
+    line = text[text.rfind("\n", 0, use.start()) + 1 : use.start()] + text[use.end() :].partition("\n")[0]
+    return _COMPARED.search(line) is not None
 
 
 def _repair(place: ast.expr, source: Source) -> Repair | str:
