@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ampfix.program import Binding, Form, HalfCast, Role, Source
-from ampfix.program.spelling import last_name
-from ampfix.program.tree import walk
+from ampfix.program import Binding, Form, HalfCast, Source
 from ampfix.records import dataclass, replace
 from ampfix.rules._remembered import per_source
-from ampfix.rules._shapes import function_of, inside, looks_like_a_model, loops, method, owner_of, path, placed
+from ampfix.rules._shapes import inside, looks_like_a_model, loops, method, owner_of, path, placed
 
 _DTYPE_WORDS = ("torch_dtype", "dtype")
 _QUANTIZED = ("quantization_config", "load_in_4bit", "load_in_8bit")
@@ -36,18 +34,6 @@ class CastModel:
         return self.at or self.cast.node
 
 
-@dataclass(frozen=True)
-class Trained:
-    """An optimizer over the parameters of a named module. listed: over a list that may leave some of them out."""
-
-    call: ast.Call
-    name: str
-    owner: ast.AST
-    symbol: str
-    target: str
-    listed: bool = False
-
-
 def cast_models(source: Source) -> Iterator[CastModel]:
     """`net.half()` as a statement (modules are cast in place), and `net = Net().cuda().half()`."""
     for cast in source.half_casts:
@@ -57,7 +43,7 @@ def cast_models(source: Source) -> Iterator[CastModel]:
         parent = next(source.ancestors(holder), None)
         name = path(placed(cast.operand))
         if isinstance(parent, ast.Expr) and name:
-            yield _cast_model(cast, name, source)
+            yield cast_model(cast, name, source)
         elif isinstance(parent, ast.Assign) and len(parent.targets) == 1:
             target = path(parent.targets[0])
             if target and (
@@ -65,7 +51,7 @@ def cast_models(source: Source) -> Iterator[CastModel]:
                 or _builds_module(placed(cast.operand), source)
                 or _has_parameters(target, parent, source)
             ):
-                yield _cast_model(cast, target, source)
+                yield cast_model(cast, target, source)
 
 
 def chosen_models(source: Source) -> Iterator[CastModel]:
@@ -84,7 +70,7 @@ def chosen_models(source: Source) -> Iterator[CastModel]:
             continue
         half = _chosen_half([*call.args, *(word.value for word in call.keywords if word.arg == "dtype")], source)
         if half:
-            yield replace(_cast_model(HalfCast(call, receiver, half), target, source), certain=False)
+            yield replace(cast_model(HalfCast(call, receiver, half), target, source), certain=False)
 
 
 def _chosen_half(given: Iterable[ast.expr], source: Source) -> str:
@@ -109,16 +95,26 @@ def models_loaded_by_choice(source: Source) -> Iterator[CastModel]:
         settings = (word.value for word in call.keywords if word.arg is None and is_seen)
         half = half or _half_among([one for held in settings for one in source.unpacked_dtypes(held, _DTYPE_WORDS)])
         if half and _is_only_placed(assign.value, call):
-            yield replace(_cast_model(HalfCast(call, call.func, half), target, source), certain=False)
+            yield replace(cast_model(HalfCast(call, call.func, half), target, source), certain=False)
 
 
 def loaded_models(source: Source) -> Iterator[CastModel]:
     """`net = Net.from_pretrained(name, torch_dtype=torch.float16)`."""
     for assign, call, target in _loads(source):
-        named = (k.value for k in call.keywords if k.arg in _DTYPE_WORDS)
-        dtype = next((found for value in named if (found := source.half_dtype(value)) is not None), None)
-        if dtype is not None and _is_only_placed(assign.value, call):
-            yield _cast_model(HalfCast(call, call.func, dtype), target, source)
+        dtype = loaded_dtype(assign.value, source)
+        if dtype is not None:
+            yield cast_model(HalfCast(call, call.func, dtype), target, source)
+
+
+def loaded_dtype(value: ast.expr, source: Source) -> str | None:
+    """The half that `Net.from_pretrained(name, torch_dtype=torch.float16)` loads, placed or not."""
+    call = placed(value)
+    if not isinstance(call, ast.Call) or method(call)[1] != "from_pretrained" or not _is_only_placed(value, call):
+        return None
+    named = (word.value for word in call.keywords if word.arg in _DTYPE_WORDS)
+    is_quantized = any(word.arg in _QUANTIZED for word in call.keywords)
+    found = (dtype for one in named if (dtype := source.half_dtype(one)) is not None)
+    return None if is_quantized else next(found, None)
 
 
 def _loads(source: Source) -> Iterator[tuple[ast.Assign, ast.Call, str]]:
@@ -142,7 +138,7 @@ def _is_only_placed(value: ast.expr, call: ast.Call) -> bool:
     return True
 
 
-def _cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
+def cast_model(cast: HalfCast, name: str, source: Source) -> CastModel:
     return CastModel(cast, name, owner_of(cast.node, name, source), is_certain(cast.node, source))
 
 
@@ -204,81 +200,15 @@ def _is_module_base(base: Binding, node: ast.ClassDef, source: Source) -> bool:
     return is_above and is_module_class(base.symbol, base.form, base.node, source)
 
 
-def trained(source: Source) -> Iterator[Trained]:
-    """Optimizers built over `name.parameters()`, or over lists and groups of them."""
-    for call in source.nodes((ast.Call,)):
-        assert isinstance(call, ast.Call)
-        given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "params")]
-        listed = list(_listed(given, source)) if any(_may_be_listed(one, source) for one in given) else []
-        owners = [
-            path(method(child)[0])
-            for value in (*given, *listed)
-            for child in walk(value)
-            if method(child)[1] in ("parameters", "named_parameters")
-        ]
-        if not owners or not all(owners):
-            continue
-        symbols = [b.symbol for b in source.resolve(call.func) if b.form in (Form.SYMBOL, Form.PARTIAL)]
-        if len(symbols) == 1 and source.held(call).role is Role.OPTIMIZER:
-            parent = next(source.ancestors(call), None)
-            target = path(parent.targets[0]) if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else ""
-            for owner in dict.fromkeys(owners):
-                leaves_out = any(map(_leaves_out, listed))
-                yield Trained(call, owner, owner_of(call, owner, source), symbols[0], target, leaves_out)
-
-
-def _may_be_listed(given: ast.expr, source: Source) -> bool:
-    return isinstance(given, (ast.List, ast.BinOp)) or (isinstance(given, ast.Name) and given.id in _set_to(source))
-
-
-def _listed(given: Iterable[ast.expr], source: Source) -> Iterator[ast.AST]:
-    """What the names among some arguments, and in lists and groups there, are set to, and the loops that fill them."""
-    pending, seen = list(given), set[str]()
-    while pending:
-        value = pending.pop()
-        pending += _parts(value)
-        if isinstance(value, ast.Name) and value.id not in seen:
-            seen.add(value.id)
-            own = list(assigned(value.id, owner_of(value, value.id, source), source))
-            pending += own
-            yield from own
-            yield from _filling(value, source) if any(isinstance(one, ast.List) for one in own) else ()
-
-
-def _parts(value: ast.expr) -> list[ast.expr]:
-    """The lists and groups of parameters that one is made of."""
-    if isinstance(value, (ast.List, ast.Tuple)):
-        return value.elts
-    if isinstance(value, ast.Dict):
-        return value.values
-    if isinstance(value, ast.BinOp):
-        return [value.left, value.right]
-    if isinstance(value, ast.Starred):
-        return [value.value]
-    return value.args if isinstance(value, ast.Call) and last_name(value.func) in ("list", "chain") else []
-
-
-def _leaves_out(value: ast.AST) -> bool:
-    """Whether a list, or the loop that fills it, may leave some of the parameters out."""
-    return isinstance(value, ast.For) or any(isinstance(node, ast.comprehension) and node.ifs for node in walk(value))
-
-
-def _filling(name: ast.Name, source: Source) -> Iterator[ast.For]:
-    """The loops that append to a list."""
-    for call in source.calls_to("append"):
-        if path(method(call)[0]) == name.id and function_of(call, source) is function_of(name, source):
-            yield from (loop for loop in loops(call, source)[:1] if isinstance(loop, ast.For))
-
-
 def assigned(name: str, owner: ast.AST, source: Source) -> Iterator[ast.expr]:
     """What a name is set to where it belongs."""
-    for node, value in _set_to(source).get(name, ()):
+    for node, value in set_to(source).get(name, ()):
         if owner_of(node, name, source) is owner:
             yield value
 
 
 @per_source
-def _set_to(source: Source) -> Mapping[str, list[tuple[ast.AST, ast.expr]]]:
+def set_to(source: Source) -> Mapping[str, list[tuple[ast.AST, ast.expr]]]:
     """What is set to something, by its name: each statement with its value. Many questions are asked of one file."""
     found: dict[str, list[tuple[ast.AST, ast.expr]]] = {}
     for target, node, value in _assignments(source):
@@ -315,33 +245,3 @@ def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
     loop = next(iter(loops(node, source)), None)
     text = source.segment(loop) if loop is not None else ""
     return "requires_grad" in text or any(word in text.split(":")[0].lower() for word in ("ema", "teacher", "copy"))
-
-
-_WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
-
-
-def is_foreign(value: ast.expr, model: CastModel | Trained, source: Source) -> bool:
-    """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
-    value = placed(value)
-    if not isinstance(value, ast.Call):
-        return False
-    takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
-    symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
-    return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
-
-
-def is_frozen_or_float(model: CastModel | Trained, source: Source) -> bool:
-    """Whether a model is frozen, or cast to float32 again, where its name belongs."""
-    for node in source.nodes((ast.Call, ast.For)):
-        if isinstance(node, ast.For):
-            freezes = method(node.iter)[1] == "parameters" and path(method(node.iter)[0]) == model.name
-            if freezes and "requires_grad" in ast.unparse(ast.Module(node.body, [])):
-                return True
-        receiver, name = method(node)
-        if path(placed(receiver)) != model.name or owner_of(node, model.name, source) is not model.owner:
-            continue
-        if name in ("float", "double") or (name == "requires_grad_" and "False" in ast.unparse(node)):
-            return True
-        if name == "to" and "float32" in ast.unparse(node):
-            return True
-    return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from ampfix.program import Source
-from ampfix.rules._halfmodels import CastModel, Trained
+from ampfix.rules._halfmodels import CastModel
+from ampfix.rules._optimizers import Trained
 from ampfix.rules._places import parameters
 from ampfix.rules._shapes import calls, function_of, method, path
 

@@ -5,23 +5,63 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ampfix.program import Form, Source
+from ampfix.program import Form, HalfCast, Source
+from ampfix.program.tree import walk
 from ampfix.records import replace
-from ampfix.rules._halfmodels import CastModel, Trained, assigned, chain_end, is_certain
+from ampfix.rules._halfmodels import (
+    CastModel,
+    assigned,
+    cast_model,
+    cast_models,
+    chain_end,
+    is_certain,
+    loaded_dtype,
+)
 from ampfix.rules._masters import is_float32_again, is_rewrapped
+from ampfix.rules._optimizers import Trained
 from ampfix.rules._places import class_of, given_for, parameters
 from ampfix.rules._shapes import function_of, method, own, owner_of, path, placed
 
 _DEEP = 3  # calls between a cast and the optimizer
 
 
+def cast_names(source: Source) -> Iterator[str]:
+    """What the models that a file casts are called, there and where functions are called that cast them."""
+    for model in (*cast_models(source), *returned_models(source)):
+        yield model.name
+        yield from (outer.name for outer in lifted_casts(model, source))
+
+
+def returned_models(source: Source) -> Iterator[CastModel]:
+    """`return net.half()`, `return Net().half()` and `return Net.from_pretrained(name, torch_dtype=torch.float16)`; the
+    name is empty for what has none."""
+    for node in source.nodes((ast.Return,)):
+        assert isinstance(node, ast.Return)
+        if node.value is None:
+            continue
+        dtype = loaded_dtype(node.value, source)
+        if dtype is not None:
+            call = placed(node.value)
+            assert isinstance(call, ast.Call)
+            yield _unnamed(HalfCast(call, call.func, dtype), source)
+    for cast in source.half_casts:
+        end = chain_end(cast.node, source)
+        if end is not None and isinstance(next(source.ancestors(end), None), ast.Return):
+            name = path(placed(cast.operand))
+            yield cast_model(cast, name, source) if name else _unnamed(cast, source)
+
+
+def _unnamed(cast: HalfCast, source: Source) -> CastModel:
+    return CastModel(cast, "", function_of(cast.node, source), is_certain(cast.node, source))
+
+
 def lifted_casts(model: CastModel, source: Source, deep: int = _DEEP) -> Iterator[CastModel]:
     """The model in the functions that run its cast, from the call on that does."""
     function = function_of(model.place, source)
-    if not deep or is_float32_again(model, source):
+    if not deep or (model.name and is_float32_again(model, source)):
         return
     for call in _calls_of(function, source):
-        names = [_known_as(model.name, function, call, source), _returned_as(model.name, function, call, source)]
+        names = [_known_as(model.name, function, call, source), _returned_as(model, function, call, source)]
         for name in filter(None, names):
             certain = model.certain and is_certain(call, source)
             outer = replace(model, name=name, owner=owner_of(call, name, source), certain=certain, at=call)
@@ -102,15 +142,23 @@ def _is_set_anew(name: str, function: ast.AST, source: Source) -> bool:
     return any(path(placed(value)) != name for value in assigned(name, function, source))
 
 
-def _returned_as(name: str, function: ast.AST, call: ast.Call, source: Source) -> str:
-    """What a caller calls the thing that a function returns under a name on all paths; empty if it does not."""
+def _returned_as(model: CastModel, function: ast.AST, call: ast.Call, source: Source) -> str:
+    """What a caller calls a model that a function returns on all paths; empty if it does not."""
     returns = [node.value for node in own(function) if isinstance(node, ast.Return) and node.value is not None]
-    places = {tuple(map(path, getattr(value, "elts", [value]))) for value in returns}
-    found = {(len(place), place.index(name)) for place in places if name in place}
-    if len(found) != 1 or not all(name in place for place in places):
+    elements = [getattr(value, "elts", [value]) for value in returns]
+    found = {(len(several), _index(model, several)) for several in elements}
+    count, index = found.pop() if len(found) == 1 else (0, None)
+    if index is None:
         return ""
-    ((count, index),) = found
     return _target(call, source) if count == 1 else _unpacked(call, index, source)
+
+
+def _index(model: CastModel, values: list[ast.expr]) -> int | None:
+    """Where among some values a model stands."""
+    for index, value in enumerate(values):
+        if (model.name and path(placed(value)) == model.name) or model.place in walk(value):
+            return index
+    return None
 
 
 def _target(call: ast.Call, source: Source) -> str:

@@ -8,8 +8,9 @@ import re
 from ampfix.patterns import pattern
 from ampfix.program import Form, Source
 from ampfix.program.tree import walk
-from ampfix.rules._halfmodels import CastModel, Trained, assigned, is_foreign, is_frozen_or_float
-from ampfix.rules._shapes import function_of, handed_in, method, path
+from ampfix.rules._halfmodels import CastModel, assigned
+from ampfix.rules._optimizers import Trained
+from ampfix.rules._shapes import function_of, handed_in, method, owner_of, path, placed
 
 MASTER = pattern(
     r"master_?(copy|param|weight|model|w\b|p\b)|fp32_(param|copy|model)|FP16_?Optimizer|"
@@ -45,5 +46,35 @@ def is_rewrapped(optimizer: Trained, source: Source) -> bool:
         targets = parent.targets if isinstance(parent, ast.Assign) else []
         named = {path(child) for target in targets for child in walk(target)}
         if optimizer.target in named or (targets and optimizer.name in handed):
+            return True
+    return False
+
+
+_WRAPPERS = ("compile", "DataParallel", "DistributedDataParallel", "convert_sync_batchnorm")
+
+
+def is_foreign(value: ast.expr, model: CastModel | Trained, source: Source) -> bool:
+    """Whether the name is bound anew to what other code makes of the model (adapters, sharding, mixed precision)."""
+    value = placed(value)
+    if not isinstance(value, ast.Call):
+        return False
+    takes_it = any(path(a) == model.name for a in (*value.args, *(k.value for k in value.keywords)))
+    symbols = [b.symbol.rpartition(".")[2] for b in source.resolve(value.func) if b.form is Form.SYMBOL]
+    return takes_it and not (symbols and all(symbol in _WRAPPERS for symbol in symbols))
+
+
+def is_frozen_or_float(model: CastModel | Trained, source: Source) -> bool:
+    """Whether a model is frozen, or cast to float32 again, where its name belongs."""
+    for node in source.nodes((ast.Call, ast.For)):
+        if isinstance(node, ast.For):
+            freezes = method(node.iter)[1] == "parameters" and path(method(node.iter)[0]) == model.name
+            if freezes and "requires_grad" in ast.unparse(ast.Module(node.body, [])):
+                return True
+        receiver, name = method(node)
+        if path(placed(receiver)) != model.name or owner_of(node, model.name, source) is not model.owner:
+            continue
+        if name in ("float", "double") or (name == "requires_grad_" and "False" in ast.unparse(node)):
+            return True
+        if name == "to" and "float32" in ast.unparse(node):
             return True
     return False

@@ -9,10 +9,11 @@ from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.tree import walk
 from ampfix.records import replace
-from ampfix.rules._halfmodels import CastModel, Trained
+from ampfix.rules._halfmodels import CastModel
 from ampfix.rules._handed_optimizers import handed_optimizer
 from ampfix.rules._lifted import aliases, lifted_casts, lifted_optimizers
 from ampfix.rules._masters import keeps_float32
+from ampfix.rules._optimizers import Trained
 from ampfix.rules._places import are_alternatives
 from ampfix.rules._received import received
 from ampfix.rules._shapes import function_of, loops
@@ -33,6 +34,8 @@ def trained_as_half(model: CastModel, optimizers: list[Trained], source: Source)
 
 def _trained_here(model: CastModel, optimizers: list[Trained], source: Source) -> Trained | None:
     """The optimizer of a model where that is cast, or in what is handed it behind the cast."""
+    if not model.name:
+        return None
     optimizer = next((o for o in optimizers if (o.name, o.owner) == (model.name, model.owner)), None)
     if optimizer is None:
         optimizer = _trained_elsewhere(model, optimizers, source)
@@ -54,7 +57,7 @@ def _through_calls(model: CastModel, optimizers: list[Trained], source: Source) 
         found = next((one for one in fitting if _is_trained_as_half(seen, one, source)), None)
         found = found or (_trained_elsewhere(seen, optimizers, source) if seen.at is not None else None)
         if found is not None:
-            yield replace(seen, name=model.name), found
+            yield replace(seen, name=model.name or seen.name), found
 
 
 def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Form, Source
 from ampfix.rules._base import Invalid, Rule
-from ampfix.rules._halfmodels import cast_models, is_module_class, trained
+from ampfix.rules._halfmodels import cast_models, is_module_class
 from ampfix.rules._layers import layers
+from ampfix.rules._optimizers import trained
 from ampfix.rules._shapes import looks_like_a_model, own, path, placed
 
 LAUNCH_SECONDS = 5e-6  # what a CUDA kernel costs to launch, below which a faster kernel saves nothing

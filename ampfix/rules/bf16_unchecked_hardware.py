@@ -227,10 +227,8 @@ def train(model, loader, optimizer):
 
 
 _CHECK = pattern(r"bf16_(supported|available|gpu)|is_bf16|supports?_bf(loat)?16|capability")
-_PROPERTIES = pattern(
-    r"(?:([\w.]+)\s*=\s*)?(?:torch\.)?(?:cuda\.)?get_device_properties\b"
-    r"(?:\([^()]*(?:\([^()]*\)[^()]*)*\)(?:\s*\.\s*(\w+))?)?"
-)
+_PROPERTIES = pattern(r"get_device_properties\b(?:\([^()]*(?:\([^()]*\)[^()]*)*\)(?:\s*\.\s*(\w+))?)?")
+_KEPT_AS = pattern(r"([\w.]+)\s*=\s*[\w.]*\Z")
 _TELLS_NOTHING = frozenset({"total_memory", "name", "multi_processor_count"})  # of what the hardware has
 _COMPARED = pattern(r"\b(el)?if\b|==|\bin\b")
 _NAMES_BF16 = pattern(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
@@ -240,15 +238,16 @@ _OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5
 
 def _asks_for_it(text: str) -> bool:
     """Whether a file asks what the hardware has."""
-    if _CHECK.search(text):
-        return True
-    for found in _PROPERTIES.finditer(text) if "get_device_properties" in text else ():
-        name, read = found.groups()
-        if (read or name) is None or (read and read not in _TELLS_NOTHING):
-            return True
-        if not read and any(_is_telling(use, text) for use in _uses(name, text)):
-            return True
-    return False
+    return _CHECK.search(text) is not None or any(_is_asked(found, text) for found in _PROPERTIES.finditer(text))
+
+
+def _is_asked(properties: re.Match[str], text: str) -> bool:
+    """Whether the properties of a device are read for more than its name and its size, or handed on."""
+    if properties[1]:
+        return properties[1] not in _TELLS_NOTHING
+    start = properties.start()
+    kept = _KEPT_AS.search(text[text.rfind("\n", 0, start) + 1 : start])
+    return kept is None or any(_is_telling(use, text) for use in _uses(kept[1], text))
 
 
 def _uses(name: str, text: str) -> Iterator[re.Match[str]]:

@@ -11,7 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._checkpoints import saved
-from ampfix.rules._halfmodels import trained
+from ampfix.rules._optimizers import trained
 from ampfix.rules._shapes import function_of, inside, loops, method, owner_of, path, placed, statement_of
 from ampfix.rules._spellings import CASTS, HALF_MADE
 from ampfix.rules._training import trains_inside

@@ -12,8 +12,10 @@ from ampfix.program import Form, HalfCast, Source
 from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
-from ampfix.rules._halfmodels import cast_models, is_module_class, trained
+from ampfix.rules._halfmodels import is_module_class
 from ampfix.rules._halfnames import half_names
+from ampfix.rules._lifted import cast_names
+from ampfix.rules._optimizers import trained
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
 from ampfix.rules._spellings import CASTS, HALF_MADE, REGION_ON
 
@@ -169,7 +171,7 @@ for x in torch.randn(4, 8, 8, device="cuda"):
         yield from self._chosen(source)
         if not source.half_casts:
             return
-        halved = {model.name for model in cast_models(source)} | set(half_names(source))
+        halved = {*cast_names(source), *half_names(source)}
         updated = {(one.name, one.owner) for one in trained(source)}
         for cast, call in _fed(source):
             name = path(call.func)

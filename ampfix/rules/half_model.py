@@ -11,15 +11,15 @@ from ampfix.records import replace
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import (
     CastModel,
-    Trained,
     cast_models,
     chosen_models,
     data_casts,
     loaded_models,
     models_loaded_by_choice,
-    trained,
 )
+from ampfix.rules._lifted import returned_models
 from ampfix.rules._masters import MASTER
+from ampfix.rules._optimizers import Trained, trained
 from ampfix.rules._shapes import calls, function_of, method
 from ampfix.rules._spellings import HALF_LISTED, HALF_MADE
 from ampfix.rules._trained_halves import trained_as_half
@@ -236,6 +236,7 @@ for batch in loader:
             *loaded_models(source),
             *models_loaded_by_choice(source),
             *chosen_models(source),
+            *returned_models(source),
         ]
         optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")] if models else []
         for model in models:

@@ -15,10 +15,8 @@ from ampfix.rules._halfmodels import cast_models
 from ampfix.rules._spellings import REGION_ELSEWHERE
 from ampfix.rules._without_gradients import leaves_no_gradient
 
-_GUARDS = pattern(
-    r"isfinite|isnan|isinf|nan_to_num|clip_grad|detect_anomaly|GradScaler"
-    r"|[(,]\s*(grad\w*_clip|max_grad_norm)\w*\s*="  # what an optimizer, say, is told to clip to
-)
+_GUARDS = pattern(r"isfinite|isnan|isinf|nan_to_num|clip_grad|detect_anomaly|GradScaler")
+_TOLD_TO_CLIP = pattern(r"\b(grad_clip|grad_norm_clip|max_grad_norm)\w*\s*=(?!=)\s*[\w.]+\s*[,)]")  # an optimizer, say
 _RANKS = pattern(r"DistributedDataParallel|FSDP|fully_shard")
 
 
@@ -170,7 +168,7 @@ def train(loader, optimizer, rank):
         cast = any(model.certain and model.cast.dtype == "bfloat16" for model in cast_models(source))
         for routine in filter(_is_unguarded, source.routines):
             backward = _backward_in_bf16(routine, source, is_cast=cast)
-            if backward is not None:
+            if backward is not None and not _TOLD_TO_CLIP.search(source.text):
                 yield self.finding(
                     source,
                     backward.site.span,
