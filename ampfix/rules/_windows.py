@@ -71,9 +71,8 @@ def inner_windows(source: Source) -> Iterator[Window]:
 
 def _micro_batches(backward: Do, source: Source) -> str:
     """How often the loop around a backward runs, where its names say that it goes over micro-batches."""
-    call = node_at(backward.site, source)
-    loops = places.loops_around(call, source) if call is not None else []
-    loop = loops[0] if loops else None
+    calls = (call for frame in backward.site.frames() if (call := node_at(frame, source)) is not None)
+    loop = next((loops[0] for call in calls if (loops := places.loops_around(call, source))), None)
     if not isinstance(loop, ast.For) or loop.lineno != backward.site.loops[-1] or not isinstance(loop.iter, ast.Call):
         return ""
     if getattr(loop.iter.func, "id", "") != "range" or len(loop.iter.args) != 1:
@@ -121,15 +120,15 @@ def conditions(site: Site, source: Source) -> Iterator[str]:
     for frame in site.frames():
         yield from frame.tests
         yield from _passing(frame, source)
-    yield from _handed_in(site, source)
+        yield from _handed_in(frame.tests, frame.caller, source) if frame.caller is not None else ()
+    yield from _handed_in(site.origin.tests, site, source) if site.origin is not None else ()
 
 
-def _handed_in(site: Site, source: Source) -> Iterator[str]:
-    """Tests of a function in another file that a call decides: `scaler(loss, update_grad=(i + 1) % k == 0)`."""
-    call = node_at(site, source) if site.origin is not None else None
-    if call is not None and site.origin is not None:
-        given = {word.arg: word.value for word in call.keywords if word.arg}
-        yield from (places.spelled(given[test]) for test in site.origin.tests if test in given)
+def _handed_in(tests: tuple[str, ...], caller: Site, source: Source) -> Iterator[str]:
+    """Tests of a function that a call decides: `scaler(loss, update_grad=(i + 1) % k == 0)`."""
+    call = node_at(caller, source) if tests else None
+    given = {word.arg: word.value for word in call.keywords if word.arg} if call is not None else {}
+    yield from (places.spelled(given[test]) for test in tests if test in given)
 
 
 def _passing(frame: Site, source: Source) -> Iterator[str]:

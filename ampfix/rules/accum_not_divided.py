@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Source
+from ampfix.program import Site, Source
+from ampfix.program.tree import walk
 from ampfix.protocol import Violation
 from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._divisions import is_divided, is_divided_elsewhere, is_handed_in
 from ampfix.rules._losses import loss_of, reduction
+from ampfix.rules._shapes import handed_in, own, path
 
 
 class AccumNotDivided(Rule):
@@ -242,18 +244,17 @@ def train(model, loader, optimizer, accum):
         every = [*windows.windows(source), *windows.inner_windows(source)]
         of_backward = {window.backward.site.span: window for window in reversed(every)}
         for window in reversed(of_backward.values()):
-            call = windows.node_at(window.backward.site, source)
-            loss = loss_of(call) if call is not None else None
+            call, loss = _run_backward(window.backward.site, source)
             if call is None or loss is None or is_divided(window.count, loss, source):
                 continue
-            if not window.backward.site.loops and is_handed_in(loss, source):
+            if not places.loops_around(call, source) and is_handed_in(loss, source):
                 continue
             if windows.is_zeroed_each_turn(window, source) or is_divided_elsewhere(call, source):
                 continue
             kind = reduction(loss, source)
             yield self.finding(
                 source,
-                window.backward.site.span,
+                source.span(call),
                 f"{window.count} losses are added up for each step and never divided by {window.count}: the gradient "
                 "is that many times the mean's",
                 proven=kind == "mean" and window.step.site.proven,
@@ -267,3 +268,36 @@ def train(model, loader, optimizer, accum):
             return f"{count} is not known where the loss runs backward"
         applicability = Applicability.DISPLAY if kind == "sum" else Applicability.UNSAFE
         return Repair("divide_loss", applicability, f"Divide the loss by {count}", source.span(loss), {"count": count})
+
+
+def _run_backward(site: Site, source: Source) -> tuple[ast.Call | None, ast.expr | None]:
+    """The call that runs a backward pass, or hands its loss to a helper that does, with the loss."""
+    call = windows.node_at(site, source)
+    if call is None:
+        return None, None
+    if site.origin is not None:
+        return call, None if _divides_inside(call, source) else _loss_among(call)
+    loss, caller = loss_of(call), windows.node_at(site.caller, source) if site.caller is not None else None
+    function = places.function_of(call, source)
+    if not isinstance(loss, ast.Name) or caller is None or function is None:
+        return call, loss
+    given = places.given_for(loss.id, function, caller)
+    is_set_anew = any(
+        loss.id in map(places.spelled, node.targets) for node in own(function) if isinstance(node, ast.Assign)
+    )
+    return (call, loss) if given is None or is_set_anew else (caller, given)
+
+
+def _divides_inside(call: ast.Call, source: Source) -> bool:
+    """Whether a helper of another file divides anything, as it may the loss."""
+    return any(
+        isinstance(getattr(node, "op", None), ast.Div) or getattr(node, "attr", "") in ("div", "div_")
+        for to in source.called_elsewhere(call)
+        for node in walk(to.definition)
+    )
+
+
+def _loss_among(call: ast.Call) -> ast.expr | None:
+    """What a helper is handed under the name of a loss."""
+    losses = [one for one in handed_in(call) if "loss" in path(one).rpartition(".")[2].lower()]
+    return losses[0] if len(losses) == 1 else None

@@ -1,0 +1,20 @@
+import torch
+
+
+class Trainer:
+    def __init__(self, model, optimizer, micro_steps):
+        self.model, self.optimizer, self.micro_steps = model, optimizer, micro_steps
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def backward(self, x, y):
+        with torch.autocast("cuda"):
+            loss = torch.nn.functional.cross_entropy(self.model(x), y)
+        self.scaler.scale(loss).backward()  # expect: AMP115
+
+    def train(self, batches, turns):
+        for _ in range(turns):
+            for micro_step in range(self.micro_steps):
+                self.backward(*next(batches))
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad()
