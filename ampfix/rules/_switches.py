@@ -12,7 +12,7 @@ from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._shapes import is_without_grad
 
-_ABOUT_DTYPE = pattern(r"16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
+_ABOUT_DTYPE = pattern(r"(?:[a-z_\"']|[=!]= |\bin [(\[{])16|half|dtype|precision|bf|fp(?!s)", re.IGNORECASE)
 _BFLOAT16 = pattern(r"b(?:rain)?_?f(?:loat|p)?_?16", re.IGNORECASE)
 _FLOAT16 = pattern(r"(?<![a-z])f(?:loat|p)?_?16|half", re.IGNORECASE)
 _FLAG = pattern(r"(^|[._])(mixed_precision|dtype)$")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
+from ampfix.findings import Applicability, Finding, Repair, Severity, Span, TracePoint
 from ampfix.patterns import pattern
-from ampfix.program import AutocastOpened, Form, Role, ScalerBuilt, Source
+from ampfix.program import AutocastOpened, Form, ScalerBuilt, Source
 from ampfix.rules import _places as places
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import Invalid, Rule
+from ampfix.rules._scalers_elsewhere import scalers_elsewhere
 
 _FLOAT16 = ("torch.float16", "torch.half")
 _BFLOAT16 = pattern(r"^['\"]?(torch\.)?(bf16|bfloat16)['\"]?$")
@@ -262,26 +263,23 @@ def train(model, loader, optimizer, cfg):
             )
 
     def _built_elsewhere(self, source: Source, regions: list[AutocastOpened]) -> Iterator[Finding]:
-        """A scaler that a class of another file builds and a bfloat16 step of this one uses, once for each."""
-        seen = set[ast.Call]()
+        """A scaler that another file builds and a bfloat16 step of this one uses, once for each."""
+        seen = set[tuple[str, Span]]()
         for call in places.all_methods_called(source, "scale"):
             assert isinstance(call.func, ast.Attribute)
-            held = source.held(call.func.value)
-            built = source.built_elsewhere(call.func.value)
-            if held.role is not Role.SCALER or not held.proven or len(built) != 1 or built[0].node in seen:
+            if switches.looks_at_dtype(places.tests_around(call, source), regions, source):
                 continue
-            enabled = next((word.value for word in built[0].node.keywords if word.arg == "enabled"), None)
-            tests = [*places.tests_around(call, source), *([enabled] if enabled is not None else [])]
-            if places.is_constant(enabled, False) or switches.looks_at_dtype(tests, regions, source):
+            built = next((one for one in scalers_elsewhere(call.func.value, source) if one.is_for_bfloat16_too), None)
+            if built is None or (built.path, built.span) in seen:
                 continue
-            seen.add(built[0].node)
+            seen.add((built.path, built.span))
             scaler = places.receiver(call)
             yield self.finding(
                 source,
                 source.span(call),
                 f"{scaler} scales a run in bfloat16, which has float32's range and needs no scaler",
                 symbol=getattr(places.function_of(call, source), "name", ""),
-                trace=(TracePoint("the scaler is built", built[0].path, built[0].span),),
+                trace=(TracePoint("the scaler is built", built.path, built.span),),
                 repair=f"{scaler} is built in another file; build it with enabled=False there, or for float16 alone",
             )
 
