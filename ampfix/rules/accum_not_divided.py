@@ -13,7 +13,7 @@ from ampfix.rules import _places as places
 from ampfix.rules import _windows as windows
 from ampfix.rules._base import AMP_WORDS, TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._divisions import is_divided, is_divided_elsewhere, is_handed_in
-from ampfix.rules._losses import loss_of, reduction
+from ampfix.rules._losses import derivation, loss_of, reduction
 from ampfix.rules._shapes import handed_in, own, path
 
 
@@ -247,7 +247,7 @@ def train(model, loader, optimizer, accum):
             call, loss = _run_backward(window.backward.site, source)
             if call is None or loss is None or is_divided(window.count, loss, source):
                 continue
-            if not places.loops_around(call, source) and is_handed_in(loss, source):
+            if not places.loops_around(call, source) and (is_handed_in(loss, source) or _is_weighed(loss, source)):
                 continue
             if windows.is_zeroed_each_turn(window, source) or is_divided_elsewhere(call, source):
                 continue
@@ -286,6 +286,11 @@ def _run_backward(site: Site, source: Source) -> tuple[ast.Call | None, ast.expr
         loss.id in map(places.spelled, node.targets) for node in own(function) if isinstance(node, ast.Assign)
     )
     return (call, loss) if given is None or is_set_anew else (caller, given)
+
+
+def _is_weighed(loss: ast.expr, source: Source) -> bool:
+    """Whether a loss is multiplied by something, as a method is handed `1 / k`."""
+    return any(isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) for value in derivation(loss, source))
 
 
 def _divides_inside(call: ast.Call, source: Source) -> bool:
