@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ampfix.program import Form, HalfCast, Source
 from ampfix.program.tree import walk
 from ampfix.records import replace
+from ampfix.rules._decided import is_left_out, is_reached
 from ampfix.rules._halfmodels import (
     CastModel,
     assigned,
@@ -61,9 +62,11 @@ def lifted_casts(model: CastModel, source: Source, deep: int = _DEEP) -> Iterato
     if not deep or (model.name and is_float32_again(model, source)):
         return
     for call in _calls_of(function, source):
+        if is_left_out(model.place, function, call, source):
+            continue
         names = [_known_as(model.name, function, call, source), _returned_as(model, function, call, source)]
         for name in filter(None, names):
-            certain = model.certain and is_certain(call, source)
+            certain = model.certain and is_certain(call, source) and is_reached(model.place, function, call, source)
             outer = replace(model, name=name, owner=owner_of(call, name, source), certain=certain, at=call)
             yield outer
             yield from lifted_casts(outer, source, deep - 1)
@@ -91,7 +94,7 @@ def lifted_optimizers(optimizer: Trained, source: Source, deep: int = _DEEP) -> 
         return
     for call in _calls_of(function, source):
         name = _known_as(optimizer.name, function, call, source)
-        if name:
+        if name and not is_left_out(optimizer.call, function, call, source):
             target = _target(call, source) or _known_as(optimizer.target, function, call, source)
             outer = replace(optimizer, call=call, name=name, owner=owner_of(call, name, source), target=target)
             yield outer

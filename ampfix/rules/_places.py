@@ -50,6 +50,19 @@ def are_alternatives(one: ast.AST, other: ast.AST, source: Source) -> bool:
     return any(sides.get(test, side) != side for test, side in _sides(other, source).items())
 
 
+def never_meet(one: ast.AST, later: ast.AST, source: Source) -> bool:
+    """Whether what runs one node never comes to another behind it: they are alternatives, or the first is left by
+    `return`."""
+    inner = one
+    for around in within_function(one, source):
+        if isinstance(around, ast.If) and inner is not around.test and around not in source.ancestors(later):
+            block = around.orelse if inner in around.orelse else around.body
+            if isinstance(block[-1], (ast.Return, ast.Raise)):
+                return True
+        inner = around
+    return are_alternatives(one, later, source)
+
+
 def _sides(node: ast.AST, source: Source) -> dict[ast.AST, bool]:
     found: dict[ast.AST, bool] = {}
     inner = node

@@ -14,7 +14,7 @@ from ampfix.rules._handed_optimizers import handed_optimizer
 from ampfix.rules._lifted import aliases, lifted_casts, lifted_optimizers
 from ampfix.rules._masters import keeps_float32
 from ampfix.rules._optimizers import Trained
-from ampfix.rules._places import are_alternatives
+from ampfix.rules._places import are_alternatives, never_meet
 from ampfix.rules._received import received
 from ampfix.rules._shapes import function_of, loops
 from ampfix.rules._training import training_calls
@@ -63,7 +63,7 @@ def _through_calls(model: CastModel, optimizers: list[Trained], source: Source) 
 def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) -> bool:
     """Whether nothing here says that the weights are float32 after all, or that something keeps a float32 copy."""
     function = function_of(model.place, source)
-    if function is not function_of(optimizer.call, source):
+    if function is not function_of(optimizer.call, source) or never_meet(model.place, optimizer.call, source):
         return False
     if _may_be_added(model, optimizer) and _ADDS.search(source.text):
         return False  # what is trained may have come after the cast, in float32
