@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from math import inf, prod
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.program import Autocast, Source, Value
 from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import PICKS, TensorRule, proven_float16, wrapped
 
+_OVERFLOWS = 256.0  # its square is beyond float16
+_AT_MOST_ONE = frozenset(
+    {"sigmoid", "tanh", "softmax", "sin", "cos", "hardtanh", "hardsigmoid", "normalize", "cosine_similarity", "sign"}
+)
+_BOUND_BY = PICKS | {"mul", "add", "sub", "neg", "abs", "join"}
 _REDUCES = frozenset({"sum", "mean", "sqrt", "rsqrt", "norm", "var", "std", "cumsum"})
 _SQUARES = r"re:[\w)\]]\s*\*\*|pow_?\(|square|(\b\w[\w.]*) \* \1\b"
 _ENDS_IN = r"re:(?:sum|mean|sqrt|norm|var|std)\w*\s*\("
@@ -117,7 +123,8 @@ def train(loader):
         for value in values:
             if value.site is not None and not proven_float16(value):
                 continue  # neither its dtype nor its size is known here
-            if not value.in_place and value.dtype.may_be_float16 and value in reduced and _is_square(value):
+            is_half = not value.in_place and value.dtype.may_be_float16
+            if is_half and value in reduced and _is_square(value) and _largest(value.operands[0]) >= _OVERFLOWS:
                 yield self.at(
                     source,
                     value,
@@ -144,6 +151,25 @@ def _is_square(value: Value) -> bool:
         return len(value.operands) == 2 and value.operands[0] is value.operands[1]
     exponent = value.operands[1].number if len(value.operands) > 1 else None
     return value.op == "square" or (value.op == "pow" and exponent == 2)
+
+
+def _largest(value: Value, deep: int = 6) -> float:
+    """What no element of a tensor passes in size, as far as the last operations tell."""
+    sizes = [_largest(one, deep - 1) for one in value.operands] if deep and value.op in _BOUND_BY else []
+    if value.number is not None:
+        return abs(value.number)
+    if value.op in _AT_MOST_ONE:
+        return 1.0
+    if value.op == "clamp":
+        bounds = (value.argument("min", 1), value.argument("max", 2))
+        return max(inf if one is None or one.number is None else abs(one.number) for one in bounds)
+    if value.op == "mul" and sizes:
+        return prod(sizes)
+    if value.op in ("add", "sub") and sizes:
+        return sum(sizes)
+    if value.op == "join" and sizes:
+        return max(sizes)
+    return sizes[0] if sizes else inf
 
 
 def _reduced(values: tuple[Value, ...]) -> set[Value]:
