@@ -25,7 +25,7 @@ from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import Roles, argument
 from ampfix.lint.schedules import is_schedule
 from ampfix.lint.skips import SkipReader
-from ampfix.lint.usage import dotted, is_harmless, names_schedulers
+from ampfix.lint.usage import dotted, is_harmless, names_optimizers, names_schedulers
 from ampfix.patterns import pattern
 from ampfix.program import AllOf, Always, Block, Branch, Condition, Do, Form, Fresh, Opaque, Role, Site
 from ampfix.protocol import Event, EventKind
@@ -290,11 +290,18 @@ class CallReader:
     # construction and unknown code
 
     def built(self, value: ast.expr, names: tuple[str, ...], frame: Frame) -> Block:
-        """Optimizers and scalers that an assignment builds on the spot."""
+        """Optimizers and scalers that an assignment builds on the spot, and objects that keep optimizers."""
         if not isinstance(value, ast.Call) or len(names) != 1:
             return ()
         role = self._roles.of(value, frame).role
-        return (Fresh(names[0], role),) if role in (Role.SCALER, Role.OPTIMIZER) else ()
+        is_new = role in (Role.SCALER, Role.OPTIMIZER) or self._makes_a_keeper(value, frame)
+        return (Fresh(names[0], role),) if is_new else ()
+
+    def _makes_a_keeper(self, value: ast.Call, frame: Frame) -> bool:
+        """Whether a call makes an object of a class that sets optimizers on it."""
+        made = self._resolver.resolve(value, frame.scope)
+        owners = (self._resolver.scope_of(one.node) for one in made if one.form is Form.OBJECT)
+        return any(names_optimizers(name) for owner in owners for name in owner.attributes)
 
     def opaque(self, node: ast.Call, frame: Frame) -> Block:
         """A call that cannot be followed: what it was handed may have been used in any way."""

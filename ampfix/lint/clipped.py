@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ampfix.program import Do
+from ampfix.lint.prune import every_node
+from ampfix.program import Block, Do, Fresh, Role
 from ampfix.protocol import EventKind, Stage, State
 
 
 class Clipped:
     """Answers for one routine. owners: optimizer -> whose parameters it updates."""
 
-    def __init__(self, events: Sequence[Do], owners: Mapping[str, frozenset[str]]) -> None:
-        self._events, self._owners = events, owners
+    def __init__(self, body: Block, events: Sequence[Do], owners: Mapping[str, frozenset[str]]) -> None:
+        self._events, self._owners, self._too_early = events, owners, _too_early(body)
 
     def of(self, do: Do, state: State) -> tuple[str, ...]:
         """The optimizers whose gradients the event is about, in this state."""
@@ -26,7 +27,8 @@ class Clipped:
 
     def alive(self, do: Do, state: State) -> tuple[str, ...]:
         """The optimizers that still exist at an event."""
-        return tuple(name for name in state.names() if _is_alive(name, do))
+        alive = tuple(name for name in state.names() if _is_alive(name, do))
+        return tuple(name for name in alive if id(do) not in self._too_early.get(name, ())) or alive
 
     def _shares(self, name: str, unscaled: tuple[str, ...], at: Do) -> bool:
         """Whether other objects of the same class, built over the same parameters, have unscaled the gradients."""
@@ -36,6 +38,19 @@ class Clipped:
             return True  # an optimizer of another phase, over the same parameters
         twins = (other for other in unscaled if name not in unscaled and other.partition(".")[2] == place)
         return bool(place) and any(owners.get(twin) == owners[name] for twin in twins)
+
+
+def _too_early(body: Block) -> dict[str, frozenset[int]]:
+    """Optimizer -> the events, by identity, in front of the place that builds it, where nothing uses it before."""
+    unnamed, met, found = list[int](), set[str](), dict[str, frozenset[int]]()
+    for node in every_node(body):
+        if isinstance(node, Do):
+            met.update(node.event.optimizers)
+            unnamed += () if node.event.optimizers else (id(node),)
+        elif isinstance(node, Fresh) and node.role is Role.OPTIMIZER and node.name not in met:
+            met.add(node.name)
+            found[node.name] = frozenset(unnamed)
+    return found
 
 
 def _steps_by_scaler(do: Do, name: str) -> bool:

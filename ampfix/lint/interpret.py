@@ -101,10 +101,10 @@ class _Interpreter:
     def __init__(self, routine: Routine) -> None:
         self._routine = routine
         self._order = list(flatten(routine.body))
-        self._clipped = Clipped(self._order, routine.owners)
         self._index = {id(do): index for index, do in enumerate(self._order)}
         self._names = dict.fromkeys(name for do in self._order for name in do.event.optimizers)
         self._body = self._turns()
+        self._clipped = Clipped(self._body, self._order, routine.owners)
         self._atoms, self._in_turns = Atoms(self._body), Turns(self._body)
         self._steps = 0  # so far: a node on a path is one
         self._states: dict[State, State] = {}

@@ -201,7 +201,7 @@ def _rescaled(node: Assign, held: frozenset[tuple[str, str]]) -> frozenset[tuple
 
 
 def behind(node: Node, state: State) -> State:
-    """The state behind code that cannot be seen, or behind the construction of an optimizer."""
+    """The state behind code that cannot be seen, or behind the construction of an optimizer or what keeps one."""
     if isinstance(node, Opaque):
         for name in state.names():
             if not node.optimizers or name.partition("[")[0] in node.optimizers or name in node.optimizers:
@@ -209,6 +209,10 @@ def behind(node: Node, state: State) -> State:
         return replace(state, unchecked=frozenset())
     if isinstance(node, Fresh) and node.role is Role.OPTIMIZER:
         return state.with_optimizer(node.name, **vars(OptimizerState()))
+    if isinstance(node, Fresh) and node.role is Role.OTHER:
+        for name in state.names():
+            if name.startswith(f"{node.name}."):
+                state = state.with_optimizer(name, **vars(OptimizerState()))
     return state
 
 

@@ -44,6 +44,11 @@ def names_schedulers(path: str) -> bool:
     return bool(_SCHEDULER_WORD.search(last)) and not _OTHER_SCHEDULE.search(last)
 
 
+def names_optimizers(name: str) -> bool:
+    """Whether a name says that it holds optimizers."""
+    return _OPTIMIZER_WORD.search(name) is not None and not _NOT_THE_THING.search(name)
+
+
 def dotted(node: ast.expr) -> str | None:
     """The source path of a name, an attribute of it, or an element with a constant index; None for anything else."""
     if isinstance(node, ast.Name):

@@ -163,7 +163,7 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Fresh:
-    """An optimizer or a scaler is built here: nothing has happened to it."""
+    """An optimizer, a scaler or an object that keeps optimizers is built here: nothing has happened to it."""
 
     name: str
     role: Role
