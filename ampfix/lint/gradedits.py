@@ -14,6 +14,7 @@ _BOUNDS = frozenset(
     {"clamp", "clip", "clamp_min", "clamp_max", "sign", "sgn", "tanh", "sigmoid", "pow", "sqrt", "square"}
 )
 _DRAWS = frozenset({"normal_", "uniform_", "exponential_", "cauchy_", "log_normal_"})
+_DETACHES = frozenset({"detach", "detach_"})
 _NOISE = pattern(r"randn|rand_like|normal|noise|laplace|uniform|sample")
 
 
@@ -50,17 +51,25 @@ def _method(call: ast.Call, is_gradient: Callable[[ast.expr], bool], tests: Iter
     if not isinstance(function, ast.Attribute) or not function.attr.endswith("_"):
         return None
     name, arguments = function.attr, list(call.args)
-    target = function.value
+    target = _viewed(function.value)
     if not is_gradient(target):  # torch.clamp_(p.grad, -1, 1)
         if not arguments or not is_gradient(arguments[0]):
             return None
         target = arguments.pop(0)
     arguments += [keyword.value for keyword in call.keywords if keyword.arg not in ("alpha", "value")]
-    if name == "zero_":
+    if name == "_foreach_zero_":
+        return Edit(Change.ZERO, call) if not any(True for _ in tests) else None
+    if name == "zero_" or (name == "fill_" and [getattr(one, "value", None) for one in arguments] == [0]):
         return Edit(Change.ZERO, call) if _everywhere(target, tests) else None
     bounded = name[:-1] in _BOUNDS and not any(map(mentions_scale, arguments))
     added = name in ("add_", "sub_", "addcmul_", "addcdiv_") and _is_absolute(arguments, target, is_gradient)
     return Edit(Change.EDIT, call) if bounded or added or name in _DRAWS else None
+
+
+def _viewed(node: ast.expr) -> ast.expr:
+    """What `.detach_()` hands back: the gradient itself."""
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _DETACHES
+    return node.func.value if is_call else node  # type: ignore[attr-defined]
 
 
 def _assigned(
@@ -126,10 +135,10 @@ def _parameter(target: ast.expr) -> str | None:
 
 def _everywhere(target: ast.expr, tests: Iterable[ast.expr]) -> bool:
     """Whether it happens to every parameter: under no test but that there is a gradient."""
-    parameter = _parameter(target)
-    if parameter is None or not parameter.isidentifier():
+    name = target.id if isinstance(target, ast.Name) else _parameter(target)
+    if name is None or not name.isidentifier():
         return False
-    return all("grad" in ast.unparse(test) and _names(test) == {parameter} for test in tests)
+    return all(_names(test) == {name} and (name != _parameter(target) or "grad" in ast.unparse(test)) for test in tests)
 
 
 def _names(node: ast.expr) -> set[str]:

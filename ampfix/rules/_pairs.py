@@ -14,6 +14,7 @@ from ampfix.records import dataclass, replace
 from ampfix.rules import _makers as makers
 from ampfix.rules import _owners as owners
 from ampfix.rules import _places as places
+from ampfix.rules._handed_none import is_never_handed
 from ampfix.rules._shapes import handed_in
 
 KEEPS = pattern(r"save|load|restore|resume|checkpoint|ckpt", re.IGNORECASE)
@@ -70,7 +71,7 @@ def _written(source: Source) -> Iterator[tuple[Pair, ast.Call]]:
         assert isinstance(call.func, ast.Attribute)
         arguments = [*call.args, *(k.value for k in call.keywords if k.arg == "optimizer")]
         held = source.held(call.func.value)
-        if arguments and held.role is Role.SCALER:
+        if arguments and held.role is Role.SCALER and not is_never_handed(call, source):
             yield _pair(places.receiver(call), arguments[0], call, source, proven=held.proven), call
     for call in _calls_of_wrappers(source):
         taken = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "optimizer")]
@@ -114,7 +115,7 @@ def _built_for(source: Source) -> Iterator[Pair]:
     states = [*places.all_methods_called(source, "state_dict", "load_state_dict")]
     for built in source.scalers if len(source.scalers) == 1 else ():
         owner, function = places.class_of(built.node, source), places.function_of(built.node, source)
-        if not built.target or not ("." in built.target or _is_handed_on(built.target, source)):
+        if not built.target or not (_is_used_as_field if "." in built.target else _is_handed_on)(built.target, source):
             continue
         for call in states:
             assert isinstance(call.func, ast.Attribute)
@@ -125,6 +126,13 @@ def _built_for(source: Source) -> Iterator[Pair]:
             )
             if same and source.held(call.func.value).role is Role.OPTIMIZER:
                 yield Pair(built.target, places.receiver(call), owner, proven=False)
+
+
+def _is_used_as_field(path: str, source: Source) -> bool:
+    """Whether this file, or another of a small project, calls what a scaler does on an attribute of this name, or hands
+    that on."""
+    uses = rf"\b{re.escape(path.rpartition('.')[2])}(?:\.(?:scale|step|unscale_|update)\b|\s*[,)])"
+    return bool(re.search(uses, source.text)) or source.in_project(re.compile(uses.encode())) is True
 
 
 def _is_handed_on(name: str, source: Source) -> bool:
@@ -267,7 +275,7 @@ def _followed(source: Source) -> Iterator[Pair]:
     for routine in source.routines:
         for do in routine.events:
             scaler, call = do.event.scaler or "", source.call_at(do.site.span)
-            if do.event.kind not in _STEPS or call is None:
+            if do.event.kind not in _STEPS or call is None or is_never_handed(call, source):
                 continue
             inside = bool(do.event.path) and scaler not in source.text
             if inside and scaler.startswith(kept):
