@@ -16,6 +16,7 @@ _GUARD = pattern(
     r"get_scale|skip|finite|isnan|isinf|overflow|found_inf|(old|prev|last|before|new)_scale|scale_(before|old)"
 )
 _OF_A_STEP = pattern(r"scale|skip|overflow|norm|grad(?!(ient)?s?_?acc)", re.IGNORECASE)
+_SIMPLE = (ast.Expr, ast.Assign)
 _LEAVING = (ast.Continue, ast.Return, ast.Raise)
 
 
@@ -26,19 +27,35 @@ def tells_of_a_skip(text: str) -> bool:
 
 
 def gives_up_on_gradients(function: ast.AST, statement: ast.AST | None) -> bool:
-    """Whether an `if` in front of the statement leaves the turn where the norm of the gradients is not finite."""
-    return any(_gives_up(earlier, function) for earlier in leaves_before(function, statement))
+    """Whether an `if` in front of the statement leaves the turn where the norm of the gradients is not finite, or a
+    clip raises there."""
+    left = any(_gives_up(one, function) for one in leaves_before(function, statement))
+    return left or any(map(_raises, _before(function, statement)))
 
 
 def leaves_before(function: ast.AST, statement: ast.AST | None) -> Iterator[ast.If]:
     """Every `if` in front of the statement, in the blocks around it, behind which the turn does not go on."""
+    for one in _before(function, statement):
+        if isinstance(one, ast.If) and isinstance(one.body[-1], _LEAVING):
+            yield one
+
+
+def _raises(node: ast.stmt) -> bool:
+    """`clip_grad_norm_(parameters, 1.0, error_if_nonfinite=True)`."""
+    calls = (one for one in walk(node) if isinstance(one, ast.Call)) if isinstance(node, _SIMPLE) else ()
+    words = (word for call in calls for word in call.keywords)
+    return any(word.arg == "error_if_nonfinite" and getattr(word.value, "value", False) is True for word in words)
+
+
+def _before(function: ast.AST, statement: ast.AST | None) -> Iterator[ast.stmt]:
+    """The statements in front of one, in the blocks around it."""
     line = getattr(statement, "lineno", 0)
     block: list[ast.stmt] = list(getattr(function, "body", []))
     while block:
         at = next((i for i, one in enumerate(block) if one.lineno <= line <= (one.end_lineno or one.lineno)), None)
         if at is None:
             return
-        yield from (one for one in block[:at] if isinstance(one, ast.If) and isinstance(one.body[-1], _LEAVING))
+        yield from block[:at]
         parts = [getattr(block[at], name, []) for name in ("body", "orelse", "finalbody")]
         block = [one for part in parts if isinstance(part, list) for one in part if isinstance(one, ast.stmt)]
 

@@ -16,6 +16,7 @@ from ampfix.rules._absent import is_off
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._checkpoints import Entry
 from ampfix.rules._concerned import Stepped
+from ampfix.rules._in_memory import stays_in_memory
 from ampfix.rules._kept import States
 from ampfix.rules._pairs import Pair
 from ampfix.rules._savers import Handed
@@ -270,7 +271,7 @@ def main(model, loader, optimizer, path, resume):
                     key = (pair.scaler, checkpoints.place_of(entry.node, source), entry.checkpoint)
                     last[key] = (pair, entry)
         for pair, entry in last.values():
-            if is_off(pair.scaler, source):
+            if is_off(pair.scaler, source) or stays_in_memory(entry, source):
                 continue
             scaler = f"the {pair.scaler} of {pair.built_in}" if pair.built_in else pair.scaler
             yield self.finding(
