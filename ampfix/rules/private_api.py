@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
-from ampfix.program import Role, Source
+from ampfix.program import Form, Role, Source
+from ampfix.program.tree import walk
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, NodeRule
 
@@ -136,7 +137,8 @@ def train(model, loader, optimizer):
         if node.attr not in _ADVICE and node.attr not in _GETTERS:
             return
         held = source.held(node.value)
-        if held.role is not Role.SCALER or _is_self(node.value, source):
+        is_annotated = _is_annotated(node.value, source)
+        if (held.role is not Role.SCALER and not is_annotated) or _is_self(node.value, source):
             return
         public = _GETTERS.get(node.attr)
         advice = _ADVICE.get(node.attr, f"{public}() gives it")
@@ -144,9 +146,18 @@ def train(model, loader, optimizer):
             source,
             source.span(node),
             f"{source.segment(node)} is private to GradScaler: {advice}",
-            proven=held.proven,
+            proven=held.proven or is_annotated,
             repair=_repair(node, source) or advice,
         )
+
+
+def _is_annotated(node: ast.expr, source: Source) -> bool:
+    """Whether it is a parameter, or keeps one, that is annotated as torch's GradScaler."""
+    held = (getattr(one.node, "annotation", None) for one in source.resolve(node) if one.form is Form.PARAMETER)
+    named = (one for annotation in held if annotation is not None for one in walk(annotation))
+    types = (one for one in named if isinstance(one, (ast.Name, ast.Attribute)))
+    symbols = (binding.symbol for one in types for binding in source.resolve(one))
+    return any(symbol.startswith("torch.") and symbol.endswith("GradScaler") for symbol in symbols)
 
 
 def _is_self(node: ast.expr, source: Source) -> bool:
