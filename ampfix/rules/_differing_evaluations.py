@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from ampfix.findings import Repair, TracePoint
 from ampfix.program import Source
@@ -15,6 +16,8 @@ from ampfix.rules._evaluation_repair import repaired
 from ampfix.rules._evaluations import opens_its_own
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._handed_models import handed_models
+from ampfix.rules._inherited import evaluated_by_bases
+from ampfix.rules._injected import handed_to_injected
 from ampfix.rules._own_regions import opens_its_own_elsewhere
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
@@ -66,6 +69,7 @@ class _Finder:
             yield from self._here(trained)
             yield from self._elsewhere(trained)
             yield from self._on_the_way()
+            yield from self._inherited(trained)
         yield from self._switched_off(trained)
 
     def _here(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
@@ -83,12 +87,13 @@ class _Finder:
         """Models that a function of another file evaluates, and this file or a function of a third one trains."""
         source, there, seen = self._source, self._there, set[ast.AST]()
         called_back = handed_to_callbacks(source, self._forwards.switched, self._handed)
-        for one in (*self._handed, *called_back):
+        known = ((one, source) for one in (*self._handed, *called_back))
+        for one, shown_by in chain(known, handed_to_injected(source, trained)):
             if one.to.definition in seen:
                 continue
             match = meant(one.name, one.call, trained, source) or held_in(one.name, one.call, trained, source)
             trainer = there.by(one.name, one.call) if match is None else None
-            if (match is None and trainer is None) or not is_evaluated(one, source):
+            if (match is None and trainer is None) or not is_evaluated(one, source, shown_by):
                 continue
             if trainer is not None and is_told_there(one, trainer, source):
                 continue
@@ -119,6 +124,24 @@ class _Finder:
                         f"{one.name} is trained under autocast here and evaluated outside it by {function.name}",
                         f"open the region that training uses in {function.name}",
                     )
+
+    def _inherited(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
+        """Models that a base class of another file evaluates."""
+        seen = set[ast.AST]()
+        for one, to in evaluated_by_bases(self._source, trained):
+            opening, function, where = one.region.opening, to.definition, "trained under autocast here"
+            if function in seen or not isinstance(opening, ast.Call):
+                continue
+            if opens_its_own_elsewhere(one.name, opening, self._source):
+                continue
+            seen.add(function)
+            yield Differing(
+                opening,
+                one.name,
+                f"{one.name} is {where} and evaluated outside it by {function.name} of a base class",
+                f"{function.name} lies in {to.path}; open the region that training uses there",
+                (TracePoint("the model is evaluated", to.path, to.span),),
+            )
 
     def _switched_off(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
         """A function that evaluates, or does both, called without what switches its region on."""

@@ -40,8 +40,9 @@ _NO_GRAD = pattern(r"no_grad|inference_mode")
 _OBJECTIVE = pattern(r"loss|criterion|objective|forward|predict", re.IGNORECASE)
 
 
-def is_evaluated(handed: HandedModel, source: Source) -> bool:
-    """Whether the function runs the model in a loop, without gradients and without a region, and the call has none."""
+def is_evaluated(handed: HandedModel, source: Source, shown_by: Source | None = None) -> bool:
+    """Whether the function runs the model in a loop, without gradients and without a region, and the call has none.
+    shown_by: the file that shows the function, where that is another one."""
     function = handed.to.definition
     caller = function_of(handed.call, source)
     if regions_around(handed.call, source) or _CALIBRATES.search(function.name):
@@ -53,12 +54,14 @@ def is_evaluated(handed: HandedModel, source: Source) -> bool:
         return False
     if _is_part_of_a_turn(handed.call, source):
         return False
-    reached = reached_by(handed, source)
+    return evaluates(reached_by(handed, source), shown_by or source) and not is_trained_on(handed.call, source)
+
+
+def evaluates(reached: Reached, source: Source) -> bool:
+    """Whether a function, or what it calls, evaluates the model without a region, and trains nothing."""
     if not _evaluates(reached, source):
         return False
-    if any(any(True for _ in backwards(one.function)) for one in all_reached(reached, source)):
-        return False
-    return not is_trained_on(handed.call, source)
+    return not any(any(True for _ in backwards(one.function)) for one in all_reached(reached, source))
 
 
 def _is_part_of_a_turn(call: ast.Call, source: Source) -> bool:
@@ -84,9 +87,7 @@ def _hidden_evaluations(reached: Reached, source: Source) -> Iterator[ast.Functi
     ):
         if not one.hidden:
             yield from _hidden_evaluations(one, source)
-        elif _evaluates(one, source) and not any(
-            any(True for _ in backwards(each.function)) for each in all_reached(one, source)
-        ):
+        elif evaluates(one, source):
             yield one.function  # type: ignore[misc]
 
 

@@ -10,8 +10,9 @@ from ampfix.program import CalledElsewhere, Source
 from ampfix.program.spelling import is_super
 from ampfix.records import dataclass
 from ampfix.rules._models import SELF, handed_name, is_model, is_piece, named, parted
-from ampfix.rules._places import assignments
-from ampfix.rules._shapes import handed_in, looks_like_a_model, method, path
+from ampfix.rules._places import assignments, given_for
+from ampfix.rules._region_switches import constructor_of
+from ampfix.rules._shapes import handed_in, looks_like_a_model, method, own, path
 
 _MANY = pattern(r"(^|[._])models$")
 _BUILDS = pattern(r"_?(build|make|create|get|init|setup|load)_(?!\w*(optim|sched|loader))")
@@ -47,6 +48,28 @@ def handed_models(source: Source, switched: set[str], trained: Iterable[str]) ->
                 inner = known_inside(to, call, frozenset({name}))
                 if inner:
                     yield HandedModel(call, name, to, inner)
+            for name, inside in _kept_by_its_objects(to):
+                if is_model(name, switched):
+                    yield HandedModel(call, name, to, frozenset({inside}))
+
+
+def _kept_by_its_objects(to: CalledElsewhere) -> Iterator[tuple[str, str]]:
+    """What the object whose method is called was made of and only handed to another that it keeps, by the name that
+    this mostly has there: `self.evaluator.model` for `self.evaluator = Evaluator(model)`."""
+    constructor = constructor_of(to)
+    for one in own(constructor) if constructor is not None else ():
+        made, kept = (one.value, path(one.targets[0])) if isinstance(one, ast.Assign) else (None, "")
+        if not isinstance(made, ast.Call) or not kept.startswith(f"{SELF}."):
+            continue
+        for value in handed_in(made):
+            given = (
+                given_for(path(value), constructor, to.built)
+                if constructor is not None and to.built is not None
+                else None
+            )
+            word = next((word.arg for word in made.keywords if word.value is value), None)
+            if handed_name(given):
+                yield handed_name(given), f"{kept}.{word or path(value)}"
 
 
 def _kept_by_others(source: Source) -> Iterator[str]:

@@ -29,12 +29,17 @@ def _needs_any(value: ast.expr | None, names: Set[str]) -> bool:
 
 def off_attributes(to: CalledElsewhere) -> frozenset[str]:
     """The attributes of the object whose method is called that its constructor sets to None or False."""
+    constructor = constructor_of(to)
+    if constructor is None or to.built is None:
+        return frozenset()
+    return kept_off(constructor, off_parameters(to.built, constructor))
+
+
+def constructor_of(to: CalledElsewhere) -> ast.AST | None:
+    """What sets up the object whose method is called, where the call that makes that is seen."""
     tree: TreeIndex | None = getattr(to.definition, "ampfix_tree", None)
     methods = getattr(tree.parents.get(to.definition), "body", ()) if tree is not None and to.built is not None else ()
-    for constructor in (one for one in methods if getattr(one, "name", "") == "__init__"):
-        assert to.built is not None
-        return kept_off(constructor, off_parameters(to.built, constructor))
-    return frozenset()
+    return next((one for one in methods if getattr(one, "name", "") == "__init__"), None)
 
 
 def kept_off(constructor: ast.AST, off: Set[str]) -> frozenset[str]:
