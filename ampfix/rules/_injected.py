@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
+from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Source
+from ampfix.program.spelling import last_name
 from ampfix.records import replace
 from ampfix.rules._callers import callers
 from ampfix.rules._handed_models import HandedModel, known_inside
@@ -14,6 +17,7 @@ from ampfix.rules._places import class_of, given_for, parameters
 from ampfix.rules._shapes import function_of, handed_in, looks_like_a_model, method, own, path
 from ampfix.rules._trained_models import TrainedModel
 
+_EVALUATES = pattern(r"val|eval|test|infer|predict|sampl|generat|score|metric|monitor|preview|visuali", re.IGNORECASE)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -22,10 +26,12 @@ def handed_to_injected(source: Source, trained: Sequence[TrainedModel]) -> Itera
     """The calls of methods whose object only an importing file shows, where they are handed a trained model; each with
     that file."""
     names = {one.name for one in trained}
-    for call in source.nodes((ast.Call,)):
+    for call in source.nodes((ast.Call,)) if names else ():
         assert isinstance(call, ast.Call)
-        given = names & {handed_name(one) for one in handed_in(call)} if isinstance(call.func, ast.Attribute) else ()
-        for function, parameter in _put_in_by(method(call)[0], source) if given else ():
+        receiver, called = method(call)
+        is_method = bool(called) and (_EVALUATES.search(called) or _EVALUATES.search(last_name(receiver)))
+        given = names & {handed_name(one) for one in handed_in(call)} if is_method else ()
+        for function, parameter in _put_in_by(receiver, source) if given else ():
             for to, shown_by in () if source.called_elsewhere(call) else _methods(function, parameter, call, source):
                 for name in sorted(given):
                     yield HandedModel(call, name, to, known_inside(to, call, frozenset({name}))), shown_by

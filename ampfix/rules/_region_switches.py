@@ -27,6 +27,13 @@ def _needs_any(value: ast.expr | None, names: Set[str]) -> bool:
     return value is not None and any(path(one) in names for one in operands(value))
 
 
+def off_locals(function: ast.AST, off: Set[str]) -> frozenset[str]:
+    """The parameters that are off, and the variables that are true only if one of them is something."""
+    sets = [one for one in own(function) if isinstance(one, ast.Assign)]
+    switched = (one for one in sets if any(name in off for name in presences(one.value)))
+    return frozenset(off) | {path(target) for one in switched for target in one.targets} - {""}
+
+
 def off_attributes(to: CalledElsewhere) -> frozenset[str]:
     """The attributes of the object whose method is called that its constructor sets to None or False."""
     constructor = constructor_of(to)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
@@ -11,10 +11,11 @@ from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
 from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import bare_name, named
-from ampfix.rules._places import given_for
+from ampfix.rules._places import given_for, parameters
 from ampfix.rules._region_switches import (
     given,
     is_off,
+    off_locals,
     off_parameters,
     operands,
     parameters_of,
@@ -28,8 +29,10 @@ from ampfix.rules._shapes import (
     backwards,
     calls,
     function_of,
+    handed_in,
     is_without_grad,
     looks_like_a_model,
+    own,
     path,
     regions_around,
 )
@@ -60,13 +63,18 @@ def evaluated_with_region_off(
         if not any(True for _ in backwards(function)):
             yield from _by_default(region, function, made, trained, source) if trained else ()
         else:
-            yield from list(_by_argument(region, function, made)) or _by_phase(region, function, source)
+            yield from (
+                list(_by_argument(region, function, made))
+                or list(_by_branch(region, function, made))
+                or _by_phase(region, function, source)
+            )
     called: dict[ast.AST, list[ast.Call]] = {}
     for one in handed:
         called.setdefault(one.to.definition, []).append(one.call)
     for function, made in called.items():
         for region in source.regions_in(function) if any(True for _ in backwards(function)) else ():
-            yield from _by_argument(region, function, dict.fromkeys(made))
+            calls_here = dict.fromkeys(made)
+            yield from list(_by_argument(region, function, calls_here)) or _by_branch(region, function, calls_here)
 
 
 def _by_argument(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call]) -> Iterator[SwitchedOff]:
@@ -79,6 +87,40 @@ def _by_argument(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Ca
         if off and any(value is not None and not is_off(value) for _, value in handed):
             yield from (SwitchedOff(call, model, region, name) for call in off)
             return
+
+
+def _by_branch(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call]) -> Iterator[SwitchedOff]:
+    """Calls that leave out the branch of the region, `if scaler is not None and training:`, and every backward."""
+    calls_of_it = [call for call in made if shows_all(call)]
+    if len(calls_of_it) < 2:  # one that trains, and one that does not
+        return
+    off = {call: off_locals(function, off_parameters(call, function)) for call in calls_of_it}
+    switched = {call: switched_off_by(region, function, names) for call, names in off.items() if names}
+    left = [call for call, name in switched.items() if name]
+    model = _model(region.node) or next(filter(looks_like_a_model, parameters(function)), "")
+    if not left or len(left) == len(calls_of_it) or not model:
+        return
+    trained, covered = list(backwards(function)), set(walk(region.node))
+    run = {path(one.func) for one in _runs(region.node, function)}
+    beside = [one for one in _runs(function, function) if one not in covered and path(one.func) in run]
+    for call in left:
+        out = [_is_left_out(one, function, off[call]) for one in trained]
+        if all(out) and not all(_is_left_out(one, function, off[call]) for one in beside):
+            yield SwitchedOff(call, model, region, switched[call])
+
+
+def _runs(node: ast.AST, function: ast.AST) -> Iterator[ast.Call]:
+    """The calls in a part of a function of a model, of what is handed one, and of functions inside it."""
+    inner = {one.name for one in own(function) if isinstance(one, ast.FunctionDef)}
+    for call in (one for one in own(node) if isinstance(one, ast.Call)):
+        if any(looks_like_a_model(path(one)) for one in (call.func, *handed_in(call))) or path(call.func) in inner:
+            yield call
+
+
+def _is_left_out(node: ast.AST, function: ast.AST, off: Set[str]) -> bool:
+    """Whether a test keeps a node of a function from running where some variables are None or False."""
+    tests = (one for one in own(function) if isinstance(one, ast.If) and any(node in walk(part) for part in one.body))
+    return any(name in off for one in tests for name in presences(one.test))
 
 
 def _by_default(

@@ -17,6 +17,7 @@ _NOISE = ("torch.randn", "torch.rand", "torch.randn_like")
 _RANDOM = ("torch.rand", "torch.randn", "torch.randint", "torch.rand_like", "torch.randn_like")
 _DUMMY = pattern(r"dummy|probe|mock|(example|sample|fake|test)_input", re.IGNORECASE)
 _PLACING = ("to", "cuda", "float", "long", "clone", "contiguous", "requires_grad_", "unsqueeze", "repeat", "expand")
+_MAKES = pattern(r"synth|rand|dummy|fake|mock|toy|noise|make|generate|create|gen_", re.IGNORECASE)
 _SAMPLES = ("generate", "sample")
 _HOPS = 3  # variables that only stand for another
 _MEASURES = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "keys")
@@ -46,17 +47,14 @@ def draws(call: ast.Call) -> bool:
 def _is_made_by_helper(data: ast.expr, function: ast.AST, source: Source) -> bool:
     """Whether a variable holds what a helper makes up: `x, y = synthetic_batch(8)`."""
     name = path(_unplaced(data))
-    sets = [
-        one.value
-        for one in own(function)
-        if isinstance(one, ast.Assign) and name in (each.id for target in one.targets for each in _names(target))
-    ]
+    made = [one for one in own(function) if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call)]
+    sets = [one.value for one in made if name in (each.id for target in one.targets for each in _names(target))]
     return bool(sets) and all(_makes_up(one, function, source) for one in sets)
 
 
 def _makes_up(call: ast.expr, function: ast.AST, source: Source) -> bool:
     """Whether a call, made in a function, runs one that returns random tensors alone."""
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not _MAKES.search(call.func.id):
         return False
     run = [one.definition for one in source.called_in(function, call)]
     parts = [(part, one) for one in run for returned in _returned(one) for part in returned]

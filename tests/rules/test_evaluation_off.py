@@ -175,3 +175,79 @@ def generate(model, prompt, device):
 def test_input_that_is_made_on_the_cpu_and_stays_there_is_evaluated_there(changes: dict[str, str], count: int) -> None:
     text = PROMPT.format(**{"imported": "", "moved": "", "placed": "", **changes})
     assert len(check_source(text, "loop.py", Settings(select=("AMP304",)))) == count
+
+
+BY_BRANCH = """\
+import torch
+
+def forward_logits(model, key, x):
+    return model(x)[key]
+
+def run_epoch(model, loader, criterion, optimizer=None, scaler=None):
+    training = optimizer is not None
+    with torch.set_grad_enabled(training):
+        for x, y in loader:
+            if scaler is not None and training:
+                with torch.autocast("cuda"):
+                    loss = criterion({forward}, y)
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
+                optimizer.zero_grad()
+            else:
+                loss = criterion({forward}, y)
+                {beside}
+                    loss.backward()
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+def main(model, loader, held_out, criterion, optimizer, scaler):
+    run_epoch(model, loader, criterion, {trained})
+    run_epoch(model, held_out, criterion{evaluated})
+"""
+
+
+def by_branch(**changes: str) -> int:
+    given = {
+        "forward": "model(x)",
+        "beside": "if training:",
+        "trained": "optimizer, scaler",
+        "evaluated": "",
+        **changes,
+    }
+    return len(check_source(BY_BRANCH.format(**given), "loop.py", Settings(select=("AMP304",))))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"forward": "forward_logits(model, 'y', x)"},
+        {"beside": "if optimizer is not None:"},
+        {"evaluated": ", None"},
+    ],
+)
+def test_a_branch_that_only_training_enters_is_off_where_nothing_is_trained(changes: dict[str, str]) -> None:
+    assert by_branch(**changes) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluated": ", optimizer"},
+        {"beside": "if loss.requires_grad:"},
+        {"trained": "optimizer"},
+        {"evaluated": ", optimizer, scaler"},
+    ],
+    ids=["trains in float32", "may train", "always in float32", "trains in the region"],
+)
+def test_a_call_that_may_train_is_no_evaluation(changes: dict[str, str]) -> None:
+    assert by_branch(**changes) == 0
+
+
+def test_a_call_that_runs_nothing_is_no_evaluation() -> None:
+    text = BY_BRANCH.format(forward="model(x)", beside="if training:", trained="optimizer, scaler", evaluated="")
+    lines = text.splitlines()
+    start = lines.index("            else:")
+    del lines[start : start + 6]
+    assert not check_source("\n".join(lines), "loop.py", Settings(select=("AMP304",)))
