@@ -18,7 +18,7 @@ from ampfix.rules._forwards import Forwards
 from ampfix.rules._handed_models import handed_models
 from ampfix.rules._inherited import evaluated_by_bases
 from ampfix.rules._injected import handed_to_injected
-from ampfix.rules._own_regions import opens_its_own_elsewhere
+from ampfix.rules._own_regions import opens_its_own_region
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
 from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through, where_trained
@@ -97,7 +97,7 @@ class _Finder:
                 continue
             if trainer is not None and is_told_there(one, trainer, source):
                 continue
-            if opens_its_own_elsewhere(one.name, one.call, source):
+            if opens_its_own_region(one.name, one.call, source):
                 continue
             seen.add(one.to.definition)
             name, where = one.to.definition.name, where_trained(match, trainer)
@@ -116,7 +116,7 @@ class _Finder:
             if self._there.by(one.name, one.call) is not one:
                 continue
             for function in evaluated_on_the_way(one, self._source):
-                if function not in seen and not opens_its_own_elsewhere(one.name, one.call, self._source):
+                if function not in seen and not opens_its_own_region(one.name, one.call, self._source):
                     seen.add(function)
                     yield Differing(
                         one.call,
@@ -132,7 +132,7 @@ class _Finder:
             opening, function, where = one.region.opening, to.definition, "trained under autocast here"
             if function in seen or not isinstance(opening, ast.Call):
                 continue
-            if opens_its_own_elsewhere(one.name, opening, self._source):
+            if opens_its_own_region(one.name, opening, self._source):
                 continue
             seen.add(function)
             yield Differing(

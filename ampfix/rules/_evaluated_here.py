@@ -11,7 +11,7 @@ from ampfix.rules._evaluations import is_evaluation, scope_of
 from ampfix.rules._forwards import Forwards
 from ampfix.rules._halfmodels import loaded_models
 from ampfix.rules._handed_models import HandedModel
-from ampfix.rules._own_regions import opens_its_own_elsewhere
+from ampfix.rules._own_regions import opens_its_own_region
 from ampfix.rules._shapes import FUNCTIONS, function_of
 from ampfix.rules._trained_models import TrainedModel, meant, part_of
 from ampfix.rules._trained_there import TrainedThere
@@ -65,7 +65,7 @@ class _Finder:
         trainer = self._there.by(name, call) if match is None else None
         if self._halves & {name, match.name if match is not None else name} or (match is None and trainer is None):
             return
-        if opens_its_own_elsewhere(name, call, source):
+        if opens_its_own_region(name, call, source):
             return
         self.reported.add(scope)
         yield Evaluated(call, name, match, trainer)

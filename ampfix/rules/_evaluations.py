@@ -30,6 +30,7 @@ from ampfix.rules._shapes import (
 from ampfix.rules._shapes import regions_around as _regions_around
 from ampfix.rules._training_data import is_trained_on
 from ampfix.rules._trials import draws, is_a_trial
+from ampfix.rules._without_gradients import records_none
 
 LIKE_A_REGION = pattern(r"cast|(?<![a-z])amp|context|ctx|precision|region|half|fp16|bf16", re.IGNORECASE)
 _EVALUATES = pattern(r"val|eval|test|infer|predict", re.IGNORECASE)
@@ -61,7 +62,7 @@ def scope_of(call: ast.Call, name: str, source: Source) -> ast.AST | None:
     function = function_of(call, source)
     called = getattr(function, "name", "")
     training = list(backwards(function))
-    plain = is_without_grad(call, source) or (bool(training) and _is_off_training(call, source))
+    plain = records_none(call, source) or (bool(training) and _is_off_training(call, source))
     plain = plain or (not training and _is_switched_for_results(call, name, function))
     if not plain or called in ("forward", "__init__"):  # of a forward its caller decides
         return function if _EVALUATES.search(called) else None
@@ -120,7 +121,7 @@ def is_evaluation(call: ast.Call, name: str, loop: ast.AST, source: Source) -> b
     function, around = function_of(call, source), regions_around(call, source)
     if _is_in_float32_by_choice(call, source):
         return False
-    plain = is_without_grad(call, source) or _is_off_training(call, source)
+    plain = records_none(call, source) or _is_off_training(call, source)
     if around or _may_be_covered(call, source) or not (plain or _is_switched(call, name, function, loop)):
         return False
     if isinstance(next(source.ancestors(call)), ast.Expr) and "hook" not in unparsed(function):

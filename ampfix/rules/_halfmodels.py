@@ -217,7 +217,7 @@ def set_to(source: Source) -> Mapping[str, list[tuple[ast.AST, ast.expr]]]:
 
 
 def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
-    """Target, statement and value of every assignment."""
+    """Target, statement and value of every assignment, loops over what is written out among them."""
     for node in source.nodes((ast.Assign, ast.AnnAssign)):
         assert isinstance(node, (ast.Assign, ast.AnnAssign))
         if node.value is None:
@@ -228,6 +228,10 @@ def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
                 yield from ((path(one), node, value) for one, value in pairs)
             else:
                 yield path(target), node, node.value
+    for loop in source.nodes((ast.For, ast.comprehension)):
+        assert isinstance(loop, (ast.For, ast.comprehension))
+        if isinstance(loop.iter, (ast.Tuple, ast.List)):
+            yield from ((path(loop.target), loop, one) for one in loop.iter.elts)
 
 
 def data_casts(source: Source) -> Iterator[HalfCast]:

@@ -1,25 +1,28 @@
-"""Models whose own forward opens a region, in whatever file their class stands."""
+"""Models whose own forward, or the method that is called, opens a region, in whatever file their class stands."""
 
 from __future__ import annotations
 
 import ast
 
 from ampfix.patterns import pattern
-from ampfix.program import CalledElsewhere, Source
+from ampfix.program import CalledElsewhere, Form, Source
 from ampfix.program.spelling import last_name
 from ampfix.program.tree import unparsed
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import holder_of
-from ampfix.rules._shapes import placed
+from ampfix.rules._shapes import opener_of, placed
 from ampfix.rules._trained_models import handed_on
 
 _REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
 _FORWARD = ("forward", "__call__")
 
 
-def opens_its_own_elsewhere(name: str, at: ast.Call, source: Source) -> bool:
+def opens_its_own_region(name: str, at: ast.Call, source: Source) -> bool:
     """Whether what a name means at some place is built of a class of another file whose forward, or the method that is
-    called there, runs in a region."""
+    called there, runs in a region, or that method does so in this file."""
+    here = [one.node for one in source.resolve(at.func) if one.form is Form.FUNCTION] if source.regions else []
+    if any(opener_of(one, source) in here for one in source.regions if one.enabled is not False):
+        return True
     asked = (*_FORWARD, last_name(at.func))
     for one, owner in handed_on({(name, holder_of(at, name, source))}, source):
         for value in assigned(one, owner, source):

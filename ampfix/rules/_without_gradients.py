@@ -1,13 +1,17 @@
-"""Regions whose forwards leave no gradient behind them: only what follows in float32 is trained."""
+"""Code that records no gradients: regions of which only what follows in float32 is trained, and methods for results."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from ampfix.program import CoveredRegion, Source
-from ampfix.program.tree import walk
+from ampfix.patterns import pattern
+from ampfix.program import CoveredRegion, Form, Source
+from ampfix.program.tree import unparsed, walk
 from ampfix.rules._shapes import function_of, handed_in, is_without_grad, method, path, placed
+
+_FOR_RESULTS = pattern(r"predict|infer|sample|generate|reconstruct|(ddim|ddpm|p)_sample")
+_RECORDS_NONE = pattern(r"no_grad|inference_mode")
 
 
 def leaves_no_gradient(region: CoveredRegion, source: Source) -> bool:
@@ -16,6 +20,17 @@ def leaves_no_gradient(region: CoveredRegion, source: Source) -> bool:
         return True
     made = list(_made(region.node))
     return bool(made) and (_all_detached(made, region, source) or all(_is_frozen(one.value, source) for one in made))
+
+
+def records_none(call: ast.Call, source: Source) -> bool:
+    """Whether a call records no gradients: by what is around it, or by the decorator of the method that it runs."""
+    if is_without_grad(call, source):
+        return True
+    if not _FOR_RESULTS.match(method(call)[1]):
+        return False
+    here = [one.node for one in source.resolve(call.func) if one.form is Form.FUNCTION]
+    run = here or [one.definition for one in source.called_elsewhere(call)]
+    return any(_RECORDS_NONE.search(unparsed(one)) for each in run for one in getattr(each, "decorator_list", ()))
 
 
 def _made(node: ast.AST) -> Iterator[ast.Assign]:
