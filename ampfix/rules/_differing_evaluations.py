@@ -67,9 +67,11 @@ class _Finder:
     def found(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
         if trained or self._there:
             yield from self._here(trained)
-            yield from self._elsewhere(trained)
+            told = list(self._elsewhere(trained))
+            yield from told
             yield from self._on_the_way()
-            yield from self._inherited(trained)
+            shown = {point.path for one in told for point in one.trace}  # told at the calls of this file
+            yield from (one for one in self._inherited(trained) if one.trace[0].path not in shown)
         yield from self._switched_off(trained)
 
     def _here(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:

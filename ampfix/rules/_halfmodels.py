@@ -230,8 +230,7 @@ def _assignments(source: Source) -> Iterator[tuple[str, ast.AST, ast.expr]]:
                 yield path(target), node, node.value
     for loop in source.nodes((ast.For, ast.comprehension)):
         assert isinstance(loop, (ast.For, ast.comprehension))
-        if isinstance(loop.iter, (ast.Tuple, ast.List)):
-            yield from ((path(loop.target), loop, one) for one in loop.iter.elts)
+        yield from ((path(loop.target), loop, one) for one in getattr(loop.iter, "elts", ()))
 
 
 def data_casts(source: Source) -> Iterator[HalfCast]:

@@ -28,9 +28,11 @@ def handed_to_injected(source: Source, trained: Sequence[TrainedModel]) -> Itera
     names = {one.name for one in trained}
     for call in source.nodes((ast.Call,)) if names else ():
         assert isinstance(call, ast.Call)
+        if call.func.__class__ is not ast.Attribute or not (call.args or call.keywords):
+            continue
         receiver, called = method(call)
-        is_method = bool(called) and (_EVALUATES.search(called) or _EVALUATES.search(last_name(receiver)))
-        given = names & {handed_name(one) for one in handed_in(call)} if is_method else ()
+        is_asked = _EVALUATES.search(called) or _EVALUATES.search(last_name(receiver))
+        given = names & {handed_name(one) for one in handed_in(call)} if is_asked else ()
         for function, parameter in _put_in_by(receiver, source) if given else ():
             for to, shown_by in () if source.called_elsewhere(call) else _methods(function, parameter, call, source):
                 for name in sorted(given):

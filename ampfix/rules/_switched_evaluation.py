@@ -9,6 +9,7 @@ from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
+from ampfix.rules._evaluations import LIKE_A_REGION
 from ampfix.rules._handed_models import HandedModel
 from ampfix.rules._models import bare_name, named
 from ampfix.rules._places import given_for, parameters
@@ -100,13 +101,20 @@ def _by_branch(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call
     model = _model(region.node) or next(filter(looks_like_a_model, parameters(function)), "")
     if not left or len(left) == len(calls_of_it) or not model:
         return
-    trained, covered = list(backwards(function)), set(walk(region.node))
+    trained, covered = list(backwards(function)), set(_covered(function))
     run = {path(one.func) for one in _runs(region.node, function)}
     beside = [one for one in _runs(function, function) if one not in covered and path(one.func) in run]
     for call in left:
         out = [_is_left_out(one, function, off[call]) for one in trained]
         if all(out) and not all(_is_left_out(one, function, off[call]) for one in beside):
             yield SwitchedOff(call, model, region, switched[call])
+
+
+def _covered(function: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a region of a function, or in something that is named like one."""
+    for one in own(function):
+        if any(LIKE_A_REGION.search(unparsed(item.context_expr)) for item in getattr(one, "items", ())):
+            yield from walk(one)
 
 
 def _runs(node: ast.AST, function: ast.AST) -> Iterator[ast.Call]:

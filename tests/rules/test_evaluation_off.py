@@ -245,6 +245,16 @@ def test_a_call_that_may_train_is_no_evaluation(changes: dict[str, str]) -> None
     assert by_branch(**changes) == 0
 
 
+def test_a_branch_with_a_region_of_its_own_is_covered() -> None:
+    text = BY_BRANCH.format(forward="model(x)", beside="if training:", trained="optimizer, scaler", evaluated="")
+    plain = "            else:\n                loss = criterion(model(x), y)\n"
+    covered = plain.replace(
+        "                loss", '                with torch.autocast("cuda"):\n                    loss'
+    )
+    assert plain in text
+    assert not check_source(text.replace(plain, covered), "loop.py", Settings(select=("AMP304",)))
+
+
 def test_a_call_that_runs_nothing_is_no_evaluation() -> None:
     text = BY_BRANCH.format(forward="model(x)", beside="if training:", trained="optimizer, scaler", evaluated="")
     lines = text.splitlines()
