@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
 from ampfix.findings import Repair, TracePoint
@@ -19,6 +19,7 @@ from ampfix.rules._handed_models import handed_models
 from ampfix.rules._inherited import evaluated_by_bases
 from ampfix.rules._injected import handed_to_injected
 from ampfix.rules._own_regions import opens_its_own_region
+from ampfix.rules._shapes import function_of
 from ampfix.rules._switched_evaluation import evaluated_with_region_off
 from ampfix.rules._trained_models import TrainedModel, held_in, meant, trained_models
 from ampfix.rules._trained_there import TrainedThere, handed_back, trained_through, where_trained
@@ -65,14 +66,16 @@ class _Finder:
         self._there = TrainedThere([*self._handed, *handed_back(source, switched)], source)
 
     def found(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
+        here: list[Differing] = []
         if trained or self._there:
-            yield from self._here(trained)
+            here = list(self._here(trained))
+            yield from here
             told = list(self._elsewhere(trained))
             yield from told
             yield from self._on_the_way()
             shown = {point.path for one in told for point in one.trace}  # told at the calls of this file
             yield from (one for one in self._inherited(trained) if one.trace[0].path not in shown)
-        yield from self._switched_off(trained)
+        yield from self._switched_off(trained, {function_of(one.call, self._source) for one in here})
 
     def _here(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
         """Evaluations in this file of models that it trains, or hands to a function of another file for that."""
@@ -145,9 +148,9 @@ class _Finder:
                 (TracePoint("the model is evaluated", to.path, to.span),),
             )
 
-    def _switched_off(self, trained: Sequence[TrainedModel]) -> Iterator[Differing]:
+    def _switched_off(self, trained: Sequence[TrainedModel], told: Set[ast.AST]) -> Iterator[Differing]:
         """A function that evaluates, or does both, called without what switches its region on."""
-        for one in evaluated_with_region_off(self._source, self._handed, trained):
+        for one in evaluated_with_region_off(self._source, self._handed, trained, told):
             yield Differing(
                 one.call,
                 one.model,

@@ -41,6 +41,7 @@ from ampfix.rules._trained_models import TrainedModel, meant
 
 _PHASE = pattern(r"(^|[._])(is_)?train(ing)?$")
 _TRAINS = ("train", "training")
+_RECORDS_NONE = pattern(r"no_grad|inference_mode")
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ class SwitchedOff:
 
 
 def evaluated_with_region_off(
-    source: Source, handed: Sequence[HandedModel], trained: Sequence[TrainedModel]
+    source: Source, handed: Sequence[HandedModel], trained: Sequence[TrainedModel], told: Set[ast.AST]
 ) -> Iterator[SwitchedOff]:
     """Calls of this file that hand None or False for what switches a region on, where another call does not or another
-    function trains, and forwards whose region the phase of the loop switches."""
+    function trains, and forwards whose region the phase of the loop switches. told: the functions whose forwards
+    outside a region are told by themselves."""
     for region in source.regions:
         function = function_of(region.node, source)
         made = _calls_of(function, source) if isinstance(function, FUNCTIONS) else []
@@ -66,7 +68,7 @@ def evaluated_with_region_off(
         else:
             yield from (
                 list(_by_argument(region, function, made))
-                or list(_by_branch(region, function, made))
+                or list(_by_branch(region, function, () if function in told else made))
                 or _by_phase(region, function, source)
             )
     called: dict[ast.AST, list[ast.Call]] = {}
@@ -93,7 +95,7 @@ def _by_argument(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Ca
 def _by_branch(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call]) -> Iterator[SwitchedOff]:
     """Calls that leave out the branch of the region, `if scaler is not None and training:`, and every backward."""
     calls_of_it = [call for call in made if shows_all(call)]
-    if len(calls_of_it) < 2:  # one that trains, and one that does not
+    if len(calls_of_it) < 2 or not _is_for_training(region, function):  # one call trains, and one does not
         return
     off = {call: off_locals(function, off_parameters(call, function)) for call in calls_of_it}
     switched = {call: switched_off_by(region, function, names) for call, names in off.items() if names}
@@ -101,7 +103,7 @@ def _by_branch(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call
     model = _model(region.node) or next(filter(looks_like_a_model, parameters(function)), "")
     if not left or len(left) == len(calls_of_it) or not model:
         return
-    trained, covered = list(backwards(function)), set(_covered(function))
+    trained, covered = list(backwards(function)), set(_covered(region, function))
     run = {path(one.func) for one in _runs(region.node, function)}
     beside = [one for one in _runs(function, function) if one not in covered and path(one.func) in run]
     for call in left:
@@ -110,10 +112,29 @@ def _by_branch(region: CoveredRegion, function: ast.AST, made: Iterable[ast.Call
             yield SwitchedOff(call, model, region, switched[call])
 
 
-def _covered(function: ast.AST) -> Iterator[ast.AST]:
-    """What stands in a region of a function, or in something that is named like one."""
+def _is_for_training(region: CoveredRegion, function: ast.AST) -> bool:
+    """Whether a region is on, records gradients, and a backward of the same branches follows it."""
+    entered = [
+        unparsed(item.context_expr) for one in _around(region.node, function) for item in getattr(one, "items", ())
+    ]
+    if region.enabled is False or any(map(_RECORDS_NONE.search, entered)):
+        return False
+    blocks = [one for one in _around(region.node, function) if isinstance(one, (ast.If, ast.For, ast.While))]
+    behind = (one for one in backwards(function) if one.lineno >= region.node.lineno)
+    return any(all(one in walk(block) for block in blocks) for one in behind)
+
+
+def _around(node: ast.AST, function: ast.AST) -> list[ast.AST]:
+    """The statements of a function around a node, and it itself."""
+    return [one for one in own(function) if isinstance(one, ast.stmt) and node in walk(one)]
+
+
+def _covered(region: CoveredRegion, function: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a region of a function, or in something that is named like one and not around this region."""
+    around = set(_around(region.node, function)) - {region.node}
     for one in own(function):
-        if any(LIKE_A_REGION.search(unparsed(item.context_expr)) for item in getattr(one, "items", ())):
+        like = (LIKE_A_REGION.search(unparsed(item.context_expr)) for item in getattr(one, "items", ()))
+        if one not in around and any(like):
             yield from walk(one)
 
 

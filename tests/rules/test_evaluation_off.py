@@ -185,7 +185,8 @@ def forward_logits(model, key, x):
 
 def run_epoch(model, loader, criterion, optimizer=None, scaler=None):
     training = optimizer is not None
-    with torch.set_grad_enabled(training):
+    ctx = torch.enable_grad() if training else torch.no_grad()
+    with ctx:
         for x, y in loader:
             if scaler is not None and training:
                 with torch.autocast("cuda"):
@@ -261,3 +262,40 @@ def test_a_call_that_runs_nothing_is_no_evaluation() -> None:
     start = lines.index("            else:")
     del lines[start : start + 6]
     assert not check_source("\n".join(lines), "loop.py", Settings(select=("AMP304",)))
+
+
+IN_BETWEEN = """\
+import torch
+import torch.nn.functional as F
+
+def main(model, loader, held_out):
+    optimizer = torch.optim.AdamW(model.parameters())
+
+    def run(batches, train):
+        for step, (x, y) in enumerate(batches):
+            with torch.set_grad_enabled(train){region}:
+                loss = F.mse_loss(model(x), y)
+            if train:
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+            if train and step % 500 == 0:
+                {inner}
+
+    for epoch in range(3):
+        run(loader, train=True)
+        run(held_out, train=False)
+"""
+REGION = ', torch.autocast("cuda", dtype=torch.bfloat16)'
+CHECKED = """with torch.no_grad():
+                    for a, b in held_out:
+                        with torch.autocast("cuda", dtype=torch.bfloat16):
+                            print(F.mse_loss(model(a), b))"""
+WITHOUT = """with torch.autocast("cuda", enabled=False):
+                    print(model(x).abs().max())"""
+
+
+@pytest.mark.parametrize(("region", "inner"), [(REGION, CHECKED), ("", CHECKED), (REGION, WITHOUT)])
+def test_a_region_in_between_is_not_that_of_training(region: str, inner: str) -> None:
+    text = IN_BETWEEN.format(region=region, inner=inner)
+    assert not check_source(text, "loop.py", Settings(select=("AMP304",)))
