@@ -9,9 +9,11 @@ from ampfix.findings import Applicability, Finding, Position, Repair, Severity, 
 from ampfix.program import CoveredRegion, Do, Occurrence, Routine, Source
 from ampfix.program.tree import walk
 from ampfix.protocol import EventKind, Violation
+from ampfix.records import replace
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._handmade import is_scaled, scales_by_hand
+from ampfix.rules._scaled_otherwise import is_always_on, is_scaled_otherwise
 from ampfix.rules._shapes import is_without_grad, method
 from ampfix.rules._without_gradients import leaves_no_gradient
 
@@ -157,8 +159,10 @@ def train(model, loader, optimizer, criterion, precision):
         if not scales_by_hand(source) and not _evaluates_alone_in_half(source):
             for finding in (*super().check(source), *self._where_chosen(source)):
                 backward = source.call_at(finding.span)
-                if backward is None or not is_scaled(backward, source):
+                if backward is None or not (is_scaled(backward, source) or is_scaled_otherwise(backward, source)):
                     yield finding
+                elif not is_scaled(backward, source) and is_always_on(source):
+                    yield replace(finding, severity=Severity.NOTE)  # of the way without the scaler, if one takes it
 
     def _where_chosen(self, source: Source) -> Iterator[Finding]:
         """Backwards behind a region whose dtype is one half or the other, in files that name no scaler."""
