@@ -243,6 +243,14 @@ def data_casts(source: Source) -> Iterator[HalfCast]:
             yield cast
 
 
+def looped_over(cast: HalfCast, source: Source) -> CastModel | None:
+    """The model whose parameters the loop around casts, one by one."""
+    loop = next(iter(loops(cast.node, source)), None)
+    receiver, name = method(loop.iter) if isinstance(loop, ast.For) else (cast.operand, "")
+    is_of_all = name in ("parameters", "named_parameters") and path(receiver)
+    return cast_model(cast, path(receiver), source) if is_of_all else None
+
+
 def _is_frozen_loop(node: ast.AST, source: Source) -> bool:
     """Whether the loop around freezes what it casts, or walks over a copy."""
     loop = next(iter(loops(node, source)), None)

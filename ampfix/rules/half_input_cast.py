@@ -14,6 +14,7 @@ from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._chosen_casts import CHOICE_SPELLINGS, calls_reached, chosen_casts
 from ampfix.rules._halfmodels import is_module_class
 from ampfix.rules._halfnames import half_names
+from ampfix.rules._left_alone import stays_float32
 from ampfix.rules._lifted import cast_names
 from ampfix.rules._optimizers import trained
 from ampfix.rules._shapes import function_of, inside, method, owner_of, path, regions_around
@@ -173,7 +174,9 @@ for x in torch.randn(4, 8, 8, device="cuda"):
             return
         halved = {*cast_names(source), *half_names(source)}
         updated = {(one.name, one.owner) for one in trained(source)}
-        for cast, call in _fed(source):
+        fed = list(_fed(source))
+        inputs = {cast.node for cast, _ in fed}
+        for cast, call in fed:
             name = path(call.func)
             if name.partition("[")[0] in halved or _is_decided(cast, call, source):
                 continue
@@ -181,6 +184,8 @@ for x in torch.randn(4, 8, 8, device="cuda"):
             regions = [region for region in regions_around(call, source) if region.enabled is not False]
             is_off = bool(regions_around(call, source)) and not _is_on(call, source)
             if is_off or not (regions or (proven and _is_training(call, source))):
+                continue
+            if not regions and not stays_float32(name, call, inputs, source):
                 continue
             if proven or _NETWORK.search(name):
                 yield self._finding(cast, name, source, is_region=bool(regions), proven=proven)

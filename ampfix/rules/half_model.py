@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
@@ -15,6 +14,7 @@ from ampfix.rules._halfmodels import (
     chosen_models,
     data_casts,
     loaded_models,
+    looped_over,
     models_loaded_by_choice,
 )
 from ampfix.rules._lifted import returned_models
@@ -246,9 +246,12 @@ for batch in loader:
 
         casts = list(data_casts(source))
         keeps_masters = MASTER.search(source.text) is not None
-        if casts and not keeps_masters and any(method(call)[1] == "backward" for call in source.nodes((ast.Call,))):
-            is_trained = any(one.symbol.startswith("torch.optim.") for one in trained(source))
-            yield from (self._in_place(cast, source, is_trained=is_trained) for cast in casts)
+        if casts and not keeps_masters and any(True for _ in source.calls_to("backward")):
+            optimizers = [one for one in trained(source) if one.symbol.startswith("torch.optim.")]
+            for cast in casts:
+                whole = looped_over(cast, source)
+                if whole is None or not optimizers or trained_as_half(whole, optimizers, source):
+                    yield self._in_place(cast, source, is_trained=bool(optimizers))
 
     def _in_place(self, cast: HalfCast, source: Source, *, is_trained: bool) -> Finding:
         """`weight.data = weight.data.half()`: the parameter that an optimizer holds becomes half."""
