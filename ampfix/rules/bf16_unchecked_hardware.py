@@ -232,7 +232,10 @@ _KEPT_AS = pattern(r"([\w.]+)\s*=\s*[\w.]*\Z")
 _TELLS_NOTHING = frozenset({"total_memory", "name", "multi_processor_count"})  # of what the hardware has
 _COMPARED = pattern(r"\b(el)?if\b|==|\bin\b")
 _NAMES_BF16 = pattern(r"==\s*['\"](torch\.)?(bf16|bfloat16)['\"]")
-_DEVICE = pattern(r"\.cuda\(|cuda\.is_available|torch\.device\(|\.to\(\s*[\"']cuda|(?i:device)\s*=\s*[\"']cuda")
+_DEVICE = pattern(
+    r"\.cuda\(|cuda\.(is_available|set_device)|torch\.device\("
+    r"|\.to\(\s*f?[\"']cuda|(?i:device)\s*(?::\s*str\s*)?=\s*f?[\"']cuda"
+)
 _OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
 
 
