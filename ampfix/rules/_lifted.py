@@ -96,7 +96,8 @@ def lifted_optimizers(optimizer: Trained, source: Source, deep: int = _DEEP) -> 
         name = _known_as(optimizer.name, function, call, source)
         if name and not is_left_out(optimizer.call, function, call, source):
             target = _target(call, source) or _known_as(optimizer.target, function, call, source)
-            outer = replace(optimizer, call=call, name=name, owner=owner_of(call, name, source), target=target)
+            owner = owner_of(call, name, source)
+            outer = replace(optimizer, call=call, name=name, owner=owner, target=target, lifted=True)
             yield outer
             yield from lifted_optimizers(outer, source, deep - 1)
 

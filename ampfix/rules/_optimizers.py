@@ -15,7 +15,8 @@ from ampfix.rules._shapes import function_of, loops, method, owner_of, path
 
 @dataclass(frozen=True)
 class Trained:
-    """An optimizer over the parameters of a named module. listed: over a list that may leave some of them out."""
+    """An optimizer over the parameters of a named module. listed: over a list that may leave some of them out. lifted:
+    the call only has it built."""
 
     call: ast.Call
     name: str
@@ -23,6 +24,7 @@ class Trained:
     symbol: str
     target: str
     listed: bool = False
+    lifted: bool = False
 
 
 def trained(source: Source) -> Iterator[Trained]:

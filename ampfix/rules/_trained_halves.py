@@ -77,7 +77,8 @@ def _is_trained_as_half(model: CastModel, optimizer: Trained, source: Source) ->
 
 
 def _is_called_behind(model: CastModel, optimizer: Trained) -> bool:
-    return model.at is not None and model.at.lineno > optimizer.call.lineno
+    """Whether a helper casts the model, or builds the optimizer, and the cast comes last: for an export, it seems."""
+    return (model.at is not None or optimizer.lifted) and model.place.lineno > optimizer.call.lineno
 
 
 def _may_be_added(model: CastModel, optimizer: Trained) -> bool:

@@ -26,9 +26,9 @@ class HalfInputCast(Rule):
 
     ## What it does
     Finds `half()`, `bfloat16()` or `to(dtype)` on what a model is called with: under autocast, which casts by itself
-    where half is safe, and outside of it where the model is float32. Models that the file casts to half, and casts
-    under a test, are left alone; so is a dtype that a flag chooses, except in a step of a GradScaler, whose model is
-    float32 whatever the flag says.
+    where half is safe, and outside of it where the model is float32. Models that the file casts to half or hands to
+    code that may, and casts under a test, are left alone; so is a dtype that a flag chooses, except in a step of a
+    GradScaler, whose model is float32 whatever the flag says.
 
     ## Why is this bad
     Under autocast the cast throws away bits before the first layer: inputs beyond 65504 become infinite, token

@@ -22,7 +22,7 @@ class ScalerWithBf16(Rule):
 
     ## What it does
     Finds scalers that are on while the file's autocast regions run in bfloat16, or may do so, and whose switch does not
-    look at the dtype.
+    look at the dtype; of a small project also those that other files build and hand in.
 
     ## Why is this bad
     bfloat16 has the range of float32, so there is nothing to rescue. The scaler still reads every gradient for

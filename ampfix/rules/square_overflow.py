@@ -27,7 +27,8 @@ class SquareOverflow(TensorRule):
 
     ## What it does
     Finds `x * x` of float16 tensors (and `x ** 2`, `x.square()` where autocast does not act) whose result is summed,
-    averaged or rooted: norms, variances and distances written by hand.
+    averaged or rooted: norms, variances and distances written by hand. What is at most 1, as a sigmoid or a tanh, and
+    what is clamped below 256 is left alone.
 
     ## Why is this bad
     256 squared is 65536, more than float16 holds. CUDA's autocast computes `pow`, `square`, `norm` and `sum` in

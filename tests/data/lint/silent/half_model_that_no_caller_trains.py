@@ -106,3 +106,15 @@ def train_one_of_both(loader, small):
     for x, y in loader:
         model(x, y).backward()
         optimizer.step()
+
+
+def build_optimizer(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def main(loader, fit):
+    net = torch.nn.Linear(8, 8)
+    optimizer = build_optimizer(net)
+    fit(net, optimizer, loader)
+    net.half()
+    torch.save(net.state_dict(), "small.pt")
