@@ -89,6 +89,7 @@ class Expressions:
     def __init__(self, nodes: Iterable[ast.AST], helpers: Helpers) -> None:
         self._helpers = helpers
         self.iterated = dict(_iterated(nodes))
+        self._scales = frozenset(_scales(nodes))
         self.statement: ast.stmt = ast.Pass()
         self.read: dict[Source, None] = {}
 
@@ -179,11 +180,15 @@ class Expressions:
 
     def _BinOp(self, node: ast.BinOp, env: Env) -> Taint | None:
         left, right = self.value(node.left, env), self.value(node.right, env)
-        if isinstance(node.op, (ast.Div, ast.Mult)) and mentions_scale(node.right if left else node.left):
+        if isinstance(node.op, (ast.Div, ast.Mult)) and self._carries_scale(node.right if left else node.left):
             return None
         if isinstance(node.op, ast.Div) and left is not None and right is not None:
             return None
         return merged_taint(left, right)
+
+    def _carries_scale(self, node: ast.expr) -> bool:
+        """Whether a factor is the loss scale or computed from it: `inverse = 1.0 / scaler.get_scale()`."""
+        return mentions_scale(node) or (isinstance(node, ast.Name) and node.id in self._scales)
 
     def _Compare(self, node: ast.Compare, env: Env) -> Taint | None:
         sides = [node.left, *node.comparators]
@@ -232,6 +237,18 @@ class Expressions:
         else:
             env[path] = taint
         return env
+
+
+def _scales(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that are set to what is computed from a scaler's scale."""
+    for node in nodes:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(node, ast.Assign) and isinstance(target, ast.Name) and _reads_scale(node.value):
+            yield target.id
+
+
+def _reads_scale(value: ast.expr) -> bool:
+    return any(isinstance(one, ast.Attribute) and one.attr == "get_scale" for one in walk(value))
 
 
 def _iterated(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:

@@ -8,6 +8,8 @@ from ampfix.program import Source
 from ampfix.rules import _places as places
 from ampfix.rules._checkpoints import Entry
 
+_COPIES = ("deepcopy", "copy")
+
 
 def stays_in_memory(entry: Entry, source: Source) -> bool:
     """Whether an optimizer's state lies in a dictionary that a name or an attribute of self keeps, that the file makes
@@ -17,7 +19,7 @@ def stays_in_memory(entry: Entry, source: Source) -> bool:
         return False
     made = [one for one in source.nodes((ast.Assign,)) if isinstance(one, ast.Assign) and _sets(one, path)]
     written = [one for one in made if not (isinstance(one.value, ast.Constant) and one.value.value is None)]
-    if not written or not all(isinstance(one.value, (ast.Dict, ast.Tuple)) for one in written):
+    if not written or not all(_is_written_out(one.value) for one in written):
         return False
     kinds = (ast.Name,) if path.isidentifier() else (ast.Attribute,)
     uses = (one for one in source.nodes(kinds) if isinstance(getattr(one, "ctx", None), ast.Load))
@@ -27,9 +29,16 @@ def stays_in_memory(entry: Entry, source: Source) -> bool:
 def _keeper(state: ast.expr, source: Source) -> str:
     """What the dictionary around a state is assigned to."""
     statement = places.statement_of(state, source)
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, (ast.Dict, ast.Tuple)):
+    if not isinstance(statement, ast.Assign) or not _is_written_out(statement.value):
         return ""
     return places.spelled(statement.targets[0])
+
+
+def _is_written_out(value: ast.expr) -> bool:
+    """`{"model": ..., "optimizer": ...}`, or a copy of that."""
+    if isinstance(value, ast.Call) and places.called(value) in _COPIES and len(value.args) == 1:
+        value = value.args[0]
+    return isinstance(value, (ast.Dict, ast.Tuple))
 
 
 def _is_gone_back_to(path: str, source: Source) -> bool:

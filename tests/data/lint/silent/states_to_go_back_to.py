@@ -34,3 +34,22 @@ class Trainer:
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.keep()
+
+
+def restart_where_it_diverges(model, loader, epochs):
+    optimizer = torch.optim.AdamW(model.parameters())
+    scaler = torch.amp.GradScaler("cuda")
+    good = copy.deepcopy({"model": model.state_dict(), "optimizer": optimizer.state_dict()})
+    for _ in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            with torch.autocast("cuda"):
+                loss = torch.nn.functional.cross_entropy(model(x), y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        if not torch.isfinite(loss):
+            model.load_state_dict(good["model"])
+            optimizer.load_state_dict(good["optimizer"])
+        else:
+            good = copy.deepcopy({"model": model.state_dict(), "optimizer": optimizer.state_dict()})
