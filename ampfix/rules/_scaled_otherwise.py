@@ -13,10 +13,12 @@ from ampfix.rules import _places as places
 from ampfix.rules._switches import values
 
 _SCALES = pattern(r"scal(e|er|ing)|backward", re.IGNORECASE)
+_MAKES_SCALED = pattern(r"^_?(maybe_)?scale(_|$)", re.IGNORECASE)
 _SWITCH = pattern(
     r"(?<![a-z])amp(?![a-z])|fp16|float16|half|mixed|precision|scaler|autocast|apex|opt_level", re.IGNORECASE
 )
 _CHOICES = (ast.If, ast.IfExp)
+_LOOKING = ("item", "detach", "float", "cpu", "tolist", "numpy")
 _LEAVING = (ast.Continue, ast.Return)
 _Side = list[ast.stmt] | list[ast.expr]
 
@@ -27,12 +29,24 @@ def is_scaled_otherwise(backward: ast.Call, source: Source) -> bool:
     if not isinstance(backward.func, ast.Attribute):
         return False  # a call of what runs backward in another file
     loss, around = backward.func.value, set(source.ancestors(backward))
-    return any(
+    return _is_made_by_what_scales(loss, backward, source) or any(
         _may_scale(call, loss, source) and _decides_on(call, loss, choice.test, source)
         for choice in _choices(backward, around, source)
         for side in (*_sides(choice), _behind(choice, around, source))
         if not any(part is backward or part in around for part in side)
         for call in _calls(side)
+    )
+
+
+def _is_made_by_what_scales(loss: ast.expr, backward: ast.Call, source: Source) -> bool:
+    """Whether the loss is what something unseen makes of a loss: `loss = loss_scaler.scale_loss(loss)`."""
+    made = (node for node in walk(places.function_of(backward, source) or source.tree) if isinstance(node, ast.Assign))
+    return any(
+        isinstance(node.value, ast.Call)
+        and places.spelled(loss) in map(places.spelled, node.targets)
+        and _MAKES_SCALED.search(places.called(node.value)) is not None
+        and _may_scale(node.value, loss, source)
+        for node in made
     )
 
 
@@ -86,10 +100,11 @@ def _may_scale(call: ast.Call, loss: ast.expr, source: Source) -> bool:
 
 
 def _is_of(handed: ast.expr, loss: ast.expr) -> bool:
-    """Whether what is handed in is the loss, or a part of it: `loss / steps`."""
+    """Whether what is handed in is the loss, or made of it: `loss / steps`."""
     if places.spelled(handed) == places.spelled(loss):
         return True
-    return isinstance(handed, (ast.Name, ast.BinOp)) and bool(places.names_in(handed) & places.names_in(loss))
+    is_looked_at = isinstance(handed, ast.Call) and places.called(handed) in _LOOKING
+    return not is_looked_at and bool(places.names_in(handed) & places.names_in(loss))
 
 
 def _decides_on(call: ast.Call, loss: ast.expr, test: ast.expr, source: Source) -> bool:

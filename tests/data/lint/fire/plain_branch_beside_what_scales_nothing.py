@@ -68,3 +68,13 @@ def by_a_helper_that_is_seen(model, loader, optimizer, loss_fn, args, scaler):
 def backward(loss, optimizer):
     loss.backward()  # expect: AMP201
     optimizer.step()
+
+
+def made_without_a_scale(model, loader, optimizer, loss_fn, args, scheduler):
+    for x, y in loader:
+        with torch.autocast("cuda", enabled=args.amp):
+            loss = loss_fn(model(x), y)
+        optimizer.zero_grad()
+        loss = scheduler.weigh(loss)
+        loss.backward()  # expect: AMP201
+        optimizer.step()

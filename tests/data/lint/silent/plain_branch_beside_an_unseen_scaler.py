@@ -94,3 +94,25 @@ class Trainer:
             return
         loss.backward()
         self.optimizer.step()
+
+
+def summed(model, loader, optimizer, loss_fn, args, loss_scaler):
+    for x, y in loader:
+        with torch.autocast("cuda", enabled=args.amp):
+            losses = loss_fn(model(x), y)
+        optimizer.zero_grad()
+        if loss_scaler is not None:
+            loss_scaler(sum(losses), optimizer)
+        else:
+            sum(losses).backward()
+            optimizer.step()
+
+
+def scaled_by_what_is_unseen(model, loader, optimizer, loss_fn, args, loss_scaler):
+    for x, y in loader:
+        with torch.autocast("cuda", enabled=args.amp):
+            loss = loss_fn(model(x), y)
+        optimizer.zero_grad()
+        loss = loss_scaler.scale_loss(loss)
+        loss.backward()
+        optimizer.step()
