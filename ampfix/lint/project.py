@@ -58,6 +58,7 @@ class Project:
         self._folders: dict[str, str] = {}  # of files
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
         self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
+        self._neighbours: dict[str, bool] = {}  # of those files, whether they are worth parsing for others
         self._dropped: list[SourceFile] = []
         self._trains: dict[str, bool] = {}
         self._passing: dict[
@@ -251,9 +252,18 @@ class Project:
         """The parsed file; None where it is not worth parsing or cannot be."""
         if path in self._files:
             self._files.move_to_end(path)
-            return self._files[path]
+            return self._files[path] if self._is_neighbour(path) else None
         file = self._files[path] = self._parse(path)
         return file
+
+    def _is_neighbour(self, path: str) -> bool:
+        """Whether a file that is kept would be parsed for others too: what they see must not depend on what was checked
+        before them."""
+        file = self._files[path]
+        if path not in self._neighbours:
+            data = b"" if file is None else file.text.encode(errors="replace")
+            self._neighbours[path] = isinstance(file, PiecewiseFile) or is_relevant(data) or _passes_on(path, data)
+        return self._neighbours[path]
 
     def trains(self, path: str, names: tuple[str, ...]) -> bool:
         """Whether a file is worth parsing for training code that it holds, or passes on by the first of the names."""
@@ -276,6 +286,7 @@ class Project:
     def _drop(self, path: str) -> int:
         """Keep a file no longer. How many characters of it were parsed."""
         file = self._files.pop(path, None)
+        self._neighbours.pop(path, None)
         if file is None:
             return 0
         self._dropped.append(file)

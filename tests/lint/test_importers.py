@@ -141,3 +141,10 @@ def test_a_changed_importer_is_seen_once_it_is_forgotten(project: Path) -> None:
     main.write_text("from lib.engine import train\noptim = train(net, opt)\n", encoding="utf-8")
     kept.forget(str(main))
     assert [one.path for one in SourceModule(ENGINE, path, project=kept).importers("train")]
+
+
+def test_what_is_seen_of_an_importer_does_not_depend_on_whether_it_was_checked(project: Path) -> None:
+    main, path, kept = project / "main.py", str(project / "lib" / "engine.py"), Project()
+    main.write_text("from lib.engine import train\n", encoding="utf-8")
+    SourceModule(main.read_text(encoding="utf-8"), str(main), project=kept).release()
+    assert SourceModule(ENGINE, path, project=kept).importers("train") == ()  # not worth parsing
