@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ampfix.patterns import pattern
 from ampfix.program import Do, Routine, Site, Source
@@ -12,6 +12,7 @@ from ampfix.program.tree import walk
 from ampfix.protocol import EventKind
 from ampfix.records import dataclass
 from ampfix.rules import _places as places
+from ampfix.rules._shapes import calls
 
 _STEPS = (EventKind.SCALER_STEP, EventKind.OPTIMIZER_STEP)
 _MICRO = pattern(r"accum|micro", re.IGNORECASE)
@@ -48,11 +49,19 @@ def _window(routine: Routine, step: Do, backwards: list[Do], source: Source) -> 
     own = list(conditions(step.site, source))
     for backward in near:
         around = set(conditions(backward.site, source))
+        if _are_alternatives(around, own):
+            continue
         only = [test for test in own if test not in around]
         rare = [(test, count) for test in only if (count := turns(test, step, source))]
         if rare and not any(set(conditions(do.site, source)) & set(only) for do in near):
             return Window(routine, backward, step, *rare[0])
     return None
+
+
+def _are_alternatives(tests: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether a test that has to hold for the one must not for the other."""
+    one, other = set(tests), set(others)
+    return any(f"not ({test})" in other for test in one) or any(f"not ({test})" in one for test in other)
 
 
 def inner_windows(source: Source) -> Iterator[Window]:
@@ -71,15 +80,30 @@ def inner_windows(source: Source) -> Iterator[Window]:
 
 def _micro_batches(backward: Do, source: Source) -> str:
     """How often the loop around a backward runs, where its names say that it goes over micro-batches."""
-    calls = (call for frame in backward.site.frames() if (call := node_at(frame, source)) is not None)
-    loop = next((loops[0] for call in calls if (loops := places.loops_around(call, source))), None)
+    nodes = (call for frame in backward.site.frames() if (call := node_at(frame, source)) is not None)
+    loop = next((loops[0] for call in nodes if (loops := places.loops_around(call, source))), None)
     if not isinstance(loop, ast.For) or loop.lineno != backward.site.loops[-1] or not isinstance(loop.iter, ast.Call):
         return ""
     if getattr(loop.iter.func, "id", "") != "range" or len(loop.iter.args) != 1:
         return ""
     count = places.spelled(loop.iter.args[0])
     is_path = isinstance(loop.iter.args[0], (ast.Name, ast.Attribute))
-    return count if is_path and _MICRO.search(f"{count} {places.spelled(loop.target)}") else ""
+    is_window = is_path and _MICRO.search(f"{count} {places.spelled(loop.target)}") and not _is_of_all(loop, source)
+    return count if is_window else ""
+
+
+def _is_of_all(loop: ast.For, source: Source) -> bool:
+    """Whether each turn puts its part among those of all others, so that its loss is that of the whole window:
+    `torch.cat(kept[:j] + [part] + kept[j + 1 :])`, or `kept` and `j` handed to what does that."""
+    turn = places.spelled(loop.target)
+    parts = [node.slice for node in walk(loop) if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)]
+    if any(part.lower is None and part.upper is not None and places.spelled(part.upper) == turn for part in parts):
+        return True
+    function = places.function_of(loop, source) or source.tree
+    kept = {places.receiver(call) for call in calls(function, "append")}
+    inner = (node for node in walk(loop) if isinstance(node, ast.Call))
+    given = ({places.spelled(one) for one in (*call.args, *(word.value for word in call.keywords))} for call in inner)
+    return any(turn in one and one & kept for one in given)
 
 
 def _is_one_batch(window: Window, source: Source) -> bool:
