@@ -47,7 +47,8 @@ class PrecisionReader:
             or self._resolver.role(binding) is Role.AUTOCAST
         ]
         if opened:
-            region = self._covered(node, opening, opened[0], scope, sole=len(bindings) == 1)
+            acting = next((binding for binding in opened if not self._is_off(binding, scope)), opened[0])
+            region = self._covered(node, opening, acting, scope, sole=len(bindings) == 1)
             if self._are_off(bindings, scope):
                 return replace(region, enabled=False)
             return region if len(opened) == 1 else self._chosen(region, opened, scope)
@@ -80,14 +81,11 @@ class PrecisionReader:
 
     def _are_off(self, bindings: Iterable[Binding], scope: Scope) -> bool:
         """Whether nothing that may be entered acts: each is switched off in so many words, or a null context."""
-        return all(
-            binding.symbol == "contextlib.nullcontext"
-            or (
-                self._resolver.role(binding) is Role.AUTOCAST
-                and self._regions.setting(binding, Frame(scope)).enabled == Always(False)
-            )
-            for binding in bindings
-        )
+        return all(binding.symbol == "contextlib.nullcontext" or self._is_off(binding, scope) for binding in bindings)
+
+    def _is_off(self, binding: Binding, scope: Scope) -> bool:
+        is_region = self._resolver.role(binding) is Role.AUTOCAST
+        return is_region and self._regions.setting(binding, Frame(scope)).enabled == Always(False)
 
     def _covered(
         self, node: ast.AST, opening: ast.expr, binding: Binding, scope: Scope, *, sole: bool

@@ -201,7 +201,7 @@ def _may_be_covered(call: ast.AST, source: Source) -> bool:
 
 def opens_its_own(source: Source) -> bool:
     """Whether a forward of this file runs under a region of its own."""
-    for region in source.regions:
+    for region in (one for one in source.regions if one.enabled is not False):
         around = (region.node, *inside(region.node, source))
         if any(getattr(node, "name", "") in ("forward", "__call__", "autocast") for node in around):
             return True

@@ -95,6 +95,8 @@ def operands(switch: ast.expr) -> list[ast.expr]:
 def presences(switch: ast.expr) -> Iterator[str]:
     """The variables that must be true, or not None, for a test to hold."""
     for one in operands(switch):
+        if isinstance(one, ast.IfExp) and is_off(one.orelse):
+            yield from presences(one.test)
         if isinstance(one, ast.Compare) and isinstance(one.ops[0], ast.IsNot):
             is_none = isinstance(one.comparators[0], ast.Constant) and one.comparators[0].value is None
             one = one.left if is_none else one

@@ -11,7 +11,7 @@ from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass
 from ampfix.rules._evaluations import LIKE_A_REGION
 from ampfix.rules._handed_models import HandedModel
-from ampfix.rules._models import bare_name, named
+from ampfix.rules._models import SELF, bare_name, named
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._region_switches import (
     given,
@@ -180,7 +180,7 @@ def _by_phase(region: CoveredRegion, function: ast.AST, source: Source) -> Itera
 
 def _model(node: ast.AST) -> str:
     called = (path(one.func) for one in walk(node) if isinstance(one, ast.Call))
-    return next((name for name in called if looks_like_a_model(name)), "")
+    return next((name for name in called if looks_like_a_model(name) or name == SELF), "")
 
 
 def _is_training(test: ast.expr) -> bool:

@@ -180,7 +180,10 @@ def train(model, loader, optimizer):
 
 
 def _runs_in_float16(source: Source) -> bool:
-    regions = any("float16" in region.dtypes and region.device != "cpu" for region in source.autocasts)
+    opened = [(one.dtypes, one.device) for one in source.autocasts] + [
+        (one.dtypes, one.device) for one in source.regions
+    ]
+    regions = any("float16" in dtypes and device != "cpu" for dtypes, device in opened)
     return regions or any(cast.dtype == "float16" for cast in source.half_casts)
 
 
