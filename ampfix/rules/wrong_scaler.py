@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+
 from ampfix.findings import Repair, Severity
-from ampfix.program import Occurrence
+from ampfix.patterns import pattern
+from ampfix.program import Occurrence, Role, Source
+from ampfix.program.tree import walk
 from ampfix.protocol import Violation
 from ampfix.rules._base import Invalid, ProtocolRule, local_name
 from ampfix.rules._path import certain, contributors, optimizers
+from ampfix.rules._places import assignments, parameters
+from ampfix.rules._shapes import path
+
+_COMPUTED = pattern(r"\[[^\d'\"]")  # `scalers[key]`, not `scalers[0]`
 
 
 class WrongScaler(ProtocolRule):
@@ -86,9 +94,24 @@ def train(model, loader, optimizer):
         scalers = {do.event.scaler for do in contributors(occurrence)} - {None}
         return len(scalers) > 1 and len(optimizers(occurrence)) == 1
 
+    def is_harmless(self, occurrence: Occurrence, source: Source) -> bool:
+        scalers = {do.event.scaler for do in (occurrence.do, *contributors(occurrence))} - {None}
+        is_wrong = occurrence.broken.violation is Violation.WRONG_SCALER
+        return is_wrong and any(_may_be_another(name, occurrence, source) for name in scalers if name)
+
     def headline(self, occurrence: Occurrence) -> str:
         scaler = local_name(occurrence.do, occurrence.do.event.scaler)
         return f"{scaler or 'the scaler'} meets gradients of another scaler"
 
     def repair(self, occurrence: Occurrence) -> Repair | str:  # noqa: ARG002
         return "which scaler was meant is not known; scale, unscale and step with the same one"
+
+
+def _may_be_another(scaler: str, occurrence: Occurrence, source: Source) -> bool:
+    """Whether a name may stand for a scaler that has another name too: `scalers[key]`, `active = pick(scaler)`."""
+    if not scaler.isidentifier():
+        return _COMPUTED.search(scaler) is not None
+    function = occurrence.routine.node
+    assigned = (node for node in walk(function) if isinstance(node, ast.Assign))
+    values = [value for node in assigned for target, value in assignments(node) if path(target) == scaler]
+    return any(source.held(value).role is not Role.SCALER for value in values) and scaler not in parameters(function)
