@@ -125,6 +125,31 @@ def is_zeroed_each_turn(window: Window, source: Source) -> bool:
     )
 
 
+def is_of_one_turn(window: Window, source: Source) -> bool:
+    """Whether gradients are zeroed in front of backward on the turns that step, by the count of the loop itself."""
+    at = window.backward.site
+    call = node_at(at, source)
+    loop = next(iter(places.loops_around(call, source)), None) if call is not None else None
+    if not isinstance(loop, ast.For) or not window.test:
+        return False
+    asked = places.names_in(ast.parse(window.test, mode="eval"))
+    if asked & _set_in(loop) or not asked & places.assigned_in(loop.target):
+        return False
+    return any(
+        do.event.kind is EventKind.ZERO_GRAD
+        and do.site.loops == at.loops
+        and do.site.span < at.span
+        and window.test in do.site.tests
+        and set(window.step.site.tests) >= set(do.site.tests)
+        for do in window.routine.events
+    )
+
+
+def _set_in(loop: ast.For) -> set[str]:
+    """The names that the body of a loop sets."""
+    return {name for statement in loop.body for name in places.assigned_in(statement)}
+
+
 def _is_turn(do: Do, source: Source) -> bool:
     """Whether a method is one turn of a loop that another file holds: it counts turns in an attribute of its object."""
     call = node_at(do.site, source)

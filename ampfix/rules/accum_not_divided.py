@@ -249,7 +249,9 @@ def train(model, loader, optimizer, accum):
                 continue
             if not places.loops_around(call, source) and (is_handed_in(loss, source) or _is_weighed(loss, source)):
                 continue
-            if windows.is_zeroed_each_turn(window, source) or is_divided_elsewhere(call, source):
+            if windows.is_zeroed_each_turn(window, source) or windows.is_of_one_turn(window, source):
+                continue
+            if is_divided_elsewhere(call, source):
                 continue
             kind = reduction(loss, source)
             yield self.finding(
