@@ -208,7 +208,7 @@ def train(model, loader, optimizer):
                     "than float32",
                     repair=_native(call, source),
                 )
-        if "backward" in source.text and _DEVICE.search(source.text) and not _asks_for_it(source.text):
+        if "backward" in source.text and _DEVICE.search(source.text) and not _is_settled(source.text):
             yield from self._unasked(source)
 
     def _unasked(self, source: Source) -> Iterator[Finding]:
@@ -237,10 +237,15 @@ _DEVICE = pattern(
     r"|\.to\(\s*f?[\"']cuda|(?i:device)\s*(?::\s*str\s*)?=\s*f?[\"']cuda"
 )
 _OLD_GPU = pattern(r"\b(Tesla )?(T4|V100|P100|K80)s?\b|\b(GTX|RTX) ?(10|16|20)[5-8]0\b|\b(Volta|Turing|Pascal)\b")
+_RENTED = pattern(r"\bgpu\s*=\s*[fbru]{0,2}[\"']([^\"']*)")
+_AMPERE = pattern(r"(?i:A10|A10G|A100|H100|H200|B200|L4|L40S)\b")
 
 
-def _asks_for_it(text: str) -> bool:
-    """Whether a file asks what the hardware has."""
+def _is_settled(text: str) -> bool:
+    """Whether a file asks what the hardware has, or rents only such as has bfloat16: `@app.function(gpu="L4")`."""
+    rented = _RENTED.findall(text) if "@" in text else []
+    if rented and all(_AMPERE.match(gpu) for gpu in rented):
+        return True
     return _CHECK.search(text) is not None or any(_is_asked(found, text) for found in _PROPERTIES.finditer(text))
 
 
