@@ -99,10 +99,33 @@ def _is_of_class(pair: Pair) -> bool:
 def _is_another(pair: Pair, entry: Entry, source: Source) -> bool:
     """Whether two functions only call optimizers alike that each builds for itself."""
     here = places.function_of(entry.node, source)
+    if here is pair.function and _is_built_anew(pair, entry, source):
+        return True
     if here is None or here is pair.function:
         return False
     is_alike = entry.owner == pair.optimizer and {here, pair.function} <= owners.building(entry.owner, source)
     return is_alike or (_is_handed_in(entry, source) and _steps_plainly(here, entry, source))
+
+
+def _is_built_anew(pair: Pair, entry: Entry, source: Source) -> bool:
+    """Whether the scaler takes its last step before this function, or the module, builds the optimizer it keeps."""
+    body = getattr(pair.function or source.tree, "body", ())
+    built = max(
+        (node.lineno for node in body if _builds(entry.owner, node) and node.lineno < entry.node.lineno), default=0
+    )
+    calls = places.all_methods_called(source, "step") if built else ()
+    steps = [call for call in calls if places.receiver(call) == pair.scaler]
+    return bool(steps) and all(
+        call.lineno < built and places.function_of(call, source) is pair.function for call in steps
+    )
+
+
+def _builds(name: str, statement: ast.stmt) -> bool:
+    """Whether a statement gives a name what it was not before: wrapping the old is not that."""
+    return isinstance(statement, ast.Assign) and any(
+        places.spelled(target) == name and isinstance(value, ast.Call) and name not in places.names_in(value)
+        for target, value in places.assignments(statement)
+    )
 
 
 def _steps_plainly(function: ast.AST, entry: Entry, source: Source) -> bool:
