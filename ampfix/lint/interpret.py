@@ -57,6 +57,7 @@ _ON_OPTIMIZERS = _ON_GRADIENTS | {EventKind.SCHEDULER_STEP}
 _PAIRED = _ON_GRADIENTS | {EventKind.UNSCALE}
 _WHOLE_STEP = frozenset({EventKind.BACKWARD, EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD})
 _INDEXED = pattern(r"\[[A-Za-z_]\w*\]")  # an optimizer picked by a variable: another one each time
+_ELEMENT = pattern(r"\[(\*|[A-Za-z_]\w*)\]")  # one of them, picked by a variable or by the loop over all
 _AT_ONCE = frozenset(
     {
         Violation.CLIP_WHILE_SCALED,
@@ -323,7 +324,7 @@ class _Interpreter:
             return True
         earlier = (e.event for e in self._order[: self._position(do)] if e.event.kind is EventKind.UNSCALE)
         unscaled = (one for event in earlier for one in event.optimizers)
-        return name.endswith("]") and any(_INDEXED.sub("[]", one) == _INDEXED.sub("[]", name) for one in unscaled)
+        return name.endswith("]") and any(_ELEMENT.sub("[]", one) == _ELEMENT.sub("[]", name) for one in unscaled)
 
 
 def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:
