@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 
 from ampfix.lint.frames import Frame, Namer
+from ampfix.lint.numbers import known_number
 from ampfix.lint.resolve import Resolver
 from ampfix.lint.roles import argument
+from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import CLIPS
 from ampfix.program import Form
 from ampfix.program.tree import walk
@@ -32,16 +35,26 @@ class ClipReader:
         self._resolver, self._namer = resolver, namer
 
     def is_clip(self, node: ast.Call, frame: Frame) -> bool:
-        if self._resolver.is_idle(node.func, frame.scope):
-            return False
-        bindings = self._resolver.resolve(node.func, frame.scope)
-        return any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in CLIPS for b in bindings)
+        return _is_clip(node, frame.scope, self._resolver)
 
     def read(self, node: ast.Call, frame: Frame) -> Clip:
         parameters = argument(node, "parameters", 0)
         owner = "" if parameters is None else owner_of(parameters, frame, self._namer)
         optimizers = (owner.partition(".param_groups")[0],) if ".param_groups" in owner else ()
         return Clip(owner, optimizers, any(carries_scale(value, frame) for value in _thresholds(node)))
+
+
+def only_measures(node: ast.Call, scope: Scope, resolver: Resolver) -> bool:
+    """Whether this is a clip against no limit, which changes nothing: a way of asking for the norm."""
+    limits = _thresholds(node)[:1]
+    return any(known_number(limit, scope) == math.inf for limit in limits) and _is_clip(node, scope, resolver)
+
+
+def _is_clip(node: ast.Call, scope: Scope, resolver: Resolver) -> bool:
+    if resolver.is_idle(node.func, scope):
+        return False
+    bindings = resolver.resolve(node.func, scope)
+    return any(b.form in (Form.SYMBOL, Form.PARTIAL) and b.symbol in CLIPS for b in bindings)
 
 
 def owner_of(node: ast.expr, frame: Frame, namer: Namer) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ampfix.lint.clips import owner_of
+from ampfix.lint.clips import only_measures, owner_of
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.gradedits import Change
 from ampfix.lint.gradients import Gradients, Touch, gives_away, gradients_in
@@ -76,6 +76,8 @@ class _Called:
     of: Callable[[Scope, int], Gradients | None]
 
     def returns_gradients(self, call: ast.Call) -> bool:
+        if only_measures(call, self.scope, self.resolver):
+            return True
         function = self._function(call)
         found = self.of(self.resolver.scope_of(function), self.depth) if function is not None else None
         return found is not None and found.returns and not _runs_backward(function)

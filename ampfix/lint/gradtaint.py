@@ -31,10 +31,11 @@ _FREE = frozenset(
         "isnan", "isinf", "isfinite", "isneginf", "isposinf", "is_nan", "is_inf", "size", "dim", "numel", "nelement",
         "sign", "sgn", "count_nonzero", "nonzero", "argmax", "argmin", "argsort", "cosine_similarity", "data_ptr",
         "type", "get_device", "is_contiguous", "len", "isinstance", "hasattr", "id", "backward", "all_finite",
-        "clip_grad_norm_", "clip_grad_value_", "register_hook", "zeros_like", "ones_like", "empty_like", "randn_like",
+        "register_hook", "zeros_like", "ones_like", "empty_like", "randn_like",
         "rand_like", "all_reduce", "broadcast", "reduce", "allreduce", "barrier", "zip_longest", "normalize",
     }
 )  # fmt: skip
+_CLIPS = frozenset({"clip_grad_norm_", "clip_grad_value_"})
 _LOGS = pattern(
     r"^_*(print|pprint|info|debug|warning|warn|log|log_\w+|add_scalars?|add_histogram|set_postfix\w*|set_description\w*|"
     r"report_\w+|scalar|histogram|log_dict|tqdm_write|secho|echo)$"
@@ -158,6 +159,8 @@ class Expressions:
             return None
         if name in _FREE:
             return None
+        if name in _CLIPS:
+            return self._returned(node)
         if receiver is not None:
             if name in _VIEWS:
                 return receiver
@@ -168,6 +171,9 @@ class Expressions:
                 return merged
             given = tuple(one for one, taint in zip(arguments, taints, strict=True) if taint is not None)
             return None if self._helpers.withholds(node, given) else self._taken(merged, node)
+        return self._returned(node)
+
+    def _returned(self, node: ast.Call) -> Taint | None:
         if self._helpers.returns_gradients(node):
             return Taint(Kind.VALUE, frozenset({Source(self.statement, node, late=True)}))
         return None
