@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ampfix.lint.mentions import Mentions
@@ -12,6 +11,7 @@ from ampfix.lint.relevance import trains
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
+from ampfix.patterns import pattern
 from ampfix.program.spelling import last_name
 from ampfix.program.tree import TreeIndex, walk
 
@@ -74,7 +74,7 @@ class SourceFile:
 
     def calls_to(self, name: str) -> Sequence[ast.Call]:
         """The calls `name(...)` and `anything.name(...)`; none without an index where the text shows none."""
-        if "index" not in self.__dict__ and not calling(name).search(self.text):
+        if "index" not in self.__dict__ and next(calling(name, self.text), None) is None:
             return ()
         return self.calls.get(name, ())
 
@@ -107,9 +107,19 @@ class SourceFile:
         return label(self.path)
 
 
-def calling(name: str) -> re.Pattern[str]:
-    """What stands in a text that calls `name` or `anything.name`."""
-    return re.compile(rf"(?<!def )(?<!class )\b{name}[\s)]*\(")
+_OPENS = pattern(r"[\s)]*\(")
+_DEFINES = ("def ", "class ")
+
+
+def calling(name: str, text: str) -> Iterator[int]:
+    """Where a text calls `name` or `anything.name`. An expression for all of that takes ten times as long."""
+    at = text.find(name) if name else -1
+    while at >= 0:
+        before, end = text[max(0, at - 6) : at], at + len(name)
+        is_whole = not (before[-1:].isalnum() or before.endswith("_"))
+        if is_whole and not before.endswith(_DEFINES) and _OPENS.match(text, end):
+            yield at
+        at = text.find(name, end)
 
 
 def label(path: str) -> str:

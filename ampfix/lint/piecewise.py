@@ -147,16 +147,16 @@ class PiecewiseFile(SourceFile):
         if "index" in self.__dict__:
             return super().calls_to(name)
         if name not in self._called:
-            nodes = (node for index in self._calling(calling(name)) for node in index.order)
+            nodes = (node for index in self._calling(name) for node in index.order)
             calls = (node for node in nodes if isinstance(node, ast.Call))
             self._called[name] = [call for call in calls if last_name(call.func) == name]
         return self._called[name]
 
-    def _calling(self, call: re.Pattern[str]) -> list[TreeIndex]:
+    def _calling(self, name: str) -> list[TreeIndex]:
         """The statements of the module whose text shows a call. Nothing else is parsed for it."""
         lines, line, at = set[int](), 1, 0
-        for match in call.finditer(self.text):
-            line, at = line + self.text.count("\n", at, match.start()), match.start()
+        for place in calling(name, self.text):
+            line, at = line + self.text.count("\n", at, place), place
             lines.add(line)
         for name in [name for name, pieces in self._names.waiting.items() if _stand_in(pieces, lines)]:
             self._names.read(name)
