@@ -24,7 +24,7 @@ from ampfix.records import dataclass
 # The first column of a statement; the lines of a bracket that is closed there go on.
 _START = pattern(r"\n(?:(@)|(?:(?:async[ ]+)?def|class)[ ]+([A-Za-z_]\w*)(?=[ ]*[(:\[])|[^\s#)\]}])", re.ASCII)
 _WORTH = 300  # characters; what is shorter is parsed in the time it takes to put off
-_GLOBAL = pattern(r"(?:^|[:;])[ \t]*global\s", re.MULTILINE)  # defines what lies outside
+_GLOBAL = pattern(r"global\s")  # where a statement begins, it defines what lies outside
 _OTHER_LINES = pattern(r"[\r\f]")  # ends of lines, and what may stand before a statement, that are not counted here
 
 
@@ -224,7 +224,9 @@ def _cut(text: str) -> tuple[list[_Piece], str]:
 
 
 def _sets_global(part: str) -> bool:
-    return "global" in part and _GLOBAL.search(part) is not None
+    words = (match.start() for match in _GLOBAL.finditer(part))
+    before = (part[part.rfind("\n", 0, at) + 1 : at].rstrip(" \t") for at in words)
+    return any(not text or text.endswith((":", ";")) for text in before)
 
 
 def _goes_on(text: str, start: int, end: int) -> bool:

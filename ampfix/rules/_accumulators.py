@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Set
 
 from ampfix.patterns import pattern
@@ -54,7 +55,7 @@ _BEFORE, _BEHIND = 160, 600  # characters of a statement before what makes a ten
 
 def may_accumulate(code: str) -> bool:
     """Whether a text may hold an accumulator in half: a copy or a table, or a tensor that something is added to."""
-    if any(f"{maker} as " in code for maker in _MAKERS):
+    if any(code.endswith(tuple(_MAKERS), 0, at) for at in _places(" as ", code)):
         return True
     may_average = _CHANGED.search(code) is not None and (_has_copy(code) or _has_table(code))
     return may_average or any(_is_added_to(name, code) for name in _named_in_half(code))
@@ -88,12 +89,16 @@ def _named_in_half(code: str) -> Iterator[str]:
     for stem in _STEMS:
         for at in _places(stem, code):
             called = _CALLED.match(code, at)
-            assigning = _ASSIGNING.search(code, max(0, at - _BEFORE), at) if called else None
-            if assigning and called:
-                end = _closing(code, called.end())
-                if _GIVEN.search(code, called.end(), end) or _is_cast(code, end):
-                    _, dot, last = (assigning[1] or f".{assigning[2]}").rpartition(".")
-                    yield dot + last
+            assigning = _ASSIGNING.search(code, max(0, at - _BEFORE), at) if called and _in_half(code, called) else None
+            if assigning:
+                _, dot, last = (assigning[1] or f".{assigning[2]}").rpartition(".")
+                yield dot + last
+
+
+def _in_half(code: str, called: re.Match[str]) -> bool:
+    """Whether what is called here may be handed a half as its dtype, or be cast to one."""
+    end = _closing(code, called.end())
+    return _GIVEN.search(code, called.end(), end) is not None or _is_cast(code, end)
 
 
 def _is_cast(code: str, end: int) -> bool:
