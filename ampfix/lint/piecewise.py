@@ -25,7 +25,7 @@ from ampfix.records import dataclass
 _START = pattern(r"\n(?:(@)|(?:(?:async[ ]+)?def|class)[ ]+([A-Za-z_]\w*)(?=[ ]*[(:\[])|[^\s#)\]}])", re.ASCII)
 _WORTH = 300  # characters; what is shorter is parsed in the time it takes to put off
 _GLOBAL = pattern(r"global\s")  # where a statement begins, it defines what lies outside
-_OTHER_LINES = pattern(r"[\r\f]")  # ends of lines, and what may stand before a statement, that are not counted here
+_OTHER_LINES = ("\r", "\f")  # ends of lines, and what may stand before a statement, that are not counted here
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class PiecewiseFile(SourceFile):
 
 def neighbour(text: str, path: str) -> SourceFile:
     """The file, parsed no further than it must be. Raises SyntaxError for text that is not Python."""
-    if _OTHER_LINES.search(text):
+    if any(end in text for end in _OTHER_LINES):
         return SourceFile(text, path)
     try:
         return PiecewiseFile(text, path)

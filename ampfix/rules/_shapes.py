@@ -82,11 +82,12 @@ def _runs_backward(call: ast.Call) -> bool:
     function, given = call.func, call.args
     if last_name(function) == "partial" and given:
         function, *given = given
-    names = [path(one).rpartition(".")[2].lower() for one in (*given, *(word.value for word in call.keywords))]
-    if not path(function) or not any("loss" in name for name in names):
+    called = last_name(function)
+    is_backward = _BACKWARD.search(called) is not None
+    if not (is_backward or "step" in called) or not path(function):
         return False
-    takes_step = "step" in last_name(function) and any("scaler" in name for name in names)
-    return takes_step or _BACKWARD.search(last_name(function)) is not None
+    names = [path(one).rpartition(".")[2].lower() for one in (*given, *(word.value for word in call.keywords))]
+    return any("loss" in name for name in names) and (is_backward or any("scaler" in name for name in names))
 
 
 def placed(node: ast.expr) -> ast.expr:
