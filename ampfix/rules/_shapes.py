@@ -65,11 +65,15 @@ def calls(root: ast.AST, *names: str) -> Iterator[ast.Call]:
             yield node
 
 
-def backwards(root: ast.AST) -> Iterator[ast.Call]:
-    """The calls that run with `root` and run a backward: the method, and what is handed a loss for it."""
-    for node in own(root):
-        if node.__class__ is ast.Call and (method(node)[1] == "backward" or _runs_backward(node)):
-            yield node
+def backwards(root: ast.AST) -> Sequence[ast.Call]:
+    """The calls that run with `root` and run a backward: the method, and what is handed a loss for it. Found once."""
+    known: list[ast.Call] | None = getattr(root, "ampfix_backwards", None)
+    if known is None:
+        calls = (node for node in own(root) if isinstance(node, ast.Call))
+        known = [call for call in calls if method(call)[1] == "backward" or _runs_backward(call)]
+        if hasattr(root, "ampfix_tree"):
+            root.ampfix_backwards = known  # type: ignore[attr-defined]
+    return known
 
 
 def handed_in(call: ast.Call) -> list[ast.expr]:
