@@ -14,6 +14,7 @@ from ampfix.lint.gradreader import GradientReader
 from ampfix.lint.guards import sets_gradients
 from ampfix.lint.losses import (
     is_loss,
+    is_of_torch,
     loss_name,
     scaled_by_hand,
     scaling,
@@ -235,7 +236,7 @@ class CallReader:
             if _is_own_self(receiver, frame):
                 return ()
             return self._scaler_step(node, receiver, path, frame, proven=guess.proven)
-        if guess.role is Role.OPTIMIZER and path is not None:
+        if guess.role is Role.OPTIMIZER and path is not None and is_of_torch(node):
             self._learn_owners(receiver, path, frame)
             event = self._event(EventKind.OPTIMIZER_STEP, node, frame, proven=guess.proven, optimizers=(path,))
             # A closure computes new gradients inside the step, and some loops write them by hand.

@@ -6,18 +6,18 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ampfix.lint.conditions import is_test, is_truth_of, negate
+from ampfix.lint.conditions import choice_of, is_test, is_truth_of, negate, there
 from ampfix.lint.constants import number
 from ampfix.lint.dtypechoice import DtypeChoices
 from ampfix.lint.names import Names
 from ampfix.lint.resolve import Resolver
-from ampfix.lint.rewriting import Substitute, from_attributes
-from ampfix.lint.roles import Roles, argument
-from ampfix.lint.scopes import FUNCTIONS, Scope, parameters
-from ampfix.lint.signatures import given_to
+from ampfix.lint.rewriting import from_attributes
+from ampfix.lint.roles import Roles
+from ampfix.lint.scopes import Scope
+from ampfix.lint.switches import Switches
 from ampfix.lint.truths import is_made
 from ampfix.lint.usage import dotted
-from ampfix.program import AllOf, Always, AnyOf, Atom, Binding, Block, Condition, Form, Not, Role, Site
+from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, field, replace
 
@@ -114,10 +114,9 @@ class Namer:
         if root == frame.scope.self_name():
             return root
         if root in frame.scope.names and frame.scope.is_function:
-            definitions = frame.scope.names[root]
-            value = definitions[0].value
-            if len(definitions) == 1 and value is not None and depth < _ALIAS_DEPTH and definitions[0].item is None:
-                alias = dotted(value)
+            value = self._value_of(root, frame)
+            if value is not None and depth < _ALIAS_DEPTH:
+                alias = dotted(self._chosen(root, frame, depth) or value)
                 if alias is not None and alias.partition(".")[0] != root:
                     return self._path(alias, frame, depth + 1)
             return frame.prefix + root
@@ -172,20 +171,20 @@ class Namer:
         return self._unfold(test, frame, depth) or self.atom(test, frame)
 
     def _compare(self, test: ast.Compare, frame: Frame, depth: int) -> Condition:
-        operator, right = test.ops[0], test.comparators[0]
+        operator, right, left = test.ops[0], test.comparators[0], self.meant(test.left, frame)
         if isinstance(right, ast.Constant) and right.value == 0 and self._is_every_turn(test.left, frame):
             return Always(isinstance(operator, (ast.Eq, ast.GtE, ast.LtE)))
         if isinstance(operator, (ast.Eq, ast.Is)) and self._dtypes.never(test.left, right, frame.scope):
             return Always(False)
         if isinstance(right, ast.Constant) and isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             positive = isinstance(operator, (ast.Is, ast.Eq))
-            constant = self._constant(test.left, frame)
+            constant = self._constant(left, frame)
             if constant is not None:
                 same = constant.value is right.value or constant.value == right.value
                 return Always(same == positive)
             if right.value is None:
-                made = is_made(test.left, frame, self._resolver)
-                presence = Always(True) if made else self._condition(test.left, frame, depth)
+                made = is_made(left, frame, self._resolver)
+                presence = Always(True) if made else self._condition(left, frame, depth)
                 return negate(presence) if positive else presence
             if isinstance(right.value, bool):
                 truth = self._condition(test.left, frame, depth)
@@ -218,6 +217,9 @@ class Namer:
         """A flag stands for the expression it was set to; an optional scaler for the test it was built under."""
         if depth >= _ALIAS_DEPTH or not isinstance(test, (ast.Name, ast.Attribute)):
             return None
+        meant = self.meant(test, frame)
+        if meant is not test:
+            return self._condition(there(meant), frame, depth + 1)
         flag = self._flag_value(test, frame)
         if flag is not None:
             return self._condition(flag[0], flag[1], depth + 1)
@@ -237,12 +239,8 @@ class Namer:
         return self.foreign(guard, built[0].scope, frame, depth + 1, holder) if guard is not None else None
 
     def _flag_value(self, test: ast.expr, frame: Frame) -> tuple[ast.expr, Frame] | None:
-        if not isinstance(test, ast.Name) or test.id in frame.bindings:
-            return None
-        definitions = frame.scope.names.get(test.id, ())
-        if len(definitions) != 1 or definitions[0].value is None or not frame.scope.is_function:
-            return None
-        return (definitions[0].value, frame) if is_test(definitions[0].value, test.id) else None
+        value = self._value_of(test.id, frame) if isinstance(test, ast.Name) else None
+        return (value, frame) if value is not None and is_test(value, getattr(test, "id", "")) else None
 
     def foreign(
         self, test: ast.expr, scope: Any, frame: Frame, depth: int = 0, holder: ast.expr | None = None
@@ -284,41 +282,31 @@ class Namer:
 
     def switch(self, node: ast.expr, frame: Frame) -> Condition | None:
         """`GradScaler(enabled=...)`: when a scaler does anything; None where that is not seen."""
-        passed = frame.passed(node)
-        if passed is not None and isinstance(passed[0], (ast.Name, ast.Attribute)):
-            return self.switch(*passed)  # its test is told where it can be named
-        built = self._roles.instances(node, frame, Role.SCALER)
-        holder = node.value if isinstance(node, ast.Attribute) else None
-        switches = [self._enabled(binding, frame, holder) for binding in built]
-        if not switches or any(switch is None for switch in switches):
+        return Switches(self, self._resolver, self._roles, self._handed).of(node, frame)
+
+    def meant(self, node: ast.expr, frame: Frame) -> ast.expr:
+        """What a name stands for that is set to one of two things; any other expression itself."""
+        chosen = self._chosen(node.id, frame, 0) if isinstance(node, ast.Name) else None
+        return node if chosen is None else chosen
+
+    def _chosen(self, name: str, frame: Frame, depth: int) -> ast.expr | None:
+        """The scaler or optimizer that a name set to `scaler if scaler is not None else self.scaler` stands for; where
+        that is open, the preferred one."""
+        value = self._value_of(name, frame) if depth < _ALIAS_DEPTH else None
+        choice = None if value is None else choice_of(value)
+        if choice is None or not choice.is_of_state:
             return None
-        if all(switch == switches[0] for switch in switches):
-            return switches[0]
-        ways = []
-        for binding, switch in zip(built, switches, strict=True):
-            guard = Always(True) if binding.guard is None else self._there(binding.guard, binding, frame, holder)
-            if guard is None or switch is None:
-                return None
-            ways.append(AllOf((guard, switch)))
-        return AnyOf(tuple(ways))
+        holds = self._condition(choice.test, frame, depth + 1)
+        if isinstance(holds, Always):
+            return choice.body if holds.value else choice.orelse
+        return choice.preferred
 
-    def _enabled(self, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
-        assert isinstance(binding.node, ast.Call)
-        enabled = argument(binding.node, "enabled", 4 if binding.symbol.startswith(("torch.cuda", "torch.cpu")) else 5)
-        return Always(True) if enabled is None else self._there(enabled, binding, frame, holder)
-
-    def _there(self, test: ast.expr, binding: Binding, frame: Frame, holder: ast.expr | None) -> Condition | None:
-        """A test from where something is constructed; a helper's parameters are what its call hands it."""
-        found = self.foreign(test, binding.scope, frame, holder=holder)
-        if found is not None or binding.built is None or not isinstance(binding.scope.node, FUNCTIONS):
-            return found
-        call, scope = binding.built
-        names = [parameter.arg for parameter in parameters(binding.scope.node)]
-        replacements = given_to(names[names[:1] == [binding.scope.self_name()] :], call)
-        handed = Substitute(replacements).visit(ast.parse(unparsed(test), mode="eval").body)
-        left = {node.id for node in walk(handed) if isinstance(node, ast.Name)} & (set(names) - set(replacements))
-        self._handed.append(handed)
-        return None if left else self.foreign(handed, scope, frame)
+    def _value_of(self, name: str, frame: Frame) -> ast.expr | None:
+        """The one expression that a local name is set to."""
+        definitions = frame.scope.names.get(name, ()) if frame.scope.is_function else ()
+        if name in frame.bindings or len(definitions) != 1 or definitions[0].item is not None:
+            return None
+        return definitions[0].value
 
     def atom(self, test: ast.expr, frame: Frame) -> Atom:
         names: set[str] = set()

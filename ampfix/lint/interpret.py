@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
+from ampfix.lint.certainty import is_certain
 from ampfix.lint.clipped import Clipped
 from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, feasible, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
@@ -286,10 +287,10 @@ class _Interpreter:
             do, path = _blamed(broken, do, path)
         key = (broken.violation, do.site.span, do.site.function, broken.optimizer)
         known = self._found.get(key)
-        proven = do.site.proven and not path.doubt and _loss_is_proven(path)
+        at = self._position(do)
+        proven = is_certain(broken, do, path, self._order, at)
         if known is not None and (known.proven or not proven):
             return  # nothing new, and what follows is dear
-        at = self._position(do)
         if hangs_on_a_switch(do, path, self._order[:at], self._routine.unclear) or self._chosen_elements(broken, do):
             return
         before, after = tuple(path.events())[::-1], tuple(self._order[at + 1 :])
@@ -335,11 +336,6 @@ def _blamed(broken: Broken, do: Do, path: Path) -> tuple[Do, Path]:
             return past.do, path.before(past.before)
         past = past.before
     return do, path
-
-
-def _loss_is_proven(path: Path) -> bool:
-    backward = next((do for do in path.events() if do.event.kind is EventKind.BACKWARD), None)
-    return backward is None or backward.site.proven
 
 
 def _merge(flow: _Flow, more: _Flow) -> None:

@@ -55,6 +55,11 @@ def takes_closure(step: ast.Call, position: int) -> bool:
     return argument(step, "closure", position) is not None
 
 
+def is_of_torch(step: ast.Call) -> bool:
+    """Whether an optimizer's step is called as torch has it, with a closure at most."""
+    return len(step.args) <= 1 and all(keyword.arg in (None, "closure") for keyword in step.keywords)
+
+
 def runs_a_closure(node: ast.Call) -> bool:
     """`optimizer.step(closure=...)` runs backward, and as often as it likes."""
     is_step = isinstance(node.func, ast.Attribute) and node.func.attr == "step"
