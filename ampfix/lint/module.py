@@ -33,6 +33,8 @@ from ampfix.lint.roles import Roles
 from ampfix.lint.scopes import Scope
 from ampfix.lint.tensorcallees import TensorCallees
 from ampfix.lint.truths import truth
+from ampfix.lint.unseen import Unseen
+from ampfix.lint.wrappers import without_wrappers
 from ampfix.program import (
     AutocastOpened,
     Binding,
@@ -46,7 +48,6 @@ from ampfix.program import (
     Occurrence,
     Routine,
     ScalerBuilt,
-    Site,
     Value,
 )
 from ampfix.records import replace
@@ -122,7 +123,7 @@ class SourceModule:
         """A step program for each function that reaches an event, and for the module itself."""
         scopes = self._scopes.scope_of.items()
         worth = ((node, scope) for node, scope in scopes if node in self._worth.analysed and not scope.is_class)
-        return tuple(_without_wrappers(list(self._lowered(worth))))
+        return tuple(without_wrappers(list(self._lowered(worth))))
 
     @cached_property
     def _lowering(self) -> Lowering:
@@ -142,9 +143,14 @@ class SourceModule:
         from its callers. What is complete inside another file is found where that is checked."""
         completed = self._lowered(inherited(self._scopes, self._resolver, self._worth))
         seen = [interpret(routine) for routine in (*self.routines, *completed)]
+        unseen = Unseen(self._resolver, self._roles, self._neighbours)
         unscales = {clip: unscale for one in seen for clip, unscale in one.unscales.items()}
         found = [
-            replace(occurrence, unscale=unscales.get(occurrence.do.site.span))
+            replace(
+                occurrence,
+                unscale=unscales.get(occurrence.do.site.span),
+                proven=occurrence.proven and not unseen.may_prevent(occurrence),
+            )
             for one in seen
             for occurrence in one.occurrences
             if occurrence.do.site.path == self.path and not self._is_complete_elsewhere(occurrence)
@@ -329,22 +335,3 @@ class _Importer(SourceModule):
 
     def __init__(self, file: SourceFile, torch_floor: str, project: Project | None) -> None:
         self._begin(file, torch_floor, project)
-
-
-def _without_wrappers(routines: list[Routine]) -> Iterator[Routine]:
-    """Routines that do more than call one other that shows the same events when it is analysed by itself."""
-    shown = {routine.name: routine for routine in routines}
-    for routine in routines:
-        ways = [list(event.site.frames())[::-1] for event in routine.events]
-        called = {(way[0].span, way[1].function) for way in ways if len(way) > 1}
-        if len(called) != 1 or not all(len(way) > 1 for way in ways):
-            yield routine
-            continue
-        callee = shown.get(next(iter(called))[1])
-        if callee is None or len(callee.events) < len(routine.events) or _repeats(ways[0][0], callee):
-            yield routine
-
-
-def _repeats(call: Site, callee: Routine) -> bool:
-    """Whether a loop around a call makes several steps of one."""
-    return bool(call.loops) and not any(do.site.loops for do in callee.events)
