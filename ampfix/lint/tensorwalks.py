@@ -13,6 +13,7 @@ from ampfix.lint.tensorcallees import TensorCallees
 from ampfix.lint.tensorframes import Frame, around, is_trained, join
 from ampfix.lint.tensorrecords import OperationRecorder
 from ampfix.program import Autocast, Binding, Context, Dtype, Form, Value
+from ampfix.program.arity import accepts
 
 _MAX_DEPTH = 8  # calls inside calls
 Enter = Callable[[ast.AST, Frame], None]
@@ -56,6 +57,8 @@ class FunctionWalker(OperationRecorder):
             return None
         formal = [parameter.arg for parameter in parameters(function)]
         is_method = scope.parent is not None and scope.parent.is_class and scope.self_name() is not None
+        if not is_method and not accepts(function, node):
+            return None
         if formal and is_method and (held is not None or isinstance(node.func, ast.Attribute)):
             formal = formal[1:]
         inner = self._frame(function, scope, held, node, frame)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Set
 
 from ampfix.patterns import pattern
 from ampfix.program import CalledElsewhere, Role, Source
+from ampfix.program.arity import accepts
 from ampfix.program.tree import walk
 from ampfix.records import dataclass
 from ampfix.rules import _owners as owners
@@ -49,7 +50,7 @@ def handed_on(source: Source, stepped: Set[str]) -> Iterator[Handed]:
             continue
         names_scaler = _OF_SCALERS.search(ast.unparse(call)) is not None
         for to in source.called_elsewhere(call):
-            if (names_scaler and not _ignores(to)) or not _takes(call, to):
+            if (names_scaler and not _ignores(to)) or not accepts(to.definition, call):
                 continue
             inside = list(pairs.reached(to))
             if any(map(_speaks_of_scalers, inside)) and (names_scaler or not _leaves_out(call, to)):
@@ -142,14 +143,6 @@ def _ignores(to: CalledElsewhere) -> bool:
     given = [name for name, value in to.arguments.items() if _OF_SCALERS.search(ast.unparse(value))]
     own = {one.arg for one in (*to.definition.args.args, *to.definition.args.kwonlyargs)}
     return bool(given) and own >= set(given) and not set(given) & places.names_in(to.definition)
-
-
-def _takes(call: ast.Call, to: CalledElsewhere) -> bool:
-    """Whether a function has parameters for what a call hands in by place, so that the call does not raise."""
-    arguments = to.definition.args
-    if arguments.vararg is not None or to.definition.decorator_list:
-        return True
-    return len(call.args) <= len(arguments.posonlyargs) + len(arguments.args)
 
 
 def _leaves_out(call: ast.Call, to: CalledElsewhere) -> bool:
