@@ -36,7 +36,6 @@ _CURES = {
 """What a path must have gone around where the program has it."""
 _ENDS = (EventKind.SCALER_STEP, EventKind.UPDATE, EventKind.ZERO_GRAD)
 _OF_SCALERS = (EventKind.UNSCALE, EventKind.SCALER_STEP, EventKind.UPDATE)
-_RAW = EventKind.OPTIMIZER_STEP
 _OFF = pattern(r"not \((?!not |.* is None\)$|.*==).*\)$|not \w|.* is None$")
 _SWITCH = pattern(r"scaler|fp16|half|mixed|precision|autocast|(?<!b)float16|(?<![a-z])amp(?![a-z])", re.IGNORECASE)
 
@@ -45,8 +44,6 @@ def is_certain(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int)
     """Whether nothing about a violation is guessed. order: the events of the routine; at: the place of `do` there."""
     backward = next((past for past in path.events() if past.event.kind is EventKind.BACKWARD), None)
     if path.doubt or not do.site.proven or (backward is not None and not backward.site.proven):
-        return False
-    if _mixes_branches(do, path, order):
         return False
     if broken.violation in _ON_SCALED and backward is not None and _stands_where_it_is_off(do, backward):
         return False
@@ -59,21 +56,31 @@ def _stands_where_it_is_off(do: Do, backward: Do) -> bool:
     return any(_SWITCH.search(test) and _OFF.match(test) for test in all_tests(do) if test not in shared)
 
 
-def _mixes_branches(do: Do, path: Path, order: Sequence[Do]) -> bool:
-    """Whether a path uses a scaler behind the plain one of two backwards, or steps without it behind the scaled one,
+def mixes_branches(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int) -> bool:
+    """Whether a path uses a scaler behind the plain one of two backwards, or goes on without it behind the scaled one,
     under a test of its own."""
     latest: Do | None = None
     for past in (*reversed([*path.events()]), do):
         if past.event.kind is EventKind.BACKWARD:
             latest = past
-        elif latest is None or not _is_choice(past, latest):
-            continue
-        elif past.event.kind in _OF_SCALERS if latest.event.scaler is None else past.event.kind is _RAW:
-            with_scaler = latest.event.scaler is None
-            others = (one for one in order if one.event.kind in (EventKind.BACKWARD, EventKind.SCALER_STEP))
-            if any((one.event.scaler is not None) == with_scaler and excluded(one, latest) for one in others):
-                return True
-    return False
+        elif latest is not None and _is_of_the_other(past, latest) and _has_alternative(latest, order):
+            return True
+    if latest is None or latest.event.scaler is None or not _has_alternative(latest, order):
+        return False
+    return any(_is_choice(cure, latest) for cure in _skipped(broken, do, path, order, at))
+
+
+def _is_of_the_other(event: Do, backward: Do) -> bool:
+    """Whether an event under a test of its own goes with the other backward, as a rule."""
+    kinds = _OF_SCALERS if backward.event.scaler is None else (EventKind.OPTIMIZER_STEP,)
+    return event.event.kind in kinds and _is_choice(event, backward)
+
+
+def _has_alternative(backward: Do, order: Sequence[Do]) -> bool:
+    """Whether another branch runs backward, or steps, the other way: with a scaler, or without."""
+    with_scaler = backward.event.scaler is None
+    others = (one for one in order if one.event.kind in (EventKind.BACKWARD, EventKind.SCALER_STEP))
+    return any((one.event.scaler is not None) == with_scaler and excluded(one, backward) for one in others)
 
 
 def _is_choice(event: Do, backward: Do) -> bool:

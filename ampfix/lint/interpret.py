@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from ampfix.findings import Span
 from ampfix.lint.atoms import Atoms
-from ampfix.lint.certainty import is_certain
+from ampfix.lint.certainty import is_certain, mixes_branches
 from ampfix.lint.clipped import Clipped
 from ampfix.lint.paths import SWITCH, Past, Path, assign, behind, distinct, feasible, hangs_on_a_switch, split
 from ampfix.lint.prune import every_node
@@ -292,6 +292,8 @@ class _Interpreter:
         if known is not None and (known.proven or not proven):
             return  # nothing new, and what follows is dear
         if hangs_on_a_switch(do, path, self._order[:at], self._routine.unclear) or self._chosen_elements(broken, do):
+            return
+        if mixes_branches(broken, do, path, self._order, at):
             return
         before, after = tuple(path.events())[::-1], tuple(self._order[at + 1 :])
         self._found[key] = Occurrence(broken, do, self._routine, before, after, proven)

@@ -56,7 +56,14 @@ class Roles:
         assert frame.scope.file is not None
         guess = frame.scope.file.usage.guess(path, frame.scope)
         built_elsewhere = any(binding.form is Form.INSTANCE for binding in bindings)
-        return Guess(guess.role, guess.proven and not built_elsewhere)
+        return Guess(guess.role, guess.proven and not built_elsewhere and not self._is_never_set(node, frame.scope))
+
+    def _is_never_set(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether no class that can be seen sets an attribute of self: what it holds, if anything, nobody shows."""
+        owner = scope.owner_class()
+        if owner is None or not isinstance(node, ast.Attribute) or dotted(node.value) != scope.self_name():
+            return False
+        return not any(node.attr in one.attributes or node.attr in one.names for one in self.resolver.ancestry(owner))
 
     def _seen(self, node: ast.expr, frame: Frame) -> tuple[Binding, ...]:
         """What an expression holds, be it an attribute of an object that callers hand in: `self.precision.scaler`."""
