@@ -45,6 +45,8 @@ _DEFINED = (Form.FUNCTION, Form.CLASS, Form.OBJECT)
 _STATE = (Role.SCALER, Role.OPTIMIZER)
 # What only stores or shows state, by its name.
 _KEEPING = pattern(r"load|sav|resum|restor|check|ckpt|state|log|print|count|summar|info|wandb|param", re.IGNORECASE)
+_COLLECTIONS = (ast.Tuple, ast.List, ast.Dict)
+_OF_COLLECTIONS = frozenset({"get", "items", "keys", "values", "append", "extend", "copy"})
 _LOOKING = frozenset({"isinstance", "len", "print", "type", "id", "hasattr", "getattr", "setattr", "enumerate", "zip"})
 
 
@@ -113,6 +115,8 @@ class Unseen:
             inside = (one for one in defined if one.form is Form.FUNCTION and depth < _MAX_DEPTH)
             return any(self._hands_on(call, scope, one, depth, held) for one in inside)
         name = last_name(function)
+        if name in _OF_COLLECTIONS and not reaches:
+            return False
         return not (is_harmless(name) or _KEEPING.search(name) or self._is_library(function, scope))
 
     def _hands_on(self, call: ast.Call, scope: Scope, to: Binding, depth: int, held: frozenset[str]) -> bool:
@@ -190,10 +194,16 @@ class Unseen:
 
     def _is_made_of_state(self, name: str, scope: Scope) -> bool:
         """Whether a name is set to a list, a dictionary or an object with a scaler or an optimizer in it."""
-        values = (one.value for one in scope.names.get(name, ()))
-        kept = (one for one in values if isinstance(one, (ast.Tuple, ast.List, ast.Dict, ast.Call)))
+        values = (one.value for one in scope.names.get(name, ()) if one.value is not None)
+        kept = (one for one in values if isinstance(one, _COLLECTIONS) or self._is_construction(one, scope))
         parts = (part for one in kept for part in walk(one) if isinstance(part, (ast.Name, ast.Attribute)))
         return any(dotted(part) and self._roles.of(part, Frame(scope)).role in _STATE for part in parts)
+
+    def _is_construction(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a call may make an object, and is none of a function of the project."""
+        if not isinstance(node, ast.Call):
+            return False
+        return not any(one.form is Form.FUNCTION for one in self._defined(node.func, scope))
 
 
 def _passed(site: Site) -> dict[tuple[str, str], int]:

@@ -96,6 +96,7 @@ HARMLESS = {
     "torch": ("", "", "torch.cuda.synchronize()"),
     "a checkpoint": ("store", "store.load_checkpoint(model, optimizer, scaler)", "pass"),
     "a function of the project that only looks": ("", "", "look(scaler)"),
+    "what a function of the project found": ("", "", 'found = look(scaler)\n        print(found.get("scale"))'),
     "what is printed": ("", "print(scaler)", "print(scaler.get_scale())"),
     "a function of losses": ("criterion", "", "criterion(x, y)"),
     "a closure that does not unscale": ("", "rate = lambda step: 1 / (step + 1)", "rate(3)"),
