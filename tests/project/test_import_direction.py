@@ -11,7 +11,7 @@ from .modules import ROOT, imports, module_name, python_files
 # From the ground up. A package may import those of lower rows.
 LAYERS = (
     {"", "assets", "atomic", "extras", "parcel", "patterns", "records"},
-    {"findings", "protocol"},
+    {"findings", "protocol", "dryrun"},
     {"program"},
     {"rules"},
     {"lint", "codemods", "watch", "emulate"},

@@ -1,0 +1,272 @@
+"""Follows the statements of a program."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from ampfix.dryrun.flows import NORMAL, RAISED, Exit, Flow, answers_to, ends, forked, substituted
+from ampfix.dryrun.state import State
+from ampfix.dryrun.values import (
+    NONE,
+    Choice,
+    Items,
+    Known,
+    Library,
+    Scope,
+    Test,
+    Value,
+)
+
+_UNROLLED = 6  # elements of a list written out that a loop goes through one by one
+
+
+class Statements:
+    """Runs statements in a scope. evaluate: gives the value of an expression; call: of a call that was begun; element:
+    what a loop over a value gets; load: the module of an import."""
+
+    def __init__(
+        self,
+        state: State,
+        evaluate: Callable[[ast.expr, Scope], Value],
+        assign: Callable[[ast.expr, Value, Scope], None],
+        elements: Callable[[Value], list[Value]],
+        imported: Callable[[str, str, Scope], Value],
+        define: Callable[[ast.AST, Scope], Value],
+        enter: Callable[[Value, ast.AST, Scope, Callable[[Value], Flow]], Flow],
+    ) -> None:
+        self._state, self._store = state, state.store
+        self._evaluate, self._assign, self._elements = evaluate, assign, elements
+        self._imported, self._define, self._enter = imported, define, enter
+        self.on_yield: list[Callable[[Value], Flow] | None] = []
+
+    def block(self, body: Sequence[ast.stmt], scope: Scope) -> Flow:
+        """Run statements one after the other."""
+        for index, statement in enumerate(body):
+            flow = self._run(statement, scope)
+            if flow is NORMAL:
+                continue
+            kinds = {end.kind for end in ends(flow)}
+            if "normal" not in kinds:
+                return flow
+            rest = self._go_on(flow, body[index + 1 :], scope, guarded=kinds - {"normal", "raise"} != set())
+            return substituted(flow, "normal", rest)
+        return NORMAL
+
+    def _go_on(self, flow: Flow, rest: Sequence[ast.stmt], scope: Scope, *, guarded: bool) -> Flow:
+        answers = answers_to(flow, "normal") or []
+        if not guarded or not answers:
+            with ExitStack() as assumed:
+                for test, holds in answers:
+                    assumed.enter_context(self._store.assuming(test, holds))
+                return self.block(rest, scope)
+        return self._under(answers, rest, scope)
+
+    def _under(self, answers: list[tuple[Test, bool]], rest: Sequence[ast.stmt], scope: Scope) -> Flow:
+        if not answers:
+            return self.block(rest, scope)
+        (test, holds), *further = answers
+        with self._store.branch(test, holds) as layer:
+            flow = self._under(further, rest, scope)
+        self._store.merge(test, *((layer, {}) if holds else ({}, layer)))
+        return flow
+
+    def _run(self, statement: ast.stmt, scope: Scope) -> Flow:
+        self._state.spend()
+        method = getattr(self, f"on_{type(statement).__name__.lower()}", None)
+        return NORMAL if method is None else method(statement, scope) or NORMAL
+
+    # what decides
+
+    def decided(self, value: Value, run: Callable[[bool], Flow]) -> Flow:
+        """Run what depends on the truth of a value, both ways where it is not known."""
+        truth = self._state.truth(value)
+        if isinstance(truth, bool):
+            return run(truth)
+        if isinstance(truth, Choice):
+            return self.forked(truth.test, lambda holds: self.decided(truth.yes if holds else truth.no, run))
+        assert isinstance(truth, Test)
+        return self.forked(truth, run)
+
+    def forked(self, test: Test, run: Callable[[bool], Flow]) -> Flow:
+        answer = self._store.answer(test)
+        if answer is not None:
+            return run(answer)
+        with self._store.branch(test, True) as first:
+            yes = run(True)
+        with self._store.branch(test, False) as second:
+            no = run(False)
+        raised = [all(end.kind == "raise" for end in ends(flow)) for flow in (yes, no)]
+        if raised[0] != raised[1]:
+            self._store.merge(test, *((second, second) if raised[0] else (first, first)))
+        else:
+            self._store.merge(test, first, second)
+        return forked(test, yes, no)
+
+    def on_if(self, node: ast.If, scope: Scope) -> Flow:
+        value = self._evaluate(node.test, scope)
+        return self.decided(value, lambda holds: self.block(node.body if holds else node.orelse, scope))
+
+    def on_match(self, node: ast.Match, scope: Scope) -> Flow:
+        subject = self._evaluate(node.subject, scope)
+        return self._cases(list(node.cases), subject, scope)
+
+    def _cases(self, cases: list[ast.match_case], subject: Value, scope: Scope) -> Flow:
+        if not cases:
+            return NORMAL
+        case, *others = cases
+        if isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None and case.guard is None:
+            return self.block(case.body, scope)
+        test = Test(subject, ast.dump(case.pattern))
+        return self.forked(
+            test, lambda holds: self.block(case.body, scope) if holds else self._cases(others, subject, scope)
+        )
+
+    # loops
+
+    def on_for(self, node: ast.For, scope: Scope) -> Flow:
+        iterable = self._evaluate(node.iter, scope)
+        for element in self._elements(iterable)[:_UNROLLED]:
+            self._assign(node.target, element, scope)
+            flow = self.block(node.body, scope)
+            kinds = {end.kind for end in ends(flow)}
+            if kinds <= {"return", "raise"}:
+                return flow
+            if "return" in kinds:
+                flow = substituted(substituted(flow, "break", NORMAL), "continue", NORMAL)
+                return substituted(flow, "normal", self.block(node.orelse, scope))
+            if "normal" not in kinds and "continue" not in kinds:
+                break
+        return self.block(node.orelse, scope)
+
+    on_asyncfor = on_for
+
+    def on_while(self, node: ast.While, scope: Scope) -> Flow:
+        value = self._evaluate(node.test, scope)
+        if self._state.truth(value) is False:
+            return self.block(node.orelse, scope)
+        flow = self.block(node.body, scope)
+        if all(end.kind in ("return", "raise") for end in ends(flow)):
+            return flow
+        flow = substituted(substituted(flow, "break", NORMAL), "continue", NORMAL)
+        return substituted(flow, "raise", NORMAL)
+
+    def on_break(self, node: ast.Break, scope: Scope) -> Flow:
+        return Exit("break")
+
+    def on_continue(self, node: ast.Continue, scope: Scope) -> Flow:
+        return Exit("continue")
+
+    def on_return(self, node: ast.Return, scope: Scope) -> Flow:
+        return Exit("return", self._evaluate(node.value, scope) if node.value else NONE)
+
+    def on_raise(self, node: ast.Raise, scope: Scope) -> Flow:
+        return RAISED
+
+    # blocks
+
+    def on_with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> Flow:
+        return self._items(list(node.items), node.body, scope)
+
+    on_asyncwith = on_with
+
+    def _items(self, items: list[ast.withitem], body: list[ast.stmt], scope: Scope) -> Flow:
+        if not items:
+            return self.block(body, scope)
+        item, *others = items
+        value = self._evaluate(item.context_expr, scope)
+
+        def inside(entered: Value) -> Flow:
+            if item.optional_vars is not None:
+                self._assign(item.optional_vars, entered, scope)
+            return self._items(others, body, scope)
+
+        return self._enter(value, item.context_expr, scope, inside)
+
+    def on_try(self, node: ast.Try, scope: Scope) -> Flow:
+        flow = self.block(node.body, scope)
+        kinds = {end.kind for end in ends(flow)}
+        if "normal" in kinds:
+            flow = substituted(flow, "normal", self.block(node.orelse, scope)) if node.orelse else flow
+        for handler in node.handlers:
+            test = Test(handler, "raised")
+            if kinds == {"raise"}:
+                flow = self.block(handler.body, scope)
+                break
+            with self._store.branch(test, True) as layer:
+                self.block(handler.body, scope)
+            self._store.merge(test, layer, {})
+        final = self.block(node.finalbody, scope)
+        return final if final is not NORMAL and all(end.kind != "normal" for end in ends(final)) else flow
+
+    on_trystar = on_try
+
+    # bindings
+
+    def on_assign(self, node: ast.Assign, scope: Scope) -> None:
+        value = self._evaluate(node.value, scope)
+        for target in node.targets:
+            self._assign(target, self._setting(target, value, scope), scope)
+
+    def _setting(self, target: ast.expr, value: Value, scope: Scope) -> Value:
+        """What a switch at the top of a module stands for: `RESUME = False` is there to be changed."""
+        is_switch = isinstance(value, Known) and isinstance(value.value, bool) and scope.around is None
+        if is_switch and isinstance(target, ast.Name) and target.id.isupper():
+            return self._state.unknown("setting", scope.module, target.id)
+        return value
+
+    def on_annassign(self, node: ast.AnnAssign, scope: Scope) -> None:
+        if node.value is not None:
+            self._assign(node.target, self._evaluate(node.value, scope), scope)
+
+    def on_augassign(self, node: ast.AugAssign, scope: Scope) -> None:
+        before = self._evaluate(_read(node.target), scope)
+        value = self._evaluate(node.value, scope)
+        if isinstance(before, Known | Items) and isinstance(value, type(before)) and isinstance(before, Items):
+            value = Items((*before.entries, *(value.entries if isinstance(value, Items) else ())), False)
+        else:
+            whole = ast.copy_location(ast.BinOp(_read(node.target), node.op, node.value), node)
+            value = self._evaluate(whole, scope)
+        self._assign(node.target, value, scope)
+
+    def on_expr(self, node: ast.Expr, scope: Scope) -> Flow | None:
+        if isinstance(node.value, ast.Yield) and self.on_yield and self.on_yield[-1] is not None:
+            value = self._evaluate(node.value.value, scope) if node.value.value else NONE
+            return self.on_yield[-1](value)
+        if isinstance(node.value, ast.Constant):
+            return None
+        value = self._evaluate(node.value, scope)
+        is_exit = isinstance(value, Library) and value.symbol == "builtins.exited"
+        return RAISED if is_exit else None
+
+    def on_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, scope: Scope) -> None:
+        self._assign(ast.copy_location(ast.Name(node.name, ast.Store()), node), self._define(node, scope), scope)
+
+    on_asyncfunctiondef = on_classdef = on_functiondef
+
+    def on_import(self, node: ast.Import, scope: Scope) -> None:
+        for alias in node.names:
+            symbol = alias.name if alias.asname else alias.name.partition(".")[0]
+            name = alias.asname or symbol
+            self._store.put(scope, name, self._imported(symbol, "", scope))
+
+    def on_importfrom(self, node: ast.ImportFrom, scope: Scope) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self._imported(module, "*", scope)
+            else:
+                self._store.put(scope, alias.asname or alias.name, self._imported(module, alias.name, scope))
+
+    def on_delete(self, node: ast.Delete, scope: Scope) -> None:
+        return None
+
+    def on_assert(self, node: ast.Assert, scope: Scope) -> Flow | None:
+        truth = self._state.truth(self._evaluate(node.test, scope))
+        return forked(truth, NORMAL, RAISED) if isinstance(truth, Test) else None
+
+
+def _read(target: ast.expr) -> ast.expr:
+    copied = ast.parse(ast.unparse(target), mode="eval").body
+    return ast.copy_location(copied, target)

@@ -1,0 +1,131 @@
+"""What a dry run knows while it goes on, shared by those that follow statements, expressions and calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ampfix.dryrun.records import Event, Place
+from ampfix.dryrun.store import Store
+from ampfix.dryrun.values import Choice, Known, ModuleOf, Region, Test, Thing, Value, leaves
+
+_BUDGET = 60_000  # expressions and statements of one run
+
+
+class OutOfBudget(Exception):
+    """The run has become too long."""
+
+
+class State:
+    """Store, events, and the stacks of calls, regions and modes."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.events: list[Event] = []
+        self.calls: list[Place] = []
+        self.regions: list[Region] = []
+        self.grad: list[bool] = [True]
+        self.steps = 0
+        self._made: dict[object, Thing] = {}
+        self.reached: set[tuple[str, int]] = set()  # path and line of each function that was run
+
+    def spend(self) -> None:
+        self.steps += 1
+        if self.steps > _BUDGET:
+            raise OutOfBudget
+
+    def tell(
+        self,
+        kind: str,
+        subject: Value,
+        others: tuple[Value, ...],
+        node: ast.AST,
+        module: ModuleOf,
+        *,
+        whole: bool = True,
+    ) -> None:
+        """Record that something happens here."""
+        for one in leaves(subject):
+            if isinstance(one, Thing):
+                mode = self.store.get(one, "training mode")
+                stack = (*self.calls, place_of(node, module))
+                region = self.regions[-1] if self.regions else None
+                assumed = tuple(self.store.assumed.items())
+                grad = self.grad[-1]
+                self.events.append(Event(kind, one, others, stack, assumed, region, grad, mode, whole, module.path))
+
+    @contextmanager
+    def calling(self, node: ast.AST, module: ModuleOf) -> Iterator[None]:
+        self.calls.append(place_of(node, module))
+        try:
+            yield
+        finally:
+            self.calls.pop()
+
+    @contextmanager
+    def inside(self, region: Region) -> Iterator[None]:
+        """Inside it a region, or a mode of gradients, is open."""
+        if region.kind == "autocast":
+            self.regions.append(region)
+            try:
+                yield
+            finally:
+                self.regions.pop()
+        elif region.kind in ("no_grad", "grad"):
+            self.grad.append(region.kind == "grad")
+            try:
+                yield
+            finally:
+                self.grad.pop()
+        else:
+            yield
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Inside it no region is open and no call is under way: as at the top of a module."""
+        regions, grad, calls = self.regions, self.grad, self.calls
+        self.regions, self.grad, self.calls = [], [True], []
+        try:
+            with self.store.at_the_base():
+                yield
+        finally:
+            self.regions, self.grad, self.calls = regions, grad, calls
+
+    def unknown(self, *key: object, owners: frozenset[Thing] = frozenset(), made_by: str = "") -> Thing:
+        """An unknown value: the same one for the same key."""
+        if not key:
+            return Thing(made_by=made_by, owners=owners)
+        if key not in self._made:
+            self._made[key] = Thing(made_by=made_by, owners=owners)
+        return self._made[key]
+
+    def truth(self, value: Value) -> bool | Test | Choice | None:
+        """Whether a value counts as true: an answer, the test that decides it, or a choice of constants."""
+        value = self.store.resolved(value)
+        if isinstance(value, Known):
+            return bool(value.value)
+        if isinstance(value, Choice):
+            return value
+        if isinstance(value, Thing) and not is_made(value):
+            return self.store.answer(test) if self.store.answer(test := Test(value)) is not None else test
+        return True
+
+
+def is_made(thing: Thing) -> bool:
+    """Whether a thing is an object that is seen to be made, and so is not None."""
+    return bool(thing.made_by or thing.cls)
+
+
+def place_of(node: ast.AST, module: ModuleOf) -> Place:
+    return Place(module.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0), node)
+
+
+def owners_of(values: Iterator[Value] | tuple[Value, ...] | list[Value]) -> frozenset[Thing]:
+    """The models and scalers that values are made by."""
+    found = set[Thing]()
+    for value in values:
+        for leaf in leaves(value):
+            if isinstance(leaf, Thing):
+                found |= leaf.owners
+    return frozenset(found)
