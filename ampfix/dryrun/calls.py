@@ -56,6 +56,10 @@ class Calls:
     def state(self) -> State:
         return self._state
 
+    def take_apart(self) -> None:
+        for part in (self.objects, self.library, self.builtins):
+            part.__dict__.clear()
+
     # attributes
 
     def attribute(self, value: Value, name: str, node: ast.AST, scope: Scope) -> Value:

@@ -37,12 +37,13 @@ class DryRun:
 def rehearse(path: str, files: Files) -> DryRun:
     """Run the program that starts in a file, as `python FILE` would."""
     machine = _Machine(files)
-    finished = True
+    state, finished = machine.state, True
     try:
         machine.names.run_module(path, "__main__")
     except (OutOfBudget, RecursionError):
         finished = False
-    state = machine.state
+    finally:
+        machine.take_apart()
     return DryRun(tuple(state.events), finished, frozenset(state.reached))
 
 
@@ -75,3 +76,9 @@ class _Machine:
         )
         self.calls.expressions, self.calls.statements = self.expressions, self.statements
         self.names.block, self.names.attribute = self.statements.block, self.calls.attribute
+
+    def take_apart(self) -> None:
+        """The parts refer to each other in a circle; nothing may be asked afterwards."""
+        self.calls.take_apart()
+        for part in (self.calls, self.names, self.expressions, self.statements):
+            part.__dict__.clear()

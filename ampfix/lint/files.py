@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -120,6 +121,12 @@ def calling(name: str, text: str) -> Iterator[int]:
         if is_whole and not before.endswith(_DEFINES) and _OPENS.match(text, end):
             yield at
         at = text.find(name, end)
+
+
+def shown(path: str) -> str:
+    """A path as the user would write it: relative where it lies below the current directory."""
+    relative = os.path.relpath(path) if os.path.splitdrive(path)[0] == os.path.splitdrive(os.getcwd())[0] else path
+    return path if relative.startswith("..") else relative
 
 
 def label(path: str) -> str:

@@ -87,6 +87,19 @@ class ImportIndex:
                         pending.append(importer)
         return sorted(file for file in found if word.encode() in self._texts[file])
 
+    def programs(self, path: str) -> list[str]:
+        """The files that programs which reach the one at a path start from: that run when they are started, or that no
+        file imports. In order, it first."""
+        found, pending, starts = {path}, [path], list[str]()
+        while pending:
+            file = pending.pop(0)
+            importing = [one for one in self._directly(file) if one != file]
+            if not importing or b"__main__" in self._texts.get(file, b""):
+                starts.append(file)
+            pending += (one for one in importing if one not in found)
+            found.update(importing)
+        return starts
+
     def holds(self, words: re.Pattern[bytes]) -> bool:
         """Whether a word occurs in any of the files."""
         return any(words.search(text) for text in self._texts.values())

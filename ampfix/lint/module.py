@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
+from ampfix.dryrun import DryRun
 from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
@@ -106,6 +107,10 @@ class SourceModule:
 
     def in_project(self, words: re.Pattern[bytes]) -> bool | None:
         return self._neighbours.in_project(words)
+
+    @cached_property
+    def rehearsals(self) -> tuple[DryRun, ...]:
+        return self._neighbours.rehearsals()
 
     def _importer(self, file: SourceFile) -> SourceModule:
         if file not in self._importers:

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterator
 
-from ampfix.lint.files import SourceFile, label
-from ampfix.lint.project import NEVER_LOCAL, Project, shown
+from ampfix.dryrun import DryRun
+from ampfix.lint.files import SourceFile, label, shown
+from ampfix.lint.project import NEVER_LOCAL, Project
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import is_known
 
@@ -75,6 +76,14 @@ class Neighbours:
         found, depends = self._project.holds(self._paths[self.own], words)
         self.consulted |= depends
         return found
+
+    def rehearsals(self) -> tuple[DryRun, ...]:
+        """The dry runs of the programs of a small project that reach the checked file."""
+        if self._project is None:
+            return ()
+        runs, depends = self._project.rehearsals(self._paths[self.own], self.own.text)
+        self.consulted |= depends
+        return runs
 
     def plain_name(self, symbol: str, importer: SourceFile) -> str | None:
         """What an import of `symbol` is called by the file that defines it, where its text shows that without parsing

@@ -14,11 +14,13 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from ampfix.lint.files import SourceFile
+from ampfix.dryrun import DryRun
+from ampfix.lint.files import SourceFile, shown
 from ampfix.lint.importers import ImportIndex, all_below, python_files
 from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
+from ampfix.lint.rehearsals import Rehearsals
 from ampfix.lint.relevance import is_relevant, trains
 from ampfix.patterns import pattern
 from ampfix.records import dataclass
@@ -67,6 +69,7 @@ class Project:
         self._defined: dict[str, frozenset[bytes]] = {}
         self._bound: dict[str, frozenset[bytes]] = {}
         self._indexes: dict[str, ImportIndex | None] = {}
+        self._rehearsals: tuple[ImportIndex, Rehearsals] | None = None
 
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
@@ -80,6 +83,7 @@ class Project:
         self._roots.clear()
         self._targets.clear()
         self._indexes.clear()
+        self._rehearsals = None
 
     # where names lead
 
@@ -192,6 +196,19 @@ class Project:
         """The files that import one and have a word in them, where its project is small, and what that depends on."""
         index, asked = self._index_around(path)
         return [] if index is None else index.importing(path, word), asked
+
+    def rehearsals(self, path: str, text: str) -> tuple[tuple[DryRun, ...], frozenset[str]]:
+        """The dry runs of the programs that reach a file, where its project is small, and what they depend on."""
+        index, asked = self._index_around(path)
+        if index is None:
+            return (), asked
+        if self._rehearsals is None or self._rehearsals[0] is not index:
+            self._rehearsals = index, Rehearsals(_read, self._located)
+        return self._rehearsals[1].of(index.programs(path), path, text), asked
+
+    def _located(self, symbol: str, importer: str) -> tuple[str, tuple[str, ...]] | None:
+        target, _ = self.locate(symbol, importer)
+        return None if target is None else (target.path, target.names)
 
     def holds(self, path: str, words: re.Pattern[bytes]) -> tuple[bool | None, frozenset[str]]:
         """Whether a word occurs in any file of the small project around a file, and what that depends on; None where it
@@ -314,12 +331,6 @@ def _read(path: str) -> bytes:
 
 def _passes_on(path: str, data: bytes) -> bool:
     return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
-
-
-def shown(path: str) -> str:
-    """A path as the user would write it: relative where it lies below the current directory."""
-    relative = os.path.relpath(path) if os.path.splitdrive(path)[0] == os.path.splitdrive(os.getcwd())[0] else path
-    return path if relative.startswith("..") else relative
 
 
 def _around(folder: str, top: str) -> Iterator[str]:

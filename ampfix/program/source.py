@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from ampfix.dryrun import DryRun
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
 from ampfix.program.elsewhere import BuiltElsewhere, CalledElsewhere
@@ -81,6 +82,11 @@ class Source(Protocol):
 
     def in_project(self, words: re.Pattern[bytes]) -> bool | None:
         """Whether a word occurs in any file of the small project around this one; None where that is not seen."""
+
+    @property
+    def rehearsals(self) -> tuple[DryRun, ...]:
+        """The dry runs of the programs of a small project that reach this file. Their nodes are of other trees than
+        this file's; its path there is absolute."""
 
     def called_in(self, function: ast.AST, call: ast.Call) -> tuple[CalledElsewhere, ...]:
         """The functions of any file that a call in a function of another file may run."""
