@@ -112,8 +112,8 @@ class Calls:
     def _set(self, owner: Value, name: str, value: Value) -> Value:
         if isinstance(owner, Thing | Class):
             self._store.put(owner, name, value)
-        elif isinstance(owner, Function):
-            return NONE
+        elif isinstance(owner, ModuleOf):
+            self._names.set_member(owner, name, value)
         return NONE
 
     def _set_item(self, owner: Value, key: Value | None, value: Value) -> Value:

@@ -27,6 +27,7 @@ class Names:
         self._state, self._store, self._files = state, state.store, files
         self._scopes: dict[str, Scope] = {}
         self._stars: dict[Scope, list[ModuleOf]] = {}
+        self._resolving: set[tuple[str, str]] = set()  # imports that are being looked at
 
     def look_up(self, name: str, scope: Scope) -> Value:
         """What a name stands for."""
@@ -80,10 +81,17 @@ class Names:
 
     def located(self, symbol: str, importer: str) -> Value | None:
         """What a qualified name leads to in the project."""
-        found = self._files.locate(symbol, importer)
-        if found is None:
+        asked = symbol, importer
+        if asked in self._resolving:  # an import that leads to itself
             return None
-        path, names = found
+        self._resolving.add(asked)
+        try:
+            found = self._files.locate(symbol, importer)
+            return None if found is None else self._inside(*found, symbol)
+        finally:
+            self._resolving.remove(asked)
+
+    def _inside(self, path: str, names: tuple[str, ...], symbol: str) -> Value:
         value: Value = self.module(path)
         for name in names:
             if not isinstance(value, ModuleOf):
@@ -108,6 +116,9 @@ class Names:
             if found is not None and not found[1]:
                 return self.module(found[0])
         return None
+
+    def set_member(self, module: ModuleOf, name: str, value: Value) -> None:
+        self._store.put(self._scopes[module.path], name, value)
 
     def module(self, path: str) -> ModuleOf:
         """A module of the project, run when it is first asked for."""
