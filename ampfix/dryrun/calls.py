@@ -178,8 +178,7 @@ class Calls:
         if isinstance(called, Function):
             return self.run(called, [thing, *args], kwargs, node, scope)
         given = [*args, *kwargs.values()]
-        self._state.tell("forward", thing, tuple(given), node, scope.module)
-        owners = owners_of(given) | {thing}
+        owners = owners_of(given) | {thing} | self._state.forwarded(thing, given, node, scope.module)
         forward = self.objects.of_instance(thing, "forward")
         if isinstance(forward, Function):
             value = self.run(forward, [thing, *args], kwargs, node, scope)

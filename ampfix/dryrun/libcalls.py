@@ -140,8 +140,8 @@ class LibraryCalls:
         if name in ("parameters", "named_parameters", "named_modules", "modules", "children", "requires_grad_"):
             return self._state.unknown(owners=frozenset({value}) | value.owners)
         if name == "forward" or name.startswith(("forward_", "generate", "sample", "encode", "decode", "predict")):
-            self._state.tell("forward", value, tuple(given), node, scope.module)
-            return self._state.unknown(owners=self.owners(given) | {value})
+            made = self._state.forwarded(value, given, node, scope.module)
+            return self._state.unknown(owners=self.owners(given) | {value} | made)
         if name in library.PLAIN:
             return self._state.unknown()
         self.run_handed(given, node, scope)

@@ -41,7 +41,6 @@ class Objects:
 
     def __init__(self, calls: Calls) -> None:
         self._calls, self._state, self._store = calls, calls.state, calls.state.store
-        self._running: list[ast.AST] = []
         self.yielded: list[list[Value]] = []
 
     # definitions
@@ -172,7 +171,8 @@ class Objects:
         """Run a function's body with what is handed in."""
         if function.kind == "contextmanager":
             return Managed(function, args, kwargs)
-        if len(self._running) > _MAX_CALLS or self._running.count(function.node) >= _MAX_SAME:
+        running = self._state.running
+        if len(running) > _MAX_CALLS or running.count(function.node) >= _MAX_SAME:
             return self._state.unknown()
         generated = list[Value]()
         self.yielded.append(generated)
@@ -194,11 +194,13 @@ class Objects:
         def body(value: Value) -> Flow:
             outer = self._calls.statements.on_yield
             self._calls.statements.on_yield = outer[:-1] or [None]
-            calls, self._state.calls = self._state.calls, self._state.calls[:depth]
+            state = self._state
+            before = state.calls, state.running
+            state.calls, state.running = state.calls[:depth], state.running[:depth]
             try:
                 ran.append(inside(value))
             finally:
-                self._calls.statements.on_yield, self._state.calls = outer, calls
+                self._calls.statements.on_yield, (state.calls, state.running) = outer, before
             return NORMAL
 
         depth = len(self._state.calls)
@@ -214,11 +216,10 @@ class Objects:
     ) -> Flow:
         inner = Scope(function.module, function.scope, function, args[0] if args and function.owner else None)
         self._bind(function, args, kwargs, inner)
-        self._running.append(function.node)
         self._state.reached.add((function.module.path, function.node.lineno))
         opened = len(self._state.regions)
         try:
-            with self._state.calling(node, scope.module), ExitStack() as wraps:
+            with self._state.calling(node, scope.module, function.node), ExitStack() as wraps:
                 for region in function.wraps:
                     if isinstance(region, Region):
                         wraps.enter_context(self._state.inside(region))
@@ -226,7 +227,6 @@ class Objects:
                     return Exit("return", self._calls.expressions.evaluate(function.node.body, inner))
                 return self._calls.statements.block(function.node.body, inner)
         finally:
-            self._running.pop()
             del self._state.regions[opened:]
 
     def _bind(self, function: Function, args: list[Value], kwargs: dict[str, Value], inner: Scope) -> None:

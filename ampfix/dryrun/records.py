@@ -10,12 +10,13 @@ from ampfix.records import dataclass, field
 
 @dataclass(frozen=True)
 class Place:
-    """A node of a file. Compared by its position."""
+    """A node of a file. Compared by its position. function: the one it stands in, None at the top of a file."""
 
     path: str
     line: int
     column: int
     node: Any = field(default=None, compare=False)
+    function: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Event:
     "handed". subject: the model, optimizer, scaler or tensor. others: what else takes part: the optimizer that a scaler
     steps, the states that a checkpoint holds. stack: the calls that lead there, outermost first, then the place
     itself. assumed: the answers that lead there. region: the autocast region around it. grad: whether gradients are
-    recorded. whole: whether all of what takes part was seen.
+    recorded. whole: whether all of what takes part was seen. made: what stands, among its owners, for all that a
+    forward without gradients returns.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Event:
     training: Value | None = None
     whole: bool = True
     file: str = ""
+    made: Thing | None = None
 
     @property
     def place(self) -> Place:

@@ -24,6 +24,7 @@ class State:
         self.store = Store()
         self.events: list[Event] = []
         self.calls: list[Place] = []
+        self.running: list[ast.AST] = []  # the functions that are under way
         self.regions: list[Region] = []
         self.grad: list[bool] = [True]
         self.steps = 0
@@ -44,24 +45,40 @@ class State:
         module: ModuleOf,
         *,
         whole: bool = True,
+        made: Thing | None = None,
     ) -> None:
         """Record that something happens here."""
         for one in leaves(subject):
             if isinstance(one, Thing):
                 mode = self.store.get(one, "training mode")
-                stack = (*self.calls, place_of(node, module))
+                stack = (*self.calls, self._placed(node, module))
                 region = self.regions[-1] if self.regions else None
                 assumed = tuple(self.store.assumed.items())
                 grad = self.grad[-1]
-                self.events.append(Event(kind, one, others, stack, assumed, region, grad, mode, whole, module.path))
+                self.events.append(
+                    Event(kind, one, others, stack, assumed, region, grad, mode, whole, module.path, made)
+                )
+
+    def forwarded(self, model: Thing, given: list[Value], node: ast.AST, module: ModuleOf) -> frozenset[Thing]:
+        """Record a forward. What it gives has an owner of its own where no gradients go back to the model."""
+        made = None if self.grad[-1] else Thing(node=node, path=module.path)
+        self.tell("forward", model, tuple(given), node, module, made=made)
+        return frozenset[Thing]() if made is None else frozenset({made})
+
+    def _placed(self, node: ast.AST, module: ModuleOf) -> Place:
+        function = self.running[-1] if self.running else None
+        return Place(module.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0), node, function)
 
     @contextmanager
-    def calling(self, node: ast.AST, module: ModuleOf) -> Iterator[None]:
-        self.calls.append(place_of(node, module))
+    def calling(self, node: ast.AST, module: ModuleOf, function: ast.AST) -> Iterator[None]:
+        """Inside it a function runs that is called by a node."""
+        self.calls.append(self._placed(node, module))
+        self.running.append(function)
         try:
             yield
         finally:
             self.calls.pop()
+            self.running.pop()
 
     @contextmanager
     def inside(self, region: Region) -> Iterator[None]:
@@ -84,13 +101,13 @@ class State:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """Inside it no region is open and no call is under way: as at the top of a module."""
-        regions, grad, calls = self.regions, self.grad, self.calls
-        self.regions, self.grad, self.calls = [], [True], []
+        before = self.regions, self.grad, self.calls, self.running
+        self.regions, self.grad, self.calls, self.running = [], [True], [], []
         try:
             with self.store.at_the_base():
                 yield
         finally:
-            self.regions, self.grad, self.calls = regions, grad, calls
+            self.regions, self.grad, self.calls, self.running = before
 
     def unknown(self, *key: object, owners: frozenset[Thing] = frozenset(), made_by: str = "") -> Thing:
         """An unknown value: the same one for the same key."""
@@ -115,10 +132,6 @@ class State:
 def is_made(thing: Thing) -> bool:
     """Whether a thing is an object that is seen to be made, and so is not None."""
     return bool(thing.made_by or thing.cls)
-
-
-def place_of(node: ast.AST, module: ModuleOf) -> Place:
-    return Place(module.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0), node)
 
 
 def owners_of(values: Iterator[Value] | tuple[Value, ...] | list[Value]) -> frozenset[Thing]:

@@ -1,0 +1,143 @@
+"""Evaluations in another precision than training, as dry runs of the programs show them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from ampfix.dryrun import DryRun, Event, Place
+from ampfix.dryrun.values import TRUE, Thing
+from ampfix.patterns import pattern
+from ampfix.program.tree import unparsed
+from ampfix.records import dataclass
+from ampfix.rules._evaluations import acts, is_apart
+
+_REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
+_FULL = pattern(r"(fp|float|single)[_-]?(32|16)|full[_ -]precision|precision mismatch", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A forward without gradients and without a region. place: of the forward; trained: where training runs the model
+    under a region."""
+
+    place: Place
+    trained: Place
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What dry runs show of the evaluations of one file. told: the first that matters of each function. acquitted:
+    line and column of calls that lead to forwards, none of which is evaluation in another precision than training."""
+
+    told: tuple[Evaluation, ...]
+    acquitted: frozenset[tuple[int, int]]
+
+
+def rehearsed_evaluations(runs: Sequence[DryRun], path: str) -> Rehearsed:
+    """What runs show of a file."""
+    seen, bare = set[tuple[int, int]](), set[tuple[int, int]]()
+    told = dict[int, Evaluation]()
+    for run in runs:
+        program = _Program(run)
+        for event in program.forwards:
+            seen.update(_places(event, path))
+        for event, trained in program.uncovered():
+            bare.update(_places(event, path))
+            if event.place.path != path or _is_left_alone(event, program):
+                continue
+            function = getattr(event.place.function, "lineno", 0)
+            before = told.get(function)
+            if before is None or (event.place.line, event.place.column) < (before.place.line, before.place.column):
+                told[function] = Evaluation(event.place, trained.place)
+    finished = all(run.finished for run in runs)
+    in_order = sorted(told.values(), key=lambda one: (one.place.line, one.place.column))
+    return Rehearsed(tuple(in_order), frozenset(seen - bare) if finished else frozenset())
+
+
+def _places(event: Event, path: str) -> Iterator[tuple[int, int]]:
+    return ((one.line, one.column) for one in event.stack if one.path == path)
+
+
+class _Program:
+    """What one run does with its models. forwards: those that no other forward makes."""
+
+    def __init__(self, run: DryRun) -> None:
+        every = [event for event in run.events if event.kind == "forward" and isinstance(event.subject, Thing)]
+        heads = {event.stack for event in every}
+        self.forwards = [event for event in every if not _is_within(event, heads)]
+        self._inner = [event for event in every if _is_within(event, heads)]
+        self._stepped = _stepped(run.events)
+        self._lost = frozenset(
+            owner
+            for event in run.events
+            if event.kind == "backward" and isinstance(event.subject, Thing)
+            for owner in event.subject.owners
+        )
+        self._trained = self._find_trained()
+
+    def _find_trained(self) -> dict[Thing, list[Event]]:
+        found = dict[Thing, list[Event]]()
+        for event in self.forwards:
+            model = event.subject
+            if _is_covered(event) and event.grad and model in self._stepped and model in self._lost:
+                found.setdefault(model, []).append(event)
+        return found
+
+    def uncovered(self) -> Iterator[tuple[Event, Event]]:
+        """Forwards without gradients and region of a model that training runs under one, with such a run."""
+        for event in self.forwards:
+            if event.grad or _is_covered(event) or event.subject not in self._trained:
+                continue
+            trained = next((one for one in self._trained[event.subject] if event.may_meet(one)), None)
+            if trained is not None:
+                yield event, trained
+
+    def is_trained_on(self, event: Event) -> bool:
+        """Whether what a forward gives goes into a loss."""
+        return event.made in self._lost
+
+    def opens_its_own(self, event: Event) -> bool:
+        """Whether a forward opens a region by itself."""
+        within = (one for one in self._inner if one.stack[: len(event.stack)] == event.stack)
+        return _forward_opens(event.subject) or any(_is_covered(one) or _forward_opens(one.subject) for one in within)
+
+
+def _is_within(event: Event, heads: set[tuple[Place, ...]]) -> bool:
+    return any(event.stack[:depth] in heads for depth in range(1, len(event.stack)))
+
+
+def _stepped(events: Sequence[Event]) -> frozenset[Thing]:
+    """The models of the optimizers that step."""
+    optimizers = [one for event in events if event.kind == "step" for one in event.others]
+    optimizers += [event.subject for event in events if event.kind == "optimizer step"]
+    return frozenset(model for one in optimizers if isinstance(one, Thing) for model in one.owners)
+
+
+def _is_covered(event: Event) -> bool:
+    return event.region is not None and event.region.enabled == TRUE
+
+
+def _forward_opens(model: object) -> bool:
+    """Whether the forward of a model's class speaks of a region."""
+    body = model.cls.node.body if isinstance(model, Thing) and model.cls is not None else []
+    forwards = (one for one in body if getattr(one, "name", "") in ("forward", "__call__"))
+    return any(_REGION.search(unparsed(one)) for one in forwards)
+
+
+def _is_left_alone(event: Event, program: _Program) -> bool:
+    """Whether a forward is not evaluation, or in float32 on purpose."""
+    functions = [place.function for place in event.stack if place.function is not None]
+    if any(acts(one) or is_apart(one) for one in functions[-2:]):
+        return True
+    if program.is_trained_on(event) or program.opens_its_own(event):
+        return True
+    return _is_switched_off(event)
+
+
+def _is_switched_off(event: Event) -> bool:
+    """Whether a region is switched off around a forward in so many words."""
+    node = event.region.node if event.region is not None else None
+    words = node.keywords if isinstance(node, ast.Call) else []
+    return any(word.arg == "enabled" and isinstance(word.value, ast.Constant) for word in words)
