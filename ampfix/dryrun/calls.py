@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ampfix.dryrun.builtin import Builtins
 from ampfix.dryrun.containers import Containers
+from ampfix.dryrun.forwards import Forwards
 from ampfix.dryrun.libcalls import LibraryCalls
 from ampfix.dryrun.names import Names
 from ampfix.dryrun.objects import Objects
@@ -19,7 +20,6 @@ from ampfix.dryrun.values import (
     Choice,
     Class,
     Function,
-    Items,
     Known,
     Library,
     Managed,
@@ -51,6 +51,7 @@ class Calls:
         self.objects = Objects(self)
         self.library = LibraryCalls(self)
         self.builtins = Builtins(self)
+        self.forwards = Forwards(self)
 
     @property
     def state(self) -> State:
@@ -111,6 +112,7 @@ class Calls:
 
     def _set(self, owner: Value, name: str, value: Value) -> Value:
         if isinstance(owner, Thing | Class):
+            self._state.changes[owner] += 1
             self._store.put(owner, name, value)
         elif isinstance(owner, ModuleOf):
             self._names.set_member(owner, name, value)
@@ -181,21 +183,9 @@ class Calls:
         owners = owners_of(given) | {thing} | self._state.forwarded(thing, given, node, scope.module)
         forward = self.objects.of_instance(thing, "forward")
         if isinstance(forward, Function):
-            value = self.run(forward, [thing, *args], kwargs, node, scope)
-            return self._owned(value, owners)
+            return self.forwards.run(thing, forward, args, kwargs, node, scope, owners)
         self.library.run_handed(given, node, scope)
         return self._state.unknown(owners=owners)
-
-    def _owned(self, value: Value, owners: frozenset[Thing]) -> Value:
-        """What a forward gives: of its own structure, made by all that took part."""
-        held = self.items(value)
-        if held is not None and isinstance(value, Items):
-            return Items(tuple((key, self._owned(one, owners)) for key, one in held.entries), held.whole)
-        if held is not None:
-            return value
-        if isinstance(value, Thing) and not value.cls:
-            return self._state.unknown(owners=owners | value.owners)
-        return value
 
     def method(
         self, value: Value, name: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ class State:
         self.grad: list[bool] = [True]
         self.steps = 0
         self._made: dict[object, Thing] = {}
+        self.changes = Counter[Value]()  # how often attributes of an object were set
         self.reached: set[tuple[str, int]] = set()  # path and line of each function that was run
 
     def spend(self) -> None:

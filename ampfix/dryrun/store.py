@@ -18,6 +18,7 @@ class Store:
     def __init__(self) -> None:
         self._layers: list[dict[Key, Value]] = [{}]
         self.assumed: dict[Test, bool] = {}
+        self.asked: set[Test] = set()  # what the run so far may depend on
 
     def get(self, owner: object, name: str) -> Value | None:
         """What is bound, under what is assumed."""
@@ -51,10 +52,12 @@ class Store:
     def answer(self, test: Test) -> bool | None:
         """What is assumed of a test: one value equals one constant at most."""
         answer = self.assumed.get(test)
+        self.asked.add(test)
         if answer is None and test.equals is not None:
-            others = (other for other, holds in self.assumed.items() if holds and other.of is test.of)
-            if any(other.equals is not None for other in others):
-                return False
+            held = (other for other, holds in self.assumed.items() if holds and other.of is test.of)
+            others = [other for other in held if other.equals is not None]
+            self.asked.update(others)
+            return False if others else None
         return answer
 
     @contextmanager
