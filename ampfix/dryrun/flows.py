@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ampfix.dryrun.store import chosen
 from ampfix.dryrun.values import NONE, Test, Value
 from ampfix.records import dataclass
@@ -17,51 +15,67 @@ class Exit:
     value: Value = NONE
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Fork:
-    """The end of a block that a test decides."""
+    """The end of a block that a test decides. Parts are shared: what goes through one meets each once. kinds: of all
+    its ends."""
 
     test: Test
     yes: Flow
     no: Flow
+    kinds: frozenset[str]
 
 
 Flow = Exit | Fork
 NORMAL, RAISED = Exit("normal"), Exit("raise")
 
 
+def kinds(flow: Flow) -> frozenset[str]:
+    """The kinds of ends that a block may have."""
+    return flow.kinds if isinstance(flow, Fork) else frozenset((flow.kind,))
+
+
 def forked(test: Test, yes: Flow, no: Flow) -> Flow:
-    return yes if yes == no else Fork(test, yes, no)
+    is_one = yes is no or (isinstance(yes, Exit) and isinstance(no, Exit) and yes == no)
+    return yes if is_one else Fork(test, yes, no, kinds(yes) | kinds(no))
 
 
 def substituted(flow: Flow, of: str, by: Flow) -> Flow:
     """A flow whose ends of one kind go on as another one does."""
-    if isinstance(flow, Fork):
-        return forked(flow.test, substituted(flow.yes, of, by), substituted(flow.no, of, by))
-    return by if flow.kind == of else flow
+    done = dict[Flow, Flow]()
 
+    def within(one: Flow) -> Flow:
+        if of not in kinds(one):
+            return one
+        if isinstance(one, Exit):
+            return by
+        if one not in done:
+            done[one] = forked(one.test, within(one.yes), within(one.no))
+        return done[one]
 
-def ends(flow: Flow) -> Iterator[Exit]:
-    if isinstance(flow, Fork):
-        yield from ends(flow.yes)
-        yield from ends(flow.no)
-    else:
-        yield flow
+    return within(flow)
 
 
 def returned(flow: Flow) -> Value | None:
     """What a function hands back; None where every way through it raises."""
-    if isinstance(flow, Fork):
-        yes, no = returned(flow.yes), returned(flow.no)
-        return chosen(flow.test, yes, no) if yes is not None and no is not None else yes or no
-    return None if flow.kind == "raise" else flow.value
+    done = dict[Fork, "Value | None"]()
+
+    def of(one: Flow) -> Value | None:
+        if isinstance(one, Exit):
+            return None if one.kind == "raise" else one.value
+        if one not in done:
+            yes, no = of(one.yes), of(one.no)
+            done[one] = chosen(one.test, yes, no) if yes is not None and no is not None else yes or no
+        return done[one]
+
+    return of(flow)
 
 
 def answers_to(flow: Flow, kind: str) -> list[tuple[Test, bool]] | None:
     """The answers that all lead to ends of a kind; None where that is not one row of answers."""
     if isinstance(flow, Exit):
         return [] if flow.kind == kind else None
-    yes, no = (any(end.kind == kind for end in ends(one)) for one in (flow.yes, flow.no))
+    yes, no = (kind in kinds(one) for one in (flow.yes, flow.no))
     if yes == no:
         return None
     further = answers_to(flow.yes if yes else flow.no, kind)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from ampfix.dryrun.flows import NORMAL, RAISED, Exit, Flow, answers_to, ends, forked, substituted
+from ampfix.dryrun.flows import NORMAL, RAISED, Exit, Flow, answers_to, forked, kinds, substituted
 from ampfix.dryrun.state import State
 from ampfix.dryrun.values import (
     NONE,
@@ -47,10 +47,10 @@ class Statements:
             flow = self._run(statement, scope)
             if flow is NORMAL:
                 continue
-            kinds = {end.kind for end in ends(flow)}
-            if "normal" not in kinds:
+            ways = kinds(flow)
+            if "normal" not in ways:
                 return flow
-            rest = self._go_on(flow, body[index + 1 :], scope, guarded=kinds - {"normal", "raise"} != set())
+            rest = self._go_on(flow, body[index + 1 :], scope, guarded=bool(ways - {"normal", "raise"}))
             return substituted(flow, "normal", rest)
         return NORMAL
 
@@ -97,7 +97,7 @@ class Statements:
             yes = run(True)
         with self._store.branch(test, False) as second:
             no = run(False)
-        raised = [all(end.kind == "raise" for end in ends(flow)) for flow in (yes, no)]
+        raised = [kinds(flow) == {"raise"} for flow in (yes, no)]
         if raised[0] != raised[1]:
             self._store.merge(test, *((second, second) if raised[0] else (first, first)))
         else:
@@ -130,13 +130,13 @@ class Statements:
         for element in self._elements(iterable)[:_UNROLLED]:
             self._assign(node.target, element, scope)
             flow = self.block(node.body, scope)
-            kinds = {end.kind for end in ends(flow)}
-            if kinds <= {"return", "raise"}:
+            ways = kinds(flow)
+            if ways <= {"return", "raise"}:
                 return flow
-            if "return" in kinds:
+            if "return" in ways:
                 flow = substituted(substituted(flow, "break", NORMAL), "continue", NORMAL)
                 return substituted(flow, "normal", self.block(node.orelse, scope))
-            if "normal" not in kinds and "continue" not in kinds:
+            if "normal" not in ways and "continue" not in ways:
                 break
         return self.block(node.orelse, scope)
 
@@ -147,7 +147,7 @@ class Statements:
         if self._state.truth(value) is False:
             return self.block(node.orelse, scope)
         flow = self.block(node.body, scope)
-        if all(end.kind in ("return", "raise") for end in ends(flow)):
+        if kinds(flow) <= {"return", "raise"}:
             return flow
         flow = substituted(substituted(flow, "break", NORMAL), "continue", NORMAL)
         return substituted(flow, "raise", NORMAL)
@@ -186,19 +186,19 @@ class Statements:
 
     def on_try(self, node: ast.Try, scope: Scope) -> Flow:
         flow = self.block(node.body, scope)
-        kinds = {end.kind for end in ends(flow)}
-        if "normal" in kinds:
+        ways = kinds(flow)
+        if "normal" in ways:
             flow = substituted(flow, "normal", self.block(node.orelse, scope)) if node.orelse else flow
         for handler in node.handlers:
             test = Test(handler, "raised")
-            if kinds == {"raise"}:
+            if ways == {"raise"}:
                 flow = self.block(handler.body, scope)
                 break
             with self._store.branch(test, True) as layer:
                 self.block(handler.body, scope)
             self._store.merge(test, layer, {})
         final = self.block(node.finalbody, scope)
-        return final if final is not NORMAL and all(end.kind != "normal" for end in ends(final)) else flow
+        return final if final is not NORMAL and "normal" not in kinds(final) else flow
 
     on_trystar = on_try
 

@@ -88,17 +88,20 @@ class ImportIndex:
         return sorted(file for file in found if word.encode() in self._texts[file])
 
     def programs(self, path: str) -> list[str]:
-        """The files that programs which reach the one at a path start from: that run when they are started, or that no
-        file imports. In order, it first."""
+        """The files that programs which reach the one at a path start from: that say what to do when they are started,
+        or that lie in no package and nobody imports. In order, it first."""
         found, pending, starts = {path}, [path], list[str]()
         while pending:
             file = pending.pop(0)
             importing = [one for one in self._directly(file) if one != file]
-            if not importing or b"__main__" in self._texts.get(file, b""):
+            if b"__main__" in self._texts.get(file, b"") or (not importing and not self._is_packaged(file)):
                 starts.append(file)
             pending += (one for one in importing if one not in found)
             found.update(importing)
         return starts
+
+    def _is_packaged(self, file: str) -> bool:
+        return os.path.join(os.path.dirname(file), "__init__.py") in self._texts
 
     def holds(self, words: re.Pattern[bytes]) -> bool:
         """Whether a word occurs in any of the files."""

@@ -10,7 +10,7 @@ from ampfix.lint.memory import roomy
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.syntax import NOT_PYTHON
 
-_MAX_PROGRAMS = 8  # that are run for one file
+_MAX_PROGRAMS = 5  # that are run for one file
 _MAX_CHARACTERS = 400_000  # of source text in one run; what lies beyond is not seen
 
 Located = Callable[[str, str], "tuple[str, tuple[str, ...]] | None"]
