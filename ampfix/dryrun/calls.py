@@ -87,7 +87,7 @@ class Calls:
         if isinstance(found, Function) and found.kind == "property":
             return self.run(found, [thing], {}, node, scope)
         if isinstance(found, Function):
-            return Bound(found, thing)
+            return found if found.kind == "staticmethod" else Bound(found, thing)
         if found is not None:
             return found
         if name in ("module", "_orig_mod", "data"):

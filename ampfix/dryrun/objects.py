@@ -41,6 +41,7 @@ class Objects:
 
     def __init__(self, calls: Calls) -> None:
         self._calls, self._state, self._store = calls, calls.state, calls.state.store
+        self._bodies: dict[Scope, Class] = {}  # the classes whose bodies scopes are
         self.yielded: list[list[Value]] = []
 
     # definitions
@@ -50,7 +51,9 @@ class Objects:
         if isinstance(node, ast.ClassDef):
             return self._class(node, scope)
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        function: Value = Function(node, scope.module, scope)
+        owner = self._bodies.get(scope)
+        around = scope.around if owner is not None and scope.around is not None else scope
+        function: Value = Function(node, scope.module, around, owner=owner)
         for decorator in reversed(node.decorator_list):
             function = self._decorated(function, decorator, scope)
         return function
@@ -76,13 +79,8 @@ class Objects:
     def _class(self, node: ast.ClassDef, scope: Scope) -> Class:
         bases = tuple(self._calls.expressions.evaluate(base, scope) for base in node.bases)
         inner = Scope(scope.module, scope)
-        made = Class(node, scope.module, inner, bases)
+        made = self._bodies[inner] = Class(node, scope.module, inner, bases)
         self._calls.statements.block(node.body, inner)
-        for statement in node.body:
-            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                value = self._store.get(inner, statement.name)
-                if isinstance(value, Function):
-                    value.owner, value.scope = made, scope
         return made
 
     # members

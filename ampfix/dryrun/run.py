@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Protocol
 
 from ampfix.dryrun.calls import Calls
@@ -10,6 +11,7 @@ from ampfix.dryrun.expressions import Expressions
 from ampfix.dryrun.machine import Statements
 from ampfix.dryrun.names import Names
 from ampfix.dryrun.records import Event
+from ampfix.dryrun.roots import Roots
 from ampfix.dryrun.state import OutOfBudget, State
 from ampfix.records import dataclass
 
@@ -36,10 +38,19 @@ class DryRun:
 
 def rehearse(path: str, files: Files) -> DryRun:
     """Run the program that starts in a file, as `python FILE` would."""
+    return _ran(files, lambda machine: machine.names.run_module(path, "__main__"))
+
+
+def rehearse_function(path: str, name: str, files: Files) -> DryRun:
+    """Run a function of a file, or all methods of an object of a class, with arguments that nothing is known of."""
+    return _ran(files, lambda machine: Roots(machine.calls).run(machine.names.module(path), name))
+
+
+def _ran(files: Files, run: Callable[[_Machine], object]) -> DryRun:
     machine = _Machine(files)
     state, finished = machine.state, True
     try:
-        machine.names.run_module(path, "__main__")
+        run(machine)
     except (OutOfBudget, RecursionError):
         finished = False
     finally:
