@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampfix.dryrun.state import owners_of
-from ampfix.dryrun.values import FALSE, NONE, TRUE, Class, Items, Known, Library, Scope, Super, Thing, Value
+from ampfix.dryrun.values import FALSE, NONE, TRUE, Class, Function, Items, Known, Library, Scope, Super, Thing, Value
 
 if TYPE_CHECKING:
     from ampfix.dryrun.calls import Calls
@@ -68,6 +68,12 @@ class Builtins:
         if len(args) == 2 and isinstance(args[0], Thing) and args[0].cls is not None and isinstance(args[1], Class):
             return Known(args[1] in self._calls.objects.mro(args[0].cls))
         return self._state.unknown("isinstance", *args[:2])
+
+    def _on_globals(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope) -> Value:
+        top = self._calls.names.top(scope)
+        entries = ((Known(name), value) for name, value in self._state.store.all_of(top))
+        items = Items(tuple(entry for entry in entries if isinstance(entry[1], Thing | Function | Class)), False)
+        return self._calls.expressions.container(items, "dict", node, scope)
 
     def _on_bool(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope) -> Value:
         return self._calls.expressions.decided(args[0], Known) if args else FALSE

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ampfix.dryrun import library
 from ampfix.dryrun.builtin import Builtins
 from ampfix.dryrun.containers import Containers
 from ampfix.dryrun.forwards import Forwards
 from ampfix.dryrun.libcalls import LibraryCalls
 from ampfix.dryrun.names import Names
 from ampfix.dryrun.objects import Objects
-from ampfix.dryrun.state import State, owners_of
+from ampfix.dryrun.state import State, is_made, owners_of
 from ampfix.dryrun.values import (
     NONE,
     Bound,
@@ -45,7 +46,7 @@ class Calls:
     statements: Statements
 
     def __init__(self, state: State, names: Names) -> None:
-        self._state, self._store, self._names = state, state.store, names
+        self._state, self._store, self.names = state, state.store, names
         self.containers = Containers(state)
         self.items, self.elements = self.containers.items, self.containers.elements
         self.objects = Objects(self)
@@ -66,10 +67,10 @@ class Calls:
     def attribute(self, value: Value, name: str, node: ast.AST, scope: Scope) -> Value:
         """What `value.name` is."""
         if isinstance(value, ModuleOf):
-            return self._names.member(value, name) or self._state.unknown("attribute", value, name)
+            return self.names.member(value, name) or self._state.unknown("attribute", value, name)
         if isinstance(value, Library):
             symbol = f"{value.symbol}.{name}"
-            return self._names.located(symbol, scope.module.path) or Library(symbol)
+            return self.names.located(symbol, scope.module.path) or Library(symbol)
         if isinstance(value, Class):
             found = self.objects.member(value, name)
             return found if found is not None else self._state.unknown("attribute", value, name)
@@ -90,14 +91,27 @@ class Calls:
             return found if found.kind == "staticmethod" else Bound(found, thing)
         if found is not None:
             return found
+        got = self._got(thing, name, node, scope)
+        if got is not None:
+            return got
+        if _has(thing, name):
+            return Bound(name, thing)
         if name in ("module", "_orig_mod", "data"):
             return thing
         return self._state.unknown("attribute", thing, name, owners=thing.owners)
 
+    def _got(self, thing: Thing, name: str, node: ast.AST, scope: Scope) -> Value | None:
+        """What `__getattr__` of an object's class gives."""
+        getter = self.objects.of_instance(thing, "__getattr__") if thing.cls is not None else None
+        if not isinstance(getter, Function) or name.startswith("__"):
+            return None
+        value = self.run(getter, [thing, Known(name)], {}, node, scope)
+        return None if isinstance(value, Thing) and not is_made(value) else value
+
     def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
         """What `target = value` does."""
         if isinstance(target, ast.Name):
-            self._names.bind(target.id, value, scope)
+            self.names.bind(target.id, value, scope)
         elif isinstance(target, ast.Attribute):
             owner = self.expressions.evaluate(target.value, scope)
             self.expressions.each(owner, lambda one: self._set(one, target.attr, value))
@@ -115,7 +129,7 @@ class Calls:
             self._state.changes[owner] += 1
             self._store.put(owner, name, value)
         elif isinstance(owner, ModuleOf):
-            self._names.set_member(owner, name, value)
+            self.names.set_member(owner, name, value)
         return NONE
 
     def _set_item(self, owner: Value, key: Value | None, value: Value) -> Value:
@@ -128,11 +142,10 @@ class Calls:
             for place, target in enumerate(targets):
                 self.assign(target, self.expressions.each(value, partial(self._part, place=place)), scope)
             return
-        starred = any(isinstance(target, ast.Starred) for target in targets)
+        starred = next((at for at, target in enumerate(targets) if isinstance(target, ast.Starred)), len(targets))
         for place, target in enumerate(targets):
-            self.assign(
-                target, self._state.unknown(owners=owners_of([value])) if starred else self._part(value, place), scope
-            )
+            unseen = self._state.unknown(owners=owners_of([value]))
+            self.assign(target, self._part(value, place) if place < starred else unseen, scope)
 
     def _part(self, value: Value, place: int) -> Value:
         held = self.items(value)
@@ -198,6 +211,9 @@ class Calls:
                 return self.run(found, given, kwargs, node, scope)
             if found is not None:
                 return self.expressions.each(found, lambda one: self.call(one, args, kwargs, node, scope))
+            got = self._got(value, name, node, scope)
+            if got is not None:
+                return self.expressions.each(got, lambda one: self.call(one, args, kwargs, node, scope))
         if isinstance(value, Super):
             inherited = self.objects.inherited(value, name)
             if isinstance(inherited, Bound):
@@ -243,3 +259,9 @@ class Calls:
                     self.run(leaving, [value, NONE, NONE, NONE], {}, node, scope)
                 return flow
         return inside(value)
+
+
+def _has(thing: Thing, name: str) -> bool:
+    """Whether an attribute is a method of a library's object for all that is seen."""
+    steps = library.is_scaler(thing.made_by) or library.is_optimizer(thing.made_by)
+    return name in library.METHODS or (steps and name in ("step", "scale", "update"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ampfix.dryrun.state import State
-from ampfix.dryrun.values import NONE, Items, Known, Thing, Value
+from ampfix.dryrun.values import HELD, NONE, Items, Known, Thing, Value
 
 _MAX_ITEMS = 200
 
@@ -18,7 +18,7 @@ class Containers:
         """What a container holds; None where it is none, or not seen."""
         value = self._store.resolved(value)
         if isinstance(value, Thing):
-            held = self._store.get(value, "items")
+            held = self._store.get(value, HELD)
             return held if isinstance(held, Items) else None
         return value if isinstance(value, Items) else None
 
@@ -40,9 +40,9 @@ class Containers:
         if held is None or not isinstance(container, Thing):
             return
         if key is None or len(held.entries) >= _MAX_ITEMS:
-            self._store.put(container, "items", held.opened())
+            self._store.put(container, HELD, held.opened())
         else:
-            self._store.put(container, "items", held.put(key, value))
+            self._store.put(container, HELD, held.put(key, value))
 
     def method(self, thing: Value, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value | None:
         """What a method of a container gives; None of one that is not known here."""
@@ -100,4 +100,4 @@ class Containers:
 
     def _set(self, thing: Value, held: Items) -> None:
         if isinstance(thing, Thing):
-            self._store.put(thing, "items", held)
+            self._store.put(thing, HELD, held)

@@ -6,12 +6,12 @@ import ast
 import operator
 from collections.abc import Callable
 
-from ampfix.dryrun.state import State, is_made, owners_of
+from ampfix.dryrun.comparisons import Comparisons
+from ampfix.dryrun.state import State, owners_of
 from ampfix.dryrun.store import chosen
 from ampfix.dryrun.values import (
-    FALSE,
+    HELD,
     NONE,
-    TRUE,
     Choice,
     Function,
     Items,
@@ -22,7 +22,6 @@ from ampfix.dryrun.values import (
     Value,
 )
 
-_COMPARED = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 _COUNTED: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -48,6 +47,7 @@ class Expressions:
         self._state, self._store = state, state.store
         self._name, self._attribute, self._call, self._method = name, attribute, call, method
         self._elements, self._items, self._define, self._assign = elements, items, define, assign
+        self._comparisons = Comparisons(state, items, self.each, self.decided, self._asked)
 
     def evaluate(self, node: ast.expr, scope: Scope) -> Value:
         self._state.spend()
@@ -156,51 +156,7 @@ class Expressions:
             self.evaluate(further, scope)
         if len(node.ops) > 1:
             return self._state.unknown()
-        return self.each(left, lambda one: self._compared(one, node.ops[0], right))
-
-    def _compared(self, left: Value, how: ast.cmpop, right: Value) -> Value:
-        if isinstance(how, ast.NotEq | ast.IsNot | ast.NotIn):
-            positive: ast.cmpop = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}[type(how)]()
-            same = self._compared(left, positive, right)
-            return self.decided(same, lambda holds: Known(not holds))
-        if isinstance(how, ast.In):
-            return self._contained(left, right)
-        if isinstance(left, Known) and isinstance(right, Known):
-            return _answer(how, left, right)
-        if isinstance(how, ast.Is | ast.Eq):
-            return self._same(left, right)
-        return self._state.unknown("compare", type(how), left, right)
-
-    def _same(self, left: Value, right: Value) -> Value:
-        if isinstance(left, Known):
-            left, right = right, left
-        if isinstance(right, Known):
-            if isinstance(left, Thing) and not is_made(left):
-                if right.value is None or isinstance(right.value, bool):
-                    return self.decided(left, lambda holds: Known(holds is bool(right.value)))
-                return self._asked(Test(left, right), Known)
-            return FALSE
-        return TRUE if left is right else self._state.unknown("same", left, right)
-
-    def _contained(self, left: Value, right: Value) -> Value:
-        held = self._items(right)
-        if held is None:
-            return self._state.unknown("in", left, right)
-        if isinstance(left, Known) and held.get(left) is not None:
-            return TRUE  # a key of a dictionary
-        values = [value for key, value in held.entries if isinstance(key, Known) and isinstance(key.value, int)]
-        if not values:
-            return self._state.unknown("in", left, right) if not held.whole or not isinstance(left, Known) else FALSE
-        return self._one_of(left, values)
-
-    def _one_of(self, left: Value, values: list[Value]) -> Value:
-        if not values:
-            return FALSE
-        same = self._same_or_known(left, values[0])
-        return self.decided(same, lambda holds: TRUE if holds else self._one_of(left, values[1:]))
-
-    def _same_or_known(self, left: Value, right: Value) -> Value:
-        return self.each(left, lambda one: self._compared(one, ast.Eq(), right))
+        return self.each(left, lambda one: self._comparisons.compared(one, node.ops[0], right))
 
     # numbers, texts and containers
 
@@ -257,7 +213,7 @@ class Expressions:
     def container(self, items: Items, kind: str, node: ast.AST, scope: Scope) -> Thing:
         """A dictionary or a list that may be changed later."""
         thing = Thing(made_by=f"builtins.{kind}", node=node, path=scope.module.path)
-        self._store.put(thing, "items", items)
+        self._store.put(thing, HELD, items)
         return thing
 
     def on_listcomp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope) -> Value:
@@ -327,19 +283,17 @@ class Expressions:
     def on_starred(self, node: ast.Starred, scope: Scope) -> Value:
         return self.evaluate(node.value, scope)
 
-    def on_await(self, node: ast.Await | ast.Yield | ast.YieldFrom, scope: Scope) -> Value:
-        return self.evaluate(node.value, scope) if node.value is not None else NONE
+    def on_await(self, node: ast.Await, scope: Scope) -> Value:
+        return self.evaluate(node.value, scope)
 
-    on_yield = on_yieldfrom = on_await
+    def on_yield(self, node: ast.Yield, scope: Scope) -> Value:
+        value = self.evaluate(node.value, scope) if node.value is not None else NONE
+        self._state.yields([value])
+        return self._state.unknown()
 
-
-def _answer(how: ast.cmpop, left: Known, right: Known) -> Value:
-    if isinstance(how, ast.Eq | ast.Is):
-        return Known(left.value == right.value)
-    try:
-        return Known(bool(_COMPARED[type(how)](left.value, right.value)))
-    except (KeyError, TypeError):
-        return FALSE
+    def on_yieldfrom(self, node: ast.YieldFrom, scope: Scope) -> Value:
+        self._state.yields(self._elements(self.evaluate(node.value, scope)))
+        return self._state.unknown()
 
 
 def _from_the_end(key: Value, held: Items) -> Value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ampfix.dryrun import library
 from ampfix.dryrun.state import owners_of
 from ampfix.dryrun.values import (
+    HELD,
     NONE,
     TRUE,
     Bound,
@@ -73,6 +74,8 @@ class LibraryCalls:
         if last in library.CLIPS:
             for owner in self.owners(args[:1]):
                 self._state.tell("clip", owner, (), node, scope.module)
+        if last in library.NOT_CALLING:
+            return Thing(owners=self.owners(given), node=node, path=scope.module.path)
         self.run_handed(given, node, scope, kwargs.get("args") or (kwargs.get("kwargs")))
         if last[:1].isupper() or library.is_optimizer(symbol) or library.is_scheduler(symbol):
             return self._made(symbol, node, scope, self.owners(given))
@@ -111,7 +114,7 @@ class LibraryCalls:
             held = self._calls.items(one)
             copy = Thing(one.made_by or "copy.deepcopy", one.cls, one.owners, node, scope.module.path)
             if held is not None:
-                self._store.put(copy, "items", held)
+                self._store.put(copy, HELD, held)
             for name, inner in list(self._store.all_of(one)):
                 self._store.put(copy, name, inner)
             return copy

@@ -22,6 +22,8 @@ TRANSPARENT = frozenset(
     | {"apex.parallel.DistributedDataParallel", "torch.nn.SyncBatchNorm.convert_sync_batchnorm", "typing.cast"}
     | {"torch.distributed.fsdp.FullyShardedDataParallel", "tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter"}
 )
+# Calls that keep or look at the functions that they are handed.
+NOT_CALLING = frozenset({"wraps", "update_wrapper", "signature", "getsource", "iscoroutinefunction", "field"})
 COPIES = frozenset({"copy.deepcopy", "copy.copy"})
 NO_GRAD = frozenset(
     {"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.grad_mode.no_grad"}
@@ -45,6 +47,7 @@ SELF_RETURNING = frozenset(
         "share_memory",
     }
 )
+METHODS = frozenset({"unscale_", "backward", "state_dict", "load_state_dict", "forward"})
 # Methods whose result has nothing of the tensors in it.
 PLAIN = frozenset({"item", "tolist", "size", "dim", "numel", "shape", "numpy"})
 

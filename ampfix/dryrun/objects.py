@@ -42,7 +42,6 @@ class Objects:
     def __init__(self, calls: Calls) -> None:
         self._calls, self._state, self._store = calls, calls.state, calls.state.store
         self._bodies: dict[Scope, Class] = {}  # the classes whose bodies scopes are
-        self.yielded: list[list[Value]] = []
 
     # definitions
 
@@ -173,13 +172,13 @@ class Objects:
         if len(running) > _MAX_CALLS or running.count(function.node) >= _MAX_SAME:
             return self._state.unknown()
         generated = list[Value]()
-        self.yielded.append(generated)
+        self._state.yielded.append(generated)
         self._calls.statements.on_yield.append(None)
         try:
             flow = self._flow(function, args, kwargs, node, scope)
         finally:
             self._calls.statements.on_yield.pop()
-            self.yielded.pop()
+            self._state.yielded.pop()
         if _is_generator(function.node):
             return Items(tuple((Known(place), value) for place, value in enumerate(generated)), False)
         value = returned(flow)
@@ -203,10 +202,12 @@ class Objects:
 
         depth = len(self._state.calls)
         self._calls.statements.on_yield.append(body)
+        self._state.yielded.append([])
         try:
             self._flow(managed.function, managed.args, managed.kwargs, node, scope)
         finally:
             self._calls.statements.on_yield.pop()
+            self._state.yielded.pop()
         return ran[0] if ran else inside(self._state.unknown())
 
     def _flow(

@@ -11,6 +11,7 @@ from ampfix.dryrun.records import Event, Place
 from ampfix.dryrun.store import Store
 from ampfix.dryrun.values import Choice, Known, ModuleOf, Region, Test, Thing, Value, leaves
 
+_MAX_YIELDED = 20  # values of one generator
 _BUDGET = 40_000  # expressions and statements of one run; 95 of 100 programs that train take less than 28,000
 
 
@@ -29,6 +30,7 @@ class State:
         self.regions: list[Region] = []
         self.grad: list[bool] = [True]
         self.steps = 0
+        self.yielded: list[list[Value]] = []  # by the generators that are running
         self._made: dict[object, Thing] = {}
         self.changes = Counter[Value]()  # how often attributes of an object were set
         self.reached: set[tuple[str, int]] = set()  # path and line of each function that was run
@@ -37,6 +39,10 @@ class State:
         self.steps += 1
         if self.steps > _BUDGET:
             raise OutOfBudget
+
+    def yields(self, values: list[Value]) -> None:
+        if self.yielded and len(self.yielded[-1]) < _MAX_YIELDED:
+            self.yielded[-1] += values
 
     def tell(
         self,

@@ -22,6 +22,7 @@ class Known(Value):
     value: Any
 
 
+HELD = "held items"  # in the store, what a container holds; no attribute is called so
 NONE, TRUE, FALSE = Known(None), Known(True), Known(False)
 
 

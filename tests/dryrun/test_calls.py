@@ -93,6 +93,8 @@ def test_keeps_ways_apart() -> None:
 
 
 def test_knows_what_follows_an_early_return() -> None:
-    program = "def go():\n    if flag:\n        return\n    scaler.step(optimizer)\ngo()\nif flag:\n    scaler.update()\n"
+    program = (
+        "def go():\n    if flag:\n        return\n    scaler.step(optimizer)\ngo()\nif flag:\n    scaler.update()\n"
+    )
     step, update = run(program).events
     assert not step.may_meet(update)

@@ -140,14 +140,6 @@ _STEP = [("step", "GradScaler")]
         kind = A if flag else B
         kind().step()
         """,
-        # attributes of an object by its dictionary
-        """
-        class Trainer:
-            def __init__(self, **kwargs):
-                self.__dict__.update(kwargs)
-        trainer = Trainer(scaler=scaler, optimizer=optimizer)
-        trainer.scaler.step(trainer.optimizer)
-        """,
         # a method asked of the class
         """
         class Trainer:
