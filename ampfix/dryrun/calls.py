@@ -207,6 +207,8 @@ class Calls:
         if isinstance(value, Thing):
             found = self.objects.of_instance(value, name)
             if isinstance(found, Function):
+                if value.made_by:
+                    self._state.tell("method", value, tuple(args), node, scope.module)
                 given = args if found.kind == "staticmethod" else [value, *args]
                 return self.run(found, given, kwargs, node, scope)
             if found is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ampfix.dryrun.state import State
-from ampfix.dryrun.values import HELD, NONE, Items, Known, Thing, Value
+from ampfix.dryrun.store import chosen
+from ampfix.dryrun.values import HELD, NONE, Choice, Items, Known, Thing, Value
 
 _MAX_ITEMS = 200
 
@@ -18,9 +19,21 @@ class Containers:
         """What a container holds; None where it is none, or not seen."""
         value = self._store.resolved(value)
         if isinstance(value, Thing):
-            held = self._store.get(value, HELD)
-            return held if isinstance(held, Items) else None
+            return self._held(self._store.get(value, HELD))
         return value if isinstance(value, Items) else None
+
+    def _held(self, held: Value | None) -> Items | None:
+        """What a container holds that a test filled in one way or another: what is in it for sure, or may be."""
+        if not isinstance(held, Choice):
+            return held if isinstance(held, Items) else None
+        yes, no = self._held(held.yes), self._held(held.no)
+        if yes is None or no is None:
+            return yes or no
+        entries = dict(no.entries)
+        for key, value in yes.entries:
+            other = entries.get(key)
+            entries[key] = value if other is None else chosen(held.test, value, other)
+        return Items(tuple(entries.items()), yes.whole and no.whole and len(entries) == len(yes.entries))
 
     def elements(self, value: Value) -> list[Value]:
         """What a loop over a value gets: each element where they are seen, else one that stands for all."""
@@ -94,9 +107,13 @@ class Containers:
         return NONE
 
     def _on_copy(self, thing: Value, held: Items, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        made = Thing(made_by=thing.made_by if isinstance(thing, Thing) else "builtins.list")
-        self._set(made, held)
-        return made
+        return self.made(thing.made_by if isinstance(thing, Thing) else "builtins.list", held)
+
+    def made(self, made_by: str, held: Value) -> Thing:
+        """A new container of a kind."""
+        thing = Thing(made_by=made_by)
+        self._store.put(thing, HELD, held)
+        return thing
 
     def _set(self, thing: Value, held: Items) -> None:
         if isinstance(thing, Thing):

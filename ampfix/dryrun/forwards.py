@@ -98,7 +98,10 @@ class Forwards:
         if isinstance(value, Items):
             entries = ((key, self._owned(one, owners, anew)) for key, one in value.entries)
             return Items(tuple(entries), value.whole)
-        if isinstance(value, Thing) and not value.cls and self._calls.items(value) is None:
+        held = self._calls.items(value)
+        if isinstance(value, Thing) and held is not None:
+            return self._calls.containers.made(value.made_by, self._owned(held, owners, anew))
+        if isinstance(value, Thing) and not value.cls:
             return self._state.unknown(owners=owners if anew else owners | value.owners)
         return value
 

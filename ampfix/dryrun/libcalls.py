@@ -141,7 +141,7 @@ class LibraryCalls:
         if name in library.SELF_RETURNING:
             return value
         if name in ("parameters", "named_parameters", "named_modules", "modules", "children", "requires_grad_"):
-            return self._state.unknown(owners=frozenset({value}) | value.owners)
+            return self._state.unknown(owners=value.owners | self._state.parts_of(value))
         if name == "forward" or name.startswith(("forward_", "generate", "sample", "encode", "decode", "predict")):
             made = self._state.forwarded(value, given, node, scope.module)
             return self._state.unknown(owners=self.owners(given) | {value} | made)

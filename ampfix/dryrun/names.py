@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampfix.dryrun.state import State
-from ampfix.dryrun.values import Imported, Known, Library, ModuleOf, Scope, Value
+from ampfix.dryrun.store import chosen
+from ampfix.dryrun.values import Choice, Imported, Known, Library, ModuleOf, Scope, Value
 
 if TYPE_CHECKING:
     from ampfix.dryrun.flows import Flow
@@ -70,9 +71,9 @@ class Names:
         return Imported(module, name, scope.module.path)
 
     def _seen(self, value: Value, scope: Scope, name: str) -> Value:
-        if isinstance(value, Imported):
-            value = self._resolved(value)
-        return value
+        if isinstance(value, Choice):  # imported in one way or another
+            return chosen(value.test, self._seen(value.yes, scope, name), self._seen(value.no, scope, name))
+        return self._resolved(value) if isinstance(value, Imported) else value
 
     def _resolved(self, what: Imported) -> Value:
         separator = "" if not what.name or what.module.endswith(".") else "."

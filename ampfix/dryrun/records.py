@@ -23,12 +23,12 @@ class Place:
 class Event:
     """Something that happens to a thing.
 
-    kind: "forward", "backward", "scale", "unscale", "step", "optimizer step", "update", "clip", "saved", "restored",
-    "handed". subject: the model, optimizer, scaler or tensor. others: what else takes part: the optimizer that a scaler
-    steps, the states that a checkpoint holds. stack: the calls that lead there, outermost first, then the place
-    itself. assumed: the answers that lead there. region: the autocast region around it. grad: whether gradients are
-    recorded. whole: whether all of what takes part was seen. made: what stands, among its owners, for all that a
-    forward without gradients returns.
+    kind: "forward", "method" (one of the project), "backward", "scale", "unscale", "step", "optimizer step", "update",
+    "clip", "saved", "restored", "handed". subject: the model, optimizer, scaler or tensor. others: what else takes
+    part: the optimizer that a scaler steps, the states that a checkpoint holds. stack: the calls that lead there,
+    outermost first, then the place itself. assumed: the answers that lead there. region: the autocast region around
+    it. grad: whether gradients are recorded. whole: whether all of what takes part was seen. made: what stands, among
+    its owners, for all that a forward without gradients returns.
     """
 
     kind: str

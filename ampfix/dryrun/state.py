@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ampfix.dryrun.records import Event, Place
 from ampfix.dryrun.store import Store
-from ampfix.dryrun.values import Choice, Known, ModuleOf, Region, Test, Thing, Value, leaves
+from ampfix.dryrun.values import Choice, Items, Known, ModuleOf, Region, Test, Thing, Value, leaves
 
 _MAX_YIELDED = 20  # values of one generator
 _BUDGET = 40_000  # expressions and statements of one run; 95 of 100 programs that train take less than 28,000
@@ -125,6 +125,19 @@ class State:
             self._made[key] = Thing(made_by=made_by, owners=owners)
         return self._made[key]
 
+    def parts_of(self, model: Thing) -> frozenset[Thing]:
+        """A model and the models in it."""
+        held = self.store.held() if model.cls is not None else {}
+        parts, pending = {model}, list(held.get(model, ()))
+        while pending:
+            for leaf in leaves(pending.pop()):
+                if isinstance(leaf, Items):
+                    pending += [value for _, value in leaf.entries]
+                elif isinstance(leaf, Thing) and leaf not in parts and _is_part(leaf):
+                    parts.add(leaf)
+                    pending += held.get(leaf, ())
+        return frozenset(parts)
+
     def truth(self, value: Value) -> bool | Test | Choice | None:
         """Whether a value counts as true: an answer, the test that decides it, or a choice of constants."""
         value = self.store.resolved(value)
@@ -140,6 +153,11 @@ class State:
 def is_made(thing: Thing) -> bool:
     """Whether a thing is an object that is seen to be made, and so is not None."""
     return bool(thing.made_by or thing.cls)
+
+
+def _is_part(thing: Thing) -> bool:
+    """Whether a thing that a model holds is a model in it, or a container of some."""
+    return thing.made_by.startswith(("torch.nn.", "builtins.")) or (thing.cls is not None and bool(thing.made_by))
 
 
 def owners_of(values: Iterator[Value] | tuple[Value, ...] | list[Value]) -> frozenset[Thing]:

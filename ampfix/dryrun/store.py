@@ -37,6 +37,14 @@ class Store:
             if value is not None:
                 yield name, value
 
+    def held(self) -> dict[object, list[Value]]:
+        """What each owner holds by its names, in every layer."""
+        found = dict[object, list[Value]]()
+        for layer in self._layers:
+            for (owner, _), value in layer.items():
+                found.setdefault(owner, []).append(value)
+        return found
+
     def put(self, owner: object, name: str, value: Value) -> None:
         self._layers[-1][owner, name] = value
 

@@ -61,51 +61,64 @@ def _places(event: Event, path: str) -> Iterator[tuple[int, int]]:
 
 
 class _Program:
-    """What one run does with its models. forwards: those that no other forward makes."""
+    """What one run does with its models."""
 
     def __init__(self, run: DryRun) -> None:
-        every = [event for event in run.events if event.kind == "forward" and isinstance(event.subject, Thing)]
-        heads = {event.stack for event in every}
-        self.forwards = [event for event in every if not _is_within(event, heads)]
-        self._inner = [event for event in every if _is_within(event, heads)]
+        runs = [event for event in run.events if event.kind in ("forward", "method")]
+        self._at: dict[tuple[Place, ...], Event] = {event.stack: event for event in runs}
+        self.forwards = [event for event in runs if event.kind == "forward"]
         self._stepped = _stepped(run.events)
-        self._lost = frozenset(
-            owner
-            for event in run.events
-            if event.kind == "backward" and isinstance(event.subject, Thing)
-            for owner in event.subject.owners
-        )
+        lost = (event.subject for event in run.events if event.kind == "backward")
+        self._lost = frozenset(owner for loss in lost if isinstance(loss, Thing) for owner in loss.owners)
         self._trained = self._find_trained()
+
+    def _around(self, event: Event) -> Iterator[Event]:
+        """The calls from outside of models that lead to a forward, outermost first, to the first that is a forward."""
+        seen = set[object]()
+        for depth in range(1, len(event.stack) + 1):
+            outer = self._at.get(event.stack[:depth])
+            if outer is None:
+                continue
+            if outer.kind == "forward" or outer.subject not in seen:
+                yield outer
+            if outer.kind == "forward":
+                return
+            seen.add(outer.subject)
 
     def _find_trained(self) -> dict[Thing, list[Event]]:
         found = dict[Thing, list[Event]]()
         for event in self.forwards:
-            model = event.subject
-            if _is_covered(event) and event.grad and model in self._stepped and model in self._lost:
-                found.setdefault(model, []).append(event)
+            if _is_covered(event) and event.grad and event.subject in self._lost:
+                for outer in self._around(event):
+                    if isinstance(outer.subject, Thing) and outer.subject in self._stepped:
+                        found.setdefault(outer.subject, []).append(event)
         return found
 
     def uncovered(self) -> Iterator[tuple[Event, Event]]:
-        """Forwards without gradients and region of a model that training runs under one, with such a run."""
+        """Calls that run a model without gradients and region which training runs under one, with such a run."""
         for event in self.forwards:
-            if event.grad or _is_covered(event) or event.subject not in self._trained:
+            if event.grad or _is_covered(event):
                 continue
-            trained = next((one for one in self._trained[event.subject] if event.may_meet(one)), None)
-            if trained is not None:
-                yield event, trained
+            for outer in self._around(event):
+                trained = None if outer.grad else self._trained_of(outer)
+                if trained is not None:
+                    yield outer, trained
+                    break
+
+    def _trained_of(self, event: Event) -> Event | None:
+        runs = self._trained.get(event.subject, ()) if isinstance(event.subject, Thing) else ()
+        return next((one for one in runs if event.may_meet(one)), None)
 
     def is_trained_on(self, event: Event) -> bool:
         """Whether what a forward gives goes into a loss."""
-        return event.made in self._lost
+        return any(one.made in self._lost for one in self._within(event))
 
     def opens_its_own(self, event: Event) -> bool:
         """Whether a forward opens a region by itself."""
-        within = (one for one in self._inner if one.stack[: len(event.stack)] == event.stack)
-        return _forward_opens(event.subject) or any(_is_covered(one) or _forward_opens(one.subject) for one in within)
+        return any(_is_covered(one) or _forward_opens(one.subject) for one in self._within(event))
 
-
-def _is_within(event: Event, heads: set[tuple[Place, ...]]) -> bool:
-    return any(event.stack[:depth] in heads for depth in range(1, len(event.stack)))
+    def _within(self, event: Event) -> Iterator[Event]:
+        return (one for one in self.forwards if one.stack[: len(event.stack)] == event.stack)
 
 
 def _stepped(events: Sequence[Event]) -> frozenset[Thing]:

@@ -36,3 +36,45 @@ def test_a_place_knows_its_function() -> None:
     ran = run("def evaluate(net, x):\n    return net(x)\nevaluate(model, 1)\nmodel(2)\n")
     functions = [getattr(event.place.function, "name", None) for event in ran.events if event.kind == "forward"]
     assert functions == ["evaluate", None]
+
+
+_NET = """
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+        self.optimizer = torch.optim.Adam(self.parameters())
+    def forward_dense(self, x):
+        return {"loss": self.layer(x)}
+net = Net()
+"""
+
+
+def _owners(ran: DryRun, kind: str) -> set[str]:
+    subjects = [event.subject for event in ran.events if event.kind == kind]
+    return {one.made_by for subject in subjects if isinstance(subject, Thing) for one in subject.owners}
+
+
+def test_an_optimizer_steps_the_models_in_a_model() -> None:
+    assert _owners(run(_NET + "net.optimizer.step()\n"), "optimizer step") == {"torch.nn.Module", "torch.nn.Linear"}
+
+
+def test_a_model_holds_no_optimizer() -> None:
+    ran = run(_NET + "torch.optim.SGD(net.parameters()).step()\n")
+    assert "torch.optim.Adam" not in _owners(ran, "optimizer step")
+
+
+def test_parameters_gathered_by_tests_are_stepped() -> None:
+    gathered = "held = []\nif flag:\n    held.append(model.weight)\nelse:\n    held.append(model.parameters())\n"
+    assert _owners(run(gathered + "torch.optim.SGD(held).step()\n"), "optimizer step") == {"torch.nn.Linear"}
+
+
+def test_a_region_imported_in_one_way_or_another() -> None:
+    ran = run(
+        "try:\n    from torch.amp import autocast\nexcept ImportError:\n    from torch.cuda.amp import autocast\n"
+        "with autocast('cuda'):\n    model(x)\nmodel(y)\n"
+    )
+    assert {(event.place.line, event.region is None) for event in ran.events if event.kind == "forward"} == {
+        (12, False),
+        (13, True),
+    }
