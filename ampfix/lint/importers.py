@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -71,9 +71,12 @@ def _is_searched(entry: os.DirEntry[str]) -> bool:
 class ImportIndex:
     """The imports of the Python files of one project. read: gives the bytes of a file."""
 
-    def __init__(self, files: Iterable[str], read: Callable[[str], bytes], locate: Locate) -> None:
+    def __init__(self, files: Sequence[str], read: Callable[[str], bytes], locate: Locate) -> None:
         self._files, self._read, self._locate = files, read, locate
         self._imported: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
 
     def importing(self, path: str, word: str) -> list[str]:
         """The files that import the one at a path, be it through packages that pass names on, and have a word in them,

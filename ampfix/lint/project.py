@@ -27,6 +27,7 @@ from ampfix.records import dataclass
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
+_TINY = 30  # files
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
 _KEPT_CHARACTERS = 260_000  # of parsed text that is kept; a tree and its index take about 60 times its text
@@ -63,9 +64,7 @@ class Project:
         self._neighbours: dict[str, bool] = {}  # of those files, whether they are worth parsing for others
         self._dropped: list[SourceFile] = []
         self._trains: dict[str, bool] = {}
-        self._passing: dict[
-            str, frozenset[bytes]
-        ] = {}  # the words of files that pass names on and hold no training code
+        self._passing: dict[str, frozenset[bytes]] = {}  # the words of files that pass names on and do not train
         self._defined: dict[str, frozenset[bytes]] = {}
         self._bound: dict[str, frozenset[bytes]] = {}
         self._indexes: dict[str, ImportIndex | None] = {}
@@ -198,9 +197,11 @@ class Project:
         return [] if index is None else index.importing(path, word), asked
 
     def rehearsals(self, path: str, text: str) -> tuple[tuple[DryRun, ...], frozenset[str]]:
-        """The dry runs of the programs that reach a file, where its project is small, and what they depend on."""
+        """The dry runs of the programs that reach a file, where its project is small, and what they depend on.
+        What nothing marks as a project may be an installed package, unless it is tiny."""
         index, asked = self._index_around(path)
-        if index is None:
+        is_marked = len(self._above(self._top_of(os.path.dirname(path))[0])[1]) == 1
+        if index is None or (len(index) > _TINY and not is_marked):
             return (), asked
         if self._rehearsals is None or self._rehearsals[0] is not index:
             self._rehearsals = index, Rehearsals(_read, self._located)
