@@ -105,8 +105,19 @@ class Statements:
         return forked(test, yes, no)
 
     def on_if(self, node: ast.If, scope: Scope) -> Flow:
+        asked, self._store.asked = self._store.asked, set()
         value = self._evaluate(node.test, scope)
+        truth = self._state.truth(value)
+        is_setting = isinstance(truth, bool) and self._store.asked.isdisjoint(self._store.assumed)
+        self._store.asked |= asked
+        if is_setting:
+            return self._guarded(node, truth is True, scope)
         return self.decided(value, lambda holds: self.block(node.body if holds else node.orelse, scope))
+
+    def _guarded(self, node: ast.If, holds: bool, scope: Scope) -> Flow:
+        """A guard that ends the program is not what it is started for: its settings are such that it goes on."""
+        flow = self.block(node.body if holds else node.orelse, scope)
+        return flow if kinds(flow) != {"raise"} else self.block(node.orelse if holds else node.body, scope)
 
     def on_match(self, node: ast.Match, scope: Scope) -> Flow:
         subject = self._evaluate(node.subject, scope)
@@ -162,6 +173,8 @@ class Statements:
         return Exit("return", self._evaluate(node.value, scope) if node.value else NONE)
 
     def on_raise(self, node: ast.Raise, scope: Scope) -> Flow:
+        if node.exc is not None:
+            self._evaluate(node.exc, scope)
         return RAISED
 
     # blocks

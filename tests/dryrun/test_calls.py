@@ -98,3 +98,22 @@ def test_knows_what_follows_an_early_return() -> None:
     )
     step, update = run(program).events
     assert not step.may_meet(update)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def main():\n    scaler.step(optimizer)\nraise SystemExit(main())",
+        "data = None\nif data is None:\n    raise ValueError('no data')\nscaler.step(optimizer)",
+        "import sys\nif True:\n    sys.exit('no')\nelse:\n    scaler.step(optimizer)",
+    ],
+)
+def test_goes_on_behind_a_guard(program: str) -> None:
+    assert told(run(program), "step") == _STEP
+
+
+def test_ends_a_way_that_a_test_has_chosen() -> None:
+    program = (
+        "if flag:\n    scaler.update()\nif flag:\n    if flag:\n        raise ValueError\n    scaler.step(optimizer)"
+    )
+    assert told(run(program), "step") == []
