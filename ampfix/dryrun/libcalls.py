@@ -183,12 +183,21 @@ class LibraryCalls:
         if library.is_scheduler(thing.made_by):
             self._state.tell("scheduler step", thing, tuple(args), node, scope.module)
         elif args and _may_scale(thing) and isinstance(args[0], Thing | Choice):
-            for one in leaves(args[0]):
-                self._state.tell("step", thing, (one,), node, scope.module)
+            enabled = self._store.get(thing, "enabled") or TRUE
+            if self._state.truth(enabled) is False:
+                self._state.tell("optimizer step", args[0], (), node, scope.module)
+            self._calls.expressions.decided(
+                enabled, lambda on: self._stepped(thing, args[0], node, scope) if on else NONE
+            )
         else:
             self._state.tell("optimizer step", thing, tuple(args), node, scope.module)
         self.run_handed([*args, *kwargs.values()], node, scope)
         return self._state.unknown()
+
+    def _stepped(self, scaler: Thing, optimizer: Value, node: ast.AST, scope: Scope) -> Value:
+        for one in leaves(optimizer):
+            self._state.tell("step", scaler, (one,), node, scope.module)
+        return NONE
 
     def _on_update(
         self, thing: Thing, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope
@@ -214,8 +223,7 @@ class LibraryCalls:
     def _on_state_dict(
         self, thing: Thing, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope
     ) -> Value | None:
-        self._store.put(thing, "state place", Known((scope.module.path, node.lineno, node.col_offset)))  # type: ignore[attr-defined]
-        return StateOf(thing)
+        return StateOf(thing, self._state.here(node, scope.module))
 
     def _on_load_state_dict(
         self, thing: Thing, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope
@@ -285,9 +293,8 @@ class LibraryCalls:
         for leaf in leaves(value):
             parts = tuple(self._kept(leaf))
             if parts:
-                self._state.tell(
-                    "saved", parts[0][1], tuple(one for _, one in parts), node, scope.module, whole=self._whole(leaf)
-                )
+                kept, states = tuple(one for _, one in parts), tuple(one for one, _ in parts)
+                self._state.tell("saved", kept[0], kept, node, scope.module, whole=self._whole(leaf), states=states)
 
     def _kept(self, value: Value, depth: int = 4) -> Iterator[tuple[Value, Thing]]:
         for part in self.parts(value):

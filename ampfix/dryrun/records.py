@@ -23,12 +23,13 @@ class Place:
 class Event:
     """Something that happens to a thing.
 
-    kind: "forward", "method" (one of the project), "backward", "scale", "unscale", "step", "optimizer step", "update",
-    "clip", "saved", "restored", "handed". subject: the model, optimizer, scaler or tensor. others: what else takes
-    part: the optimizer that a scaler steps, the states that a checkpoint holds. stack: the calls that lead there,
+    kind: "forward", "method" (one of the project), "backward", "scale", "unscale", "step", "optimizer step",
+    "update", "clip", "saved", "restored", "handed". subject: the model, optimizer, scaler or tensor. others: what else
+    takes part: the optimizer that a scaler steps, the states that a checkpoint holds. stack: the calls that lead there,
     outermost first, then the place itself. assumed: the answers that lead there. region: the autocast region around
     it. grad: whether gradients are recorded. whole: whether all of what takes part was seen. made: what stands, among
-    its owners, for all that a forward without gradients returns.
+    its owners, for all that a forward without gradients returns. states: what is saved of each of the others: its
+    state, or itself.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Event:
     whole: bool = True
     file: str = ""
     made: Thing | None = None
+    states: tuple[Value, ...] = ()
 
     @property
     def place(self) -> Place:

@@ -54,17 +54,18 @@ class State:
         *,
         whole: bool = True,
         made: Thing | None = None,
+        states: tuple[Value, ...] = (),
     ) -> None:
         """Record that something happens here."""
         for one in leaves(subject):
             if isinstance(one, Thing):
                 mode = self.store.get(one, "training mode")
-                stack = (*self.calls, self._placed(node, module))
+                stack = self.here(node, module)
                 region = self.regions[-1] if self.regions else None
                 assumed = tuple(self.store.assumed.items())
                 grad = self.grad[-1]
                 self.events.append(
-                    Event(kind, one, others, stack, assumed, region, grad, mode, whole, module.path, made)
+                    Event(kind, one, others, stack, assumed, region, grad, mode, whole, module.path, made, states)
                 )
 
     def forwarded(self, model: Thing, given: list[Value], node: ast.AST, module: ModuleOf) -> frozenset[Thing]:
@@ -72,6 +73,10 @@ class State:
         made = None if self.grad[-1] else Thing(node=node, path=module.path)
         self.tell("forward", model, tuple(given), node, module, made=made)
         return frozenset[Thing]() if made is None else frozenset({made})
+
+    def here(self, node: ast.AST, module: ModuleOf) -> tuple[Place, ...]:
+        """The calls under way, and a place in the innermost."""
+        return (*self.calls, self._placed(node, module))
 
     def _placed(self, node: ast.AST, module: ModuleOf) -> Place:
         function = self.running[-1] if self.running else None

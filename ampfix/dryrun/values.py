@@ -141,9 +141,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class StateOf(Value):
-    """What `state_dict()` of a thing returns."""
+    """What `state_dict()` of a thing returns. taken: the calls that lead to where it was asked for, and that place."""
 
     thing: Thing
+    taken: Any = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
