@@ -39,18 +39,18 @@ def rehearsed_evaluations(runs: Sequence[DryRun], path: str) -> Rehearsed:
     """What runs show of a file."""
     seen, bare = set[tuple[int, int]](), set[tuple[int, int]]()
     told = dict[int, Evaluation]()
-    for run in runs:
-        program = _Program(run)
+    for program in map(_Program, runs):
         for event in program.forwards:
             seen.update(_places(event, path))
         for event, trained in program.uncovered():
             bare.update(_places(event, path))
-            if event.place.path != path or _is_left_alone(event, program):
+            place = program.place_of(event)
+            if place.path != path or _is_left_alone(event, program):
                 continue
-            function = getattr(event.place.function, "lineno", 0)
+            function = getattr(place.function, "lineno", 0)
             before = told.get(function)
-            if before is None or (event.place.line, event.place.column) < (before.place.line, before.place.column):
-                told[function] = Evaluation(event.place, trained.place)
+            if before is None or (place.line, place.column) < (before.place.line, before.place.column):
+                told[function] = Evaluation(place, trained.place)
     finished = all(run.finished for run in runs)
     in_order = sorted(told.values(), key=lambda one: (one.place.line, one.place.column))
     return Rehearsed(tuple(in_order), frozenset(seen - bare) if finished else frozenset())
@@ -108,6 +108,14 @@ class _Program:
     def _trained_of(self, event: Event) -> Event | None:
         runs = self._trained.get(event.subject, ()) if isinstance(event.subject, Thing) else ()
         return next((one for one in runs if event.may_meet(one)), None)
+
+    def place_of(self, event: Event) -> Place:
+        """Where a run without a region is told: at the call that leads to it and not to training too, unless a region
+        that is off stands beside the model."""
+        if event.region is not None and event.region.path == event.place.path:
+            return event.place
+        shared = {one for other in self._trained.get(event.subject, ()) for one in other.stack}  # type: ignore[call-overload]
+        return next((one for one in reversed(event.stack) if one not in shared), event.place)
 
     def is_trained_on(self, event: Event) -> bool:
         """Whether what a forward gives goes into a loss."""

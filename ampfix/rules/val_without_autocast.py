@@ -8,9 +8,11 @@ from ampfix.findings import Applicability, Finding, Severity
 from ampfix.program import Source
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._differing_evaluations import differing_evaluations
+from ampfix.rules._rehearsed import shown_by_rehearsals
 from ampfix.rules._trained_elsewhere import TRAINED_ELSEWHERE
 
 _MANAGED = r"near:context(:\A\s*with\b[^\n]*\.\w*context\("  # a method of an object hands back the region
+_REASON = "open the region that training uses"
 _BACKWARD = r"near:backward:backward\w*\s*[(),]"  # called, or handed on: neither a word of a text nor a keyword
 
 
@@ -61,6 +63,8 @@ class ValWithoutAutocast(Rule):
         *(("autocast", "scaler(", word) for word in ("no_grad", "import")),
         *TRAINED_ELSEWHERE,
         *((_MANAGED, _BACKWARD, word) for word in ("no_grad", ".eval()")),
+        ("no_grad",),  # trained by another file
+        ("inference_mode",),
     )
 
     VALID = (
@@ -255,7 +259,10 @@ def main(loader, optimizer, scaler):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        for one in differing_evaluations(source):
+        found = list(differing_evaluations(source))
+        for one in found:
             yield self.finding(
                 source, source.span(one.call), one.message, symbol=one.model, trace=one.trace, repair=one.repair
             )
+        for shown in shown_by_rehearsals(source, found):
+            yield self.finding(source, source.span(shown.call), shown.message, symbol=shown.name, repair=_REASON)

@@ -1,0 +1,50 @@
+"""What dry runs of the programs around a file add to the evaluations that its own text shows."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+
+from ampfix.dryrun import Place
+from ampfix.patterns import pattern
+from ampfix.program import Source
+from ampfix.program.spelling import last_name
+from ampfix.records import dataclass
+from ampfix.rules._differing_evaluations import Differing
+from ampfix.rules._rehearsed_evaluations import rehearsed_evaluations
+from ampfix.rules._shapes import function_of, path
+
+_WITHOUT_GRADIENTS = pattern(r"no_grad|inference_mode|set_grad_enabled")
+_REGION = pattern(rb"autocast")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A call that evaluates a model. name: of the model."""
+
+    call: ast.Call
+    name: str
+    message: str
+
+
+def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[Shown]:
+    """Evaluations in functions of which nothing is told otherwise."""
+    if not _WITHOUT_GRADIENTS.search(source.text) or not source.in_project(_REGION):
+        return
+    here = os.path.abspath(source.path)  # noqa: PTH100  # as the runs name files
+    rehearsed = rehearsed_evaluations(source.rehearsals, here).told
+    made = source.nodes((ast.Call,)) if rehearsed else ()
+    calls = {(one.lineno, one.col_offset): one for one in made if isinstance(one, ast.Call)}
+    told = {function_of(one.call, source) for one in found}
+    for one in rehearsed:
+        call = calls.get((one.place.line, one.place.column))
+        if call is not None and function_of(call, source) not in told:
+            name = path(call.func) or last_name(call.func)
+            where = _where(one.trained, one.place)
+            yield Shown(call, name, f"{name} is evaluated outside autocast here and trained under it in {where}")
+
+
+def _where(trained: Place, told: Place) -> str:
+    line = f"line {trained.line}"
+    return line if trained.path == told.path else f"{line} of {trained.path.rpartition(os.sep)[2]}"

@@ -1,0 +1,74 @@
+"""AMP304 tells what a dry run of the program shows: models in objects of other files, and in objects in objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ampfix.lint import check_paths
+
+_TRAINER = """\
+import torch
+from measure import Meter
+
+class Trainer:
+    def __init__(self, parts):
+        self.parts, self.scaler = parts, torch.amp.GradScaler("cuda")
+        self.meter = Meter(parts)
+
+    def fit(self, loader):
+        for x, y in loader:
+            with torch.autocast("cuda"{enabled}):
+                loss = self.parts["net"](x, y)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.parts["optimizer"])
+            self.scaler.update()
+        self.meter.measure(loader)
+"""
+_METER = """\
+import torch
+
+class Meter:
+    def __init__(self, parts):
+        self.parts = parts
+
+    @torch.no_grad()
+    def measure(self, loader):
+        for x, y in loader:
+            {around}
+                print(self.parts["net"](x, y))
+"""
+_MAIN = """\
+import torch
+from trainer import Trainer
+net = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD({trained}.parameters(), lr=0.1)
+Trainer({{"net": net, "optimizer": optimizer}}).fit(torch.utils.data.DataLoader(held))
+"""
+
+
+def _told(folder: Path, around: str = "if True:", enabled: str = "", trained: str = "net") -> list[tuple[str, int]]:
+    texts = {
+        "trainer.py": _TRAINER.format(enabled=enabled),
+        "measure.py": _METER.format(around=around),
+        "main.py": _MAIN.format(trained=trained),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    report = check_paths([str(folder)])
+    return [(Path(one.path).name, one.span.start.line) for one in report.findings if one.code == "AMP304"]
+
+
+def test_tells_a_model_of_a_dictionary_that_objects_of_two_files_hold(tmp_path: Path) -> None:
+    assert _told(tmp_path) == [("measure.py", 11)]
+
+
+def test_leaves_a_region_alone(tmp_path: Path) -> None:
+    assert _told(tmp_path, around='with torch.autocast("cuda"):') == []
+
+
+def test_leaves_a_model_alone_that_no_region_trains(tmp_path: Path) -> None:
+    assert _told(tmp_path, enabled=", enabled=False") == []
+
+
+def test_leaves_a_model_alone_that_is_not_trained(tmp_path: Path) -> None:
+    assert _told(tmp_path, trained="torch.nn.Linear(2, 2)") == []
