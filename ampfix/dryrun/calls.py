@@ -128,6 +128,8 @@ class Calls:
         if isinstance(owner, Thing | Class):
             self._state.changes[owner] += 1
             self._store.put(owner, name, value)
+            if name == "requires_grad":
+                self._state.train(owner, value)
         elif isinstance(owner, ModuleOf):
             self.names.set_member(owner, name, value)
         return NONE

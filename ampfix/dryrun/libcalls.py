@@ -138,6 +138,8 @@ class LibraryCalls:
             found: Value | None = known(value, args, kwargs, node, scope)
             if found is not None:
                 return found
+        if name == "requires_grad_":
+            self._state.train(value, args[0] if args else TRUE)
         if name in library.SELF_RETURNING:
             return value
         if name in ("parameters", "named_parameters", "named_modules", "modules", "children", "requires_grad_"):

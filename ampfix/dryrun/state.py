@@ -13,6 +13,7 @@ from ampfix.dryrun.values import Choice, Items, Known, ModuleOf, Region, Test, T
 
 _MAX_YIELDED = 20  # values of one generator
 _BUDGET = 40_000  # expressions and statements of one run; 95 of 100 programs that train take less than 28,000
+_TRAINABLE = "its parameters are trained"  # a name in the store
 
 
 class OutOfBudget(Exception):
@@ -130,18 +131,31 @@ class State:
             self._made[key] = Thing(made_by=made_by, owners=owners)
         return self._made[key]
 
+    def train(self, trained: Value, whether: Value) -> None:
+        """Parameters, or those of a model, are to be trained or not."""
+        if isinstance(trained, Thing) and isinstance(whether, Known):
+            for model in self.parts_of(trained) if is_made(trained) else trained.owners:
+                self.store.put(model, _TRAINABLE, whether)
+
     def parts_of(self, model: Thing) -> frozenset[Thing]:
-        """A model and the models in it."""
+        """A model and the models in it that are to be trained."""
         held = self.store.held() if model.cls is not None else {}
         parts, pending = {model}, list(held.get(model, ()))
         while pending:
             for leaf in leaves(pending.pop()):
                 if isinstance(leaf, Items):
                     pending += [value for _, value in leaf.entries]
-                elif isinstance(leaf, Thing) and leaf not in parts and _is_part(leaf):
+                elif isinstance(leaf, Thing) and leaf not in parts and self._is_trained_part(leaf):
                     parts.add(leaf)
                     pending += held.get(leaf, ())
         return frozenset(parts)
+
+    def _is_trained_part(self, thing: Thing) -> bool:
+        """Whether a thing that a model holds is a model in it that is not frozen, or a container of some."""
+        is_part = thing.made_by.startswith(("torch.nn.", "builtins.")) or (
+            thing.cls is not None and bool(thing.made_by)
+        )
+        return is_part and self.store.get(thing, _TRAINABLE) != Known(False)
 
     def truth(self, value: Value) -> bool | Test | Choice | None:
         """Whether a value counts as true: an answer, the test that decides it, or a choice of constants."""
@@ -158,11 +172,6 @@ class State:
 def is_made(thing: Thing) -> bool:
     """Whether a thing is an object that is seen to be made, and so is not None."""
     return bool(thing.made_by or thing.cls)
-
-
-def _is_part(thing: Thing) -> bool:
-    """Whether a thing that a model holds is a model in it, or a container of some."""
-    return thing.made_by.startswith(("torch.nn.", "builtins.")) or (thing.cls is not None and bool(thing.made_by))
 
 
 def owners_of(values: Iterator[Value] | tuple[Value, ...] | list[Value]) -> frozenset[Thing]:

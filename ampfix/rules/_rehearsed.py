@@ -11,9 +11,11 @@ from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.spelling import last_name
 from ampfix.records import dataclass
+from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._differing_evaluations import Differing
 from ampfix.rules._rehearsed_evaluations import rehearsed_evaluations
 from ampfix.rules._shapes import function_of, path
+from ampfix.rules._trials import is_a_trial
 
 _WITHOUT_GRADIENTS = pattern(r"no_grad|inference_mode|set_grad_enabled")
 _REGION = pattern(rb"autocast")
@@ -39,10 +41,19 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
     told = {function_of(one.call, source) for one in found}
     for one in rehearsed:
         call = calls.get((one.place.line, one.place.column))
-        if call is not None and function_of(call, source) not in told:
+        if call is not None and function_of(call, source) not in told and not _is_a_trial(call, source):
             name = path(call.func) or last_name(call.func)
             where = _where(one.trained, one.place)
             yield Shown(call, name, f"{name} is evaluated outside autocast here and trained under it in {where}")
+
+
+def _is_a_trial(call: ast.Call, source: Source) -> bool:
+    """Whether a forward runs on made-up data, to see whether it runs or for how long, or where no region acts."""
+    parent = next(source.ancestors(call), None)
+    targets = map(path, parent.targets) if isinstance(parent, ast.Assign) else ()
+    if isinstance(parent, ast.Expr) or "_" in targets:
+        return True
+    return is_a_trial(call, function_of(call, source), source) or is_on_cpu(call, source)
 
 
 def _where(trained: Place, told: Place) -> str:

@@ -14,7 +14,7 @@ from ampfix.records import dataclass
 from ampfix.rules._evaluations import acts, is_apart
 
 _REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
-_FULL = pattern(r"(fp|float|single)[_-]?(32|16)|full[_ -]precision|precision mismatch", re.IGNORECASE)
+_TIMES = pattern(r"(^|_)(inference_time|speed|timing|vram|memory|sanity|smoke)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _forward_opens(model: object) -> bool:
 def _is_left_alone(event: Event, program: _Program) -> bool:
     """Whether a forward is not evaluation, or in float32 on purpose."""
     functions = [place.function for place in event.stack if place.function is not None]
-    if any(acts(one) or is_apart(one) for one in functions[-2:]):
+    if any(acts(one) or is_apart(one) or _TIMES.search(getattr(one, "name", "")) for one in functions[-2:]):
         return True
     if program.is_trained_on(event) or program.opens_its_own(event):
         return True

@@ -78,3 +78,26 @@ def test_a_region_imported_in_one_way_or_another() -> None:
         (12, False),
         (13, True),
     }
+
+
+_HOLDER = """
+class Holder(torch.nn.Module):
+    def __init__(self, frozen):
+        super().__init__()
+        self.frozen, self.layer = frozen, torch.nn.Linear(2, 2)
+        {freeze}
+holder = Holder(torch.nn.Conv2d(1, 1, 1))
+torch.optim.SGD(holder.parameters()).step()
+"""
+
+
+def test_a_frozen_model_is_not_stepped() -> None:
+    loop = "for p in self.frozen.parameters():\n            p.requires_grad = False"
+    for freeze in (loop, "self.frozen.requires_grad_(False)", "self.frozen.eval().requires_grad_(False)"):
+        owners = _owners(run(_HOLDER.format(freeze=freeze)), "optimizer step")
+        assert owners == {"torch.nn.Module", "torch.nn.Linear"}
+
+
+def test_a_model_that_may_be_frozen_is_stepped() -> None:
+    for freeze in ("pass", "self.frozen.requires_grad_(flag)", "self.frozen.requires_grad_()"):
+        assert "torch.nn.Conv2d" in _owners(run(_HOLDER.format(freeze=freeze)), "optimizer step")
