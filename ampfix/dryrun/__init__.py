@@ -6,6 +6,6 @@ an unknown value, so that a run never says more than it saw.
 """
 
 from ampfix.dryrun.records import Event, Place
-from ampfix.dryrun.run import DryRun, Files, rehearse, rehearse_function
+from ampfix.dryrun.run import DryRun, Files, rehearse, rehearse_function, rehearse_parts
 
-__all__ = ["DryRun", "Event", "Files", "Place", "rehearse", "rehearse_function"]
+__all__ = ["DryRun", "Event", "Files", "Place", "rehearse", "rehearse_function", "rehearse_parts"]

@@ -71,6 +71,8 @@ class Calls:
         if isinstance(value, Library):
             symbol = f"{value.symbol}.{name}"
             return self.names.located(symbol, scope.module.path) or Library(symbol)
+        if isinstance(value, Class | Function) and name == "__name__" and not isinstance(value.node, ast.Lambda):
+            return Known(value.node.name)
         if isinstance(value, Class):
             found = self.objects.member(value, name)
             return found if found is not None else self._state.unknown("attribute", value, name)

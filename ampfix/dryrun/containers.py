@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ampfix.dryrun.state import State
+from ampfix.dryrun.state import State, is_made
 from ampfix.dryrun.store import chosen
-from ampfix.dryrun.values import HELD, NONE, Choice, Items, Known, Thing, Value
+from ampfix.dryrun.values import HELD, NONE, Choice, Class, Function, Items, Known, Test, Thing, Value
 
 _MAX_ITEMS = 200
+_MAX_MEANT = 4  # values of a registry that are followed
 
 
 class Containers:
@@ -47,6 +48,17 @@ class Containers:
             return [self._state.unknown("element", value, owners=value.owners)]
         return [self._state.unknown()]
 
+    def meant(self, held: Items, key: Value) -> Value | None:
+        """What an unknown key of a registry of functions or classes may mean: each of the first few."""
+        named = [(one, value) for one, value in held.entries if isinstance(value, Function | Class)]
+        if not isinstance(key, Thing) or is_made(key) or not named or len(named) < len(held.entries):
+            return None
+        *others, (_, final) = named[:_MAX_MEANT]
+        last: Value = final
+        for one, value in reversed(others):
+            last = chosen(Test(key, one), value, last)
+        return last
+
     def put(self, container: Value, key: Value | None, value: Value) -> None:
         """What `container[key] = value` does."""
         held = self.items(container)
@@ -71,6 +83,9 @@ class Containers:
             return found
         if held.whole and args and isinstance(args[0], Known):
             return args[1] if len(args) > 1 else NONE
+        meant = self.meant(held, args[0]) if args else None
+        if meant is not None:
+            return meant
         return self._state.unknown("item", thing, args[0] if args else None)
 
     _on_setdefault = _on_pop = _on_get

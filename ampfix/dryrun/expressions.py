@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable
 
 from ampfix.dryrun.comparisons import Comparisons
+from ampfix.dryrun.containers import Containers
 from ampfix.dryrun.state import State, owners_of
 from ampfix.dryrun.store import chosen
 from ampfix.dryrun.values import (
@@ -39,15 +40,15 @@ class Expressions:
         attribute: Callable[[Value, str, ast.AST, Scope], Value],
         call: Callable[[Value, list[Value], dict[str, Value], ast.AST, Scope], Value],
         method: Callable[[Value, str, list[Value], dict[str, Value], ast.AST, Scope], Value],
-        elements: Callable[[Value], list[Value]],
-        items: Callable[[Value], Items | None],
+        containers: Containers,
         define: Callable[[ast.AST, Scope], Value],
         assign: Callable[[ast.expr, Value, Scope], None],
     ) -> None:
         self._state, self._store = state, state.store
         self._name, self._attribute, self._call, self._method = name, attribute, call, method
-        self._elements, self._items, self._define, self._assign = elements, items, define, assign
-        self._comparisons = Comparisons(state, items, self.each, self.decided, self._asked)
+        self._elements, self._items, self._meant = containers.elements, containers.items, containers.meant
+        self._define, self._assign = define, assign
+        self._comparisons = Comparisons(state, containers.items, self.each, self.decided, self._asked)
 
     def evaluate(self, node: ast.expr, scope: Scope) -> Value:
         self._state.spend()
@@ -181,6 +182,11 @@ class Expressions:
     def on_joinedstr(self, node: ast.JoinedStr, scope: Scope) -> Value:
         parts = [self.evaluate(one.value, scope) for one in node.values if isinstance(one, ast.FormattedValue)]
         texts = [one.value for one in node.values if isinstance(one, ast.Constant)]
+        known = [one.value for one in parts if isinstance(one, Known) and isinstance(one.value, str | int)]
+        if len(known) == len(parts) and _is_plain(node):
+            left = iter(known)
+            joined = (one.value if isinstance(one, ast.Constant) else next(left) for one in node.values)
+            return Known("".join(map(str, joined))[:_MAX_TEXT])
         return self._state.unknown("text", *texts, *parts)
 
     def on_dict(self, node: ast.Dict, scope: Scope) -> Value:
@@ -252,7 +258,9 @@ class Expressions:
     def on_subscript(self, node: ast.Subscript, scope: Scope) -> Value:
         value = self.evaluate(node.value, scope)
         key = self.evaluate(node.slice, scope) if not isinstance(node.slice, ast.Slice) else None
-        return self.each(value, lambda one: self._item(one, key))
+        if key is None:
+            return self.each(value, lambda one: self._item(one, None))
+        return self.each(value, lambda one: self.each(key, lambda at: self._item(one, at)))
 
     def _item(self, value: Value, key: Value | None) -> Value:
         held = self._items(value)
@@ -262,6 +270,9 @@ class Expressions:
                 return found
             if isinstance(key, Known) or not held.entries:
                 return self._state.unknown("item", value, key)
+            meant = self._meant(held, key)
+            if meant is not None:
+                return meant
             same = {id(one): one for _, one in held.entries}
             return next(iter(same.values())) if len(same) == 1 else self._state.unknown("item", value, key)
         if held is not None:
@@ -294,6 +305,12 @@ class Expressions:
     def on_yieldfrom(self, node: ast.YieldFrom, scope: Scope) -> Value:
         self._state.yields(self._elements(self.evaluate(node.value, scope)))
         return self._state.unknown()
+
+
+def _is_plain(node: ast.JoinedStr) -> bool:
+    """Whether a text is joined of values as they are."""
+    parts = [one for one in node.values if isinstance(one, ast.FormattedValue)]
+    return all(one.conversion == -1 and one.format_spec is None for one in parts)
 
 
 def _from_the_end(key: Value, held: Items) -> Value:

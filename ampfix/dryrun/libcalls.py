@@ -60,6 +60,8 @@ class LibraryCalls:
             return self._calls.expressions.decided(args[0], lambda on: Region("grad" if on else "no_grad"))
         if last in ("exit", "_exit") and symbol.partition(".")[0] in ("sys", "os"):
             return Library("builtins.exited")
+        if last in ("import_module", "__import__") and args and isinstance(args[0], Known):
+            return self._calls.names.located(str(args[0].value), scope.module.path) or Library(str(args[0].value))
         if last == "partial" and args:
             return Partial(args[0], tuple(args[1:]), kwargs)
         if symbol in library.SAVERS or last in ("save_state",):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MAX_CALLS = 40  # inside each other
 _MAX_SAME = 2  # of one function inside itself
+_STARTS = ("command", "main", "callback", "function", "local_entrypoint", "task", "remote", "automain", "flow")
 _KINDS = {
     "property": "property", "cached_property": "property", "staticmethod": "staticmethod",
     "classmethod": "classmethod", "contextmanager": "contextmanager",
@@ -48,7 +49,10 @@ class Objects:
     def define(self, node: ast.AST, scope: Scope) -> Value:
         """What a `def` or a `class` statement binds."""
         if isinstance(node, ast.ClassDef):
-            return self._class(node, scope)
+            made = self._class(node, scope)
+            for decorator in reversed(node.decorator_list):
+                self._decorated(made, decorator, scope)
+            return made
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         owner = self._bodies.get(scope)
         around = scope.around if owner is not None and scope.around is not None else scope
@@ -66,6 +70,8 @@ class Objects:
         if words.endswith((".setter", ".deleter")):
             return function
         value = self._calls.expressions.evaluate(decorator, scope)
+        if isinstance(function, Function) and _is_start(decorator) and not isinstance(value, Function):
+            self._state.started.append(function)
         if isinstance(value, Library):
             if value.symbol in NO_GRAD and isinstance(function, Function):
                 function.wraps = (*function.wraps, Region("no_grad"))
@@ -263,6 +269,12 @@ class Objects:
 
 def _is_unknown(value: Value) -> bool:
     return isinstance(value, Thing) and value.cls is None and not value.made_by
+
+
+def _is_start(decorator: ast.expr) -> bool:
+    """Whether a decorator makes a function one that a program is started with, as `@app.command()` does."""
+    named = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(named, ast.Attribute) and named.attr in _STARTS
 
 
 def _is_generator(node: ast.AST) -> bool:

@@ -27,6 +27,23 @@ class Roots:
         elif isinstance(value, Function):
             self.function(value, scope)
 
+    def started(self, module: ModuleOf) -> None:
+        """Run the functions of a module that a library starts."""
+        for function in self._state.started:
+            if function.module is module and not self._is_reached(function.node, module):
+                self.function(function, Scope(module))
+
+    def all_of(self, module: ModuleOf, tree: ast.Module) -> None:
+        """Run the functions and classes of a module that nothing runs, the last ones first: they use the others."""
+        for statement in reversed(tree.body):
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                inner = statement.body if isinstance(statement, ast.ClassDef) else [statement]
+                if not any(self._is_reached(one, module) for one in inner):
+                    self.run(module, statement.name)
+
+    def _is_reached(self, node: ast.AST, module: ModuleOf) -> bool:
+        return (module.path, getattr(node, "lineno", 0)) in self._state.reached
+
     def function(self, function: Function, scope: Scope, receiver: Thing | None = None) -> None:
         front: list[Value] = [receiver] if receiver is not None and function.kind != "staticmethod" else []
         given = self._given(function.node.args, function.scope)
@@ -41,8 +58,9 @@ class Roots:
         methods = [one for one in cls.node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
         for statement in sorted(methods, key=lambda one: one.name.startswith("_")):
             method = self._calls.objects.member(cls, statement.name)
-            reached = (cls.module.path, statement.lineno) in self._state.reached
-            if isinstance(method, Function) and method.kind in ("", "staticmethod") and not reached:
+            is_plain = isinstance(method, Function) and method.kind in ("", "staticmethod")
+            if is_plain and not self._is_reached(statement, cls.module):
+                assert isinstance(method, Function)
                 self.function(method, scope, made)
 
     def _given(self, arguments: ast.arguments, scope: Scope) -> dict[str, Value]:

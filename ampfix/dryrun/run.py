@@ -38,7 +38,18 @@ class DryRun:
 
 def rehearse(path: str, files: Files) -> DryRun:
     """Run the program that starts in a file, as `python FILE` would."""
-    return _ran(files, lambda machine: machine.names.run_module(path, "__main__"))
+    return _ran(files, lambda machine: machine.program(path))
+
+
+def rehearse_parts(path: str, files: Files) -> DryRun:
+    """Run each function and class of a file that nothing starts, with arguments that nothing is known of."""
+
+    def run(machine: _Machine) -> None:
+        tree = files.tree(path)
+        if tree is not None:
+            Roots(machine.calls).all_of(machine.names.module(path), tree)
+
+    return _ran(files, run)
 
 
 def rehearse_function(path: str, name: str, files: Files) -> DryRun:
@@ -71,8 +82,7 @@ class _Machine:
             self.calls.attribute,
             self.calls.call,
             self.calls.method,
-            self.calls.elements,
-            self.calls.items,
+            self.calls.containers,
             self.calls.define,
             self.calls.assign,
         )
@@ -87,6 +97,9 @@ class _Machine:
         )
         self.calls.expressions, self.calls.statements = self.expressions, self.statements
         self.names.block, self.names.attribute = self.statements.block, self.calls.attribute
+
+    def program(self, path: str) -> None:
+        Roots(self.calls).started(self.names.run_module(path, "__main__"))
 
     def take_apart(self) -> None:
         """The parts refer to each other in a circle; nothing may be asked afterwards."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ampfix.dryrun.records import Event, Place
 from ampfix.dryrun.store import Store
-from ampfix.dryrun.values import Choice, Items, Known, ModuleOf, Region, Test, Thing, Value, leaves
+from ampfix.dryrun.values import Choice, Function, Items, Known, ModuleOf, Region, Test, Thing, Value, leaves
 
 _MAX_YIELDED = 20  # values of one generator
 _BUDGET = 40_000  # expressions and statements of one run; 95 of 100 programs that train take less than 28,000
@@ -31,6 +31,7 @@ class State:
         self.regions: list[Region] = []
         self.grad: list[bool] = [True]
         self.steps = 0
+        self.started: list[Function] = []  # that a library's decorator makes starts of a program
         self.yielded: list[list[Value]] = []  # by the generators that are running
         self._made: dict[object, Thing] = {}
         self.changes = Counter[Value]()  # how often attributes of an object were set
