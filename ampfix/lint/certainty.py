@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-from ampfix.lint.paths import Path, all_tests
+from ampfix.lint.paths import Path
 from ampfix.patterns import pattern
 from ampfix.program import Do
 from ampfix.protocol import Broken, EventKind, Violation
-from ampfix.rules._path import excluded
+from ampfix.rules._path import excluded, is_setting, same_window
 
 _ON_SCALED = frozenset(
     {
@@ -47,13 +47,32 @@ def is_certain(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int)
         return False
     if broken.violation in _ON_SCALED and backward is not None and _stands_where_it_is_off(do, backward):
         return False
+    if broken.violation is Violation.UNSCALE_IN_WINDOW and _may_go_with_a_step(path, order):
+        return False
     return not any(_is_open(cure, do) for cure in _skipped(broken, do, path, order, at))
+
+
+def _may_go_with_a_step(path: Path, order: Sequence[Do]) -> bool:
+    """Whether the latest unscale_ stands under a test of its own that may be that of a step: `if is_last:` and
+    `if boundary(i):`."""
+    unscale = next((past for past in path.events() if past.event.kind is EventKind.UNSCALE), None)
+    steps = (one for one in order if one.event.kind is EventKind.SCALER_STEP)
+    return unscale is not None and any(_may_agree(unscale, step) for step in steps)
+
+
+def _may_agree(one: Do, other: Do) -> bool:
+    """Whether the counts that two events hang on may be the same, though they are written in other words."""
+    mine = [test for test in _tests(one) if test not in _tests(other) and not is_setting(test)]
+    others = [test for test in _tests(other) if test not in _tests(one) and not is_setting(test)]
+    if not mine or not others:
+        return False
+    return same_window(one, other) or not all("%" in test for test in (*mine, *others))
 
 
 def _stands_where_it_is_off(do: Do, backward: Do) -> bool:
     """Whether an event stands under a test for no scaler that is not around the backward."""
-    shared = all_tests(backward)
-    return any(_SWITCH.search(test) and _OFF.match(test) for test in all_tests(do) if test not in shared)
+    shared = _tests(backward)
+    return any(_SWITCH.search(test) and _OFF.match(test) for test in _tests(do) if test not in shared)
 
 
 def mixes_branches(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int) -> bool:
@@ -85,8 +104,8 @@ def _has_alternative(backward: Do, order: Sequence[Do]) -> bool:
 
 def _is_choice(event: Do, backward: Do) -> bool:
     """Whether an event stands under a test of its own that counts no batches."""
-    shared = all_tests(backward)
-    return any("%" not in test for test in all_tests(event) if test not in shared)
+    shared = _tests(backward)
+    return any("%" not in test for test in _tests(event) if test not in shared)
 
 
 def _skipped(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int) -> list[Do]:
@@ -115,6 +134,11 @@ def _skipped(broken: Broken, do: Do, path: Path, order: Sequence[Do], at: int) -
 def _is_open(cure: Do, do: Do) -> bool:
     """Whether what keeps a call from running may keep the event from running too. A count of batches around the one
     alone says that they run at different times."""
-    others = all_tests(do)
-    own = [test for test in all_tests(cure) if test not in others]
+    others = _tests(do)
+    own = [test for test in _tests(cure) if test not in others]
     return not own or not all("%" in test for test in own)
+
+
+def _tests(do: Do) -> tuple[str, ...]:
+    """The tests around an event, across all calls that lead to it."""
+    return tuple(test for site in (do.site.origin or do.site).way() for test in site.tests)

@@ -144,7 +144,7 @@ def hangs_on_a_switch(do: Do, path: Path, earlier: list[Do], unclear: Set[str]) 
     passed, here = {id(past.site) for past in path.events()}, set(do.site.tests)
     recent = {id(past.site) for past in _behind_the_backward(path)}
     for other in earlier:
-        tests = [test for test in all_tests(other) if test not in here] if other.event.scaler else []
+        tests = [test for test in _tests(other) if test not in here] if other.event.scaler else []
         if id(other.site) not in recent and any(_DONE.search(test) for test in tests):
             return True
         given_up = any(map(_GIVEN_UP.match, tests))  # which is what kept the path from it
@@ -166,7 +166,7 @@ def _behind_the_backward(path: Path) -> Iterator[Do]:
     return takewhile(lambda past: past.event.kind is not EventKind.BACKWARD, path.events())
 
 
-def all_tests(do: Do) -> tuple[str, ...]:
+def _tests(do: Do) -> tuple[str, ...]:
     """The tests around an event, those in another file included."""
     origin = do.site.origin
     return (

@@ -156,3 +156,41 @@ def turn(model, x, y, optimizer_manager, scaler=None):
 def test_a_step_that_is_handed_a_scaler_is_no_optimizers() -> None:
     assert told(MANAGER.format(handed="scaler=scaler")) == []
     assert [code for code, _ in told(MANAGER.format(handed=""))] == ["AMP106"]
+
+
+WINDOW = """\
+def prepare(scaler, optimizer):
+    scaler.unscale_(optimizer)
+
+
+def finish(scaler, optimizer):
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def train(model, loader, optimizer, accumulation, clip):
+    scaler = torch.amp.GradScaler("cuda")
+    for i, (x, y) in enumerate(loader):
+        with torch.autocast("cuda"):
+            loss = model(x, y) / accumulation
+        scaler.scale(loss).backward()
+        is_last = (i + 1) % accumulation == 0
+        if {first}:
+            prepare(scaler, optimizer)
+            clip_grad_norm_(model.parameters(), 1.0)
+        if {second}:
+            finish(scaler, optimizer)
+            optimizer.zero_grad()
+"""
+COUNTS = ("is_last", "boundary(i)", "(i + 1) % accumulation == 0", "i % accumulation == accumulation - 1")
+
+
+@pytest.mark.parametrize("first", COUNTS)
+@pytest.mark.parametrize("second", COUNTS)
+def test_two_counts_that_may_be_one_leave_a_guess(first: str, second: str) -> None:
+    assert {severity for _, severity in told(WINDOW.format(first=first, second=second))} <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize(("first", "second"), [("True", "is_last"), ("clip", "boundary(i)"), ("i % 3 == 0", COUNTS[2])])
+def test_an_unscale_without_the_count_of_the_step_is_an_error(first: str, second: str) -> None:
+    assert ("AMP105", Severity.ERROR) in told(WINDOW.format(first=first, second=second))
