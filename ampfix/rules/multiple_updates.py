@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 
 from ampfix.findings import Applicability, Repair, Severity
+from ampfix.patterns import pattern
 from ampfix.program import Do, Occurrence, Source
 from ampfix.rules import _places as places
 from ampfix.rules._base import Invalid, ProtocolRule
+from ampfix.rules._path import is_setting, own_tests
 from ampfix.rules._updates import VIOLATIONS, Misplaced, misplaced, put_right, the_update
+
+_CONTAINED = pattern(r"\b(not )?in\b")
 
 
 class MultipleUpdates(ProtocolRule):
@@ -151,6 +155,10 @@ def train(model, loader, optimizer):
         name, at = occurrence.broken.optimizer or "", source.call_at(occurrence.do.site.span)
         return name.endswith("[*]") and (at is None or not _has_several(name.removesuffix("[*]"), at, source))
 
+    def proven(self, occurrence: Occurrence) -> bool:
+        """Not where a setting chooses what comes behind the first update: it may never do so."""
+        return occurrence.proven and not _is_chosen(own_tests(occurrence.do, the_update(occurrence)))
+
     def place(self, occurrence: Occurrence) -> Do:
         return the_update(occurrence)
 
@@ -159,6 +167,11 @@ def train(model, loader, optimizer):
 
     def repair(self, occurrence: Occurrence) -> Repair | str:
         return put_right(occurrence)
+
+
+def _is_chosen(tests: tuple[str, ...]) -> bool:
+    """Whether a setting is among the tests: `'center' in cfg.LOSS` too."""
+    return any(is_setting(_CONTAINED.sub("==", test)) for test in tests)
 
 
 def _has_several(collection: str, at: ast.AST, source: Source) -> bool:

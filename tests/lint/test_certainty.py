@@ -194,3 +194,30 @@ def test_two_counts_that_may_be_one_leave_a_guess(first: str, second: str) -> No
 @pytest.mark.parametrize(("first", "second"), [("True", "is_last"), ("clip", "boundary(i)"), ("i % 3 == 0", COUNTS[2])])
 def test_an_unscale_without_the_count_of_the_step_is_an_error(first: str, second: str) -> None:
     assert ("AMP105", Severity.ERROR) in told(WINDOW.format(first=first, second=second))
+
+
+SECOND_OPTIMIZER = """\
+def train(model, loader, optimizer, centers, cfg):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        optimizer.zero_grad()
+        centers.zero_grad()
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        {test}
+            scaler.step(centers)
+            scaler.update()
+"""
+
+
+@pytest.mark.parametrize("test", ['if "center" in cfg.loss:', "if cfg.centers:", 'if cfg.loss == "center":'])
+def test_a_second_step_that_a_setting_chooses_may_never_be_taken(test: str) -> None:
+    assert told(SECOND_OPTIMIZER.format(test=test)) == [("AMP111", Severity.NOTE)]
+
+
+@pytest.mark.parametrize("test", ["if x.any():", "if torch.isfinite(loss):", "with torch.no_grad():"])
+def test_a_second_step_that_batches_decide_on_is_an_error(test: str) -> None:
+    assert told(SECOND_OPTIMIZER.format(test=test)) == [("AMP111", Severity.ERROR)]
