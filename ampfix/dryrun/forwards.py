@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ampfix.dryrun.records import Event
 from ampfix.dryrun.store import chosen
 from ampfix.dryrun.values import Choice, Class, Function, Items, Known, Scope, Test, Thing, Value, leaves
-from ampfix.records import dataclass
+from ampfix.records import dataclass, replace
 
 if TYPE_CHECKING:
     from ampfix.dryrun.calls import Calls

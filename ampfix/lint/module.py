@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from ampfix.dryrun import DryRun
 from ampfix.findings import Span
 from ampfix.lint.anchor import entered
 from ampfix.lint.calls import CallReader
@@ -54,6 +54,9 @@ from ampfix.program import (
 from ampfix.records import replace
 from ampfix.rules._base import TRAIN_WORDS
 from ampfix.rules._shapes import own
+
+if TYPE_CHECKING:
+    from ampfix.dryrun import DryRun
 
 
 class SourceModule:

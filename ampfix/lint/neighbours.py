@@ -6,12 +6,15 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ampfix.dryrun import DryRun
 from ampfix.lint.files import SourceFile, label, shown
 from ampfix.lint.project import NEVER_LOCAL, Project
 from ampfix.lint.scopes import Scope
 from ampfix.lint.symbols import is_known
+
+if TYPE_CHECKING:
+    from ampfix.dryrun import DryRun
 
 _AROUND_BYTES = 420_000  # of source text looked at for one file; the trainer of transformers alone imports 1.4 MB
 _RE_EXPORTS = 12  # steps of one import through packages that pass names on
@@ -81,7 +84,9 @@ class Neighbours:
         """The dry runs of the programs of a small project that reach the checked file."""
         if self._project is None:
             return ()
-        runs, depends = self._project.rehearsals(self._paths[self.own], self.own.text)
+        from ampfix.lint.rehearsals import rehearsals  # which few files need
+
+        runs, depends = rehearsals(self._project, self._paths[self.own], self.own.text)
         self.consulted |= depends
         return runs
 

@@ -13,17 +13,19 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ampfix.dryrun import DryRun
 from ampfix.lint.files import SourceFile, shown
 from ampfix.lint.importers import ImportIndex, all_below, python_files
 from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
-from ampfix.lint.rehearsals import Rehearsals
 from ampfix.lint.relevance import is_relevant, trains
 from ampfix.patterns import pattern
 from ampfix.records import dataclass
+
+if TYPE_CHECKING:
+    from ampfix.dryrun import DryRun
 
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", ".git", ".hg")
 _CLIMB = 8  # folders above a package that are searched for the project's root
@@ -68,7 +70,7 @@ class Project:
         self._defined: dict[str, frozenset[bytes]] = {}
         self._bound: dict[str, frozenset[bytes]] = {}
         self._indexes: dict[str, ImportIndex | None] = {}
-        self._rehearsals: tuple[ImportIndex, Rehearsals] | None = None
+        self.runs: dict[str, DryRun] = {}  # of the programs of that project, by where they start
 
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
@@ -82,7 +84,7 @@ class Project:
         self._roots.clear()
         self._targets.clear()
         self._indexes.clear()
-        self._rehearsals = None
+        self.runs.clear()
 
     # where names lead
 
@@ -142,7 +144,7 @@ class Project:
         if "__init__.py" not in self._listing(package).files:
             return False
         if path not in self._bound:
-            self._bound[path] = bound_names(_read(path), os.path.basename(package))
+            self._bound[path] = bound_names(read_source(path), os.path.basename(package))
         return name.encode() in self._bound[path]
 
     def _import_roots(self, folder: str) -> tuple[str, ...]:
@@ -196,20 +198,14 @@ class Project:
         index, asked = self._index_around(path)
         return [] if index is None else index.importing(path, word), asked
 
-    def rehearsals(self, path: str, text: str) -> tuple[tuple[DryRun, ...], frozenset[str]]:
-        """The dry runs of the programs that reach a file, where its project is small, and what they depend on.
-        What nothing marks as a project may be an installed package, unless it is tiny."""
+    def programs(self, path: str) -> tuple[list[str], frozenset[str]]:
+        """Where the programs that reach a file start, where its project is small, and what that depends on. What
+        nothing marks as a project may be an installed package, unless it is tiny."""
         index, asked = self._index_around(path)
         is_marked = len(self._above(self._top_of(os.path.dirname(path))[0])[1]) == 1
         if index is None or (len(index) > _TINY and not is_marked):
-            return (), asked
-        if self._rehearsals is None or self._rehearsals[0] is not index:
-            self._rehearsals = index, Rehearsals(_read, self._located)
-        return self._rehearsals[1].of(index.programs(path), path, text), asked
-
-    def _located(self, symbol: str, importer: str) -> tuple[str, tuple[str, ...]] | None:
-        target, _ = self.locate(symbol, importer)
-        return None if target is None else (target.path, target.names)
+            return [], asked
+        return index.programs(path), asked
 
     def holds(self, path: str, words: re.Pattern[bytes]) -> tuple[bool | None, frozenset[str]]:
         """Whether a word occurs in any file of the small project around a file, and what that depends on; None where it
@@ -234,7 +230,8 @@ class Project:
             files = python_files(root)
             if files is not None:
                 self._indexes = dict.fromkeys(one for one, index in self._indexes.items() if index is None)
-            self._indexes[root] = None if files is None else ImportIndex(files, _read, self._target)
+                self.runs.clear()
+            self._indexes[root] = None if files is None else ImportIndex(files, read_source, self._target)
         return self._indexes[root]
 
     def _target(self, symbol: str, importer: str) -> str | None:
@@ -286,7 +283,7 @@ class Project:
     def trains(self, path: str, names: tuple[str, ...]) -> bool:
         """Whether a file is worth parsing for training code that it holds, or passes on by the first of the names."""
         if path not in self._trains:
-            data = _read(path)
+            data = read_source(path)
             self._trains[path] = trains(data)
             passes_on = not self._trains[path] and _passes_on(path, data)
             self._passing[path] = frozenset(_WORD.findall(data)) if passes_on else frozenset()
@@ -296,7 +293,7 @@ class Project:
     def defines(self, path: str, name: str) -> bool:
         """Whether a file worth parsing defines a name by itself, at its top level."""
         if path not in self._defined:
-            data = _read(path)
+            data = read_source(path)
             found = _DEFINED.findall(data) if is_relevant(data) or _passes_on(path, data) else ()
             self._defined[path] = frozenset(found)
         return name.encode() in self._defined[path]
@@ -311,7 +308,7 @@ class Project:
         return file.parsed
 
     def _parse(self, path: str) -> SourceFile | None:
-        data = _read(path)
+        data = read_source(path)
         if not (is_relevant(data) or _passes_on(path, data)):
             return None
         try:
@@ -320,8 +317,8 @@ class Project:
             return None
 
 
-def _read(path: str) -> bytes:
-    """The file's bytes without a byte order mark; none where it cannot be read or is too large."""
+def read_source(path: str) -> bytes:
+    """A file's bytes without a byte order mark; none where it cannot be read or is too large."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(_MAX_BYTES + 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ampfix.dryrun import DryRun
 from ampfix.findings import Span
 from ampfix.program.bindings import Binding
 from ampfix.program.elsewhere import BuiltElsewhere, CalledElsewhere
@@ -16,6 +15,9 @@ from ampfix.program.halves import Value
 from ampfix.program.lifecycle import AutocastOpened, Held, ScalerBuilt
 from ampfix.program.precision import CoveredRegion, HalfCast
 from ampfix.program.steps import Occurrence, Routine
+
+if TYPE_CHECKING:
+    from ampfix.dryrun import DryRun
 
 
 class Source(Protocol):

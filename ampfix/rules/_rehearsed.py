@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ampfix.dryrun import Place
 from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.program.spelling import last_name
 from ampfix.records import dataclass
 from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._differing_evaluations import Differing
-from ampfix.rules._rehearsed_evaluations import rehearsed_evaluations
 from ampfix.rules._shapes import function_of, path
 from ampfix.rules._trials import is_a_trial
+
+if TYPE_CHECKING:
+    from ampfix.dryrun import Place
 
 _WITHOUT_GRADIENTS = pattern(r"no_grad|inference_mode|set_grad_enabled")
 _REGION = pattern(rb"autocast")
@@ -35,6 +37,8 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
     if not _WITHOUT_GRADIENTS.search(source.text) or not source.in_project(_REGION):
         return
     here = os.path.abspath(source.path)  # noqa: PTH100  # as the runs name files
+    from ampfix.rules._rehearsed_evaluations import rehearsed_evaluations  # which few files need
+
     rehearsed = rehearsed_evaluations(source.rehearsals, here).told
     made = source.nodes((ast.Call,)) if rehearsed else ()
     calls = {(one.lineno, one.col_offset): one for one in made if isinstance(one, ast.Call)}
