@@ -221,8 +221,9 @@ class Lowering:
 
     def _assigned(self, targets: list[ast.expr], value: ast.expr | None, frame: Frame) -> Block:
         same = self._namer.canonical(value, frame) if value is not None else None  # of a name that only stands for it
-        others = [target for target in targets if self._namer.meant(target, frame) is target]
-        names = tuple(name for name in self._paths(others, frame) if name != same)
+        if isinstance(value, (ast.IfExp, ast.BoolOp)):  # which a name may stand for
+            targets = [target for target in targets if self._namer.meant(target, frame) is target]
+        names = tuple(name for name in self._paths(targets, frame) if name != same)
         if not names:
             return ()
         if value is None:  # unknown, or an augmented assignment, which keeps what the name held

@@ -45,6 +45,7 @@ _DEFINED = (Form.FUNCTION, Form.CLASS, Form.OBJECT)
 _STATE = (Role.SCALER, Role.OPTIMIZER)
 # What only stores or shows state, by its name.
 _KEEPING = pattern(r"load|sav|resum|restor|check|ckpt|state|log|print|count|summar|info|wandb|param", re.IGNORECASE)
+_SCHEDULING = pattern(r"(^|_)lr(_|$)|sche?d|warm|anneal|^append$", re.IGNORECASE)
 _COLLECTIONS = (ast.Tuple, ast.List, ast.Dict)
 _OF_COLLECTIONS = frozenset({"get", "items", "keys", "values", "append", "extend", "copy"})
 _LOOKING = frozenset({"isinstance", "len", "print", "type", "id", "hasattr", "getattr", "setattr", "enumerate", "zip"})
@@ -58,6 +59,8 @@ class Unseen:
 
     def may_prevent(self, occurrence: Occurrence) -> bool:
         """Whether something on the way to a violation may do what is missing without showing it."""
+        if occurrence.broken.violation is Violation.FP16_WITHOUT_SCALER:
+            return self._may_scale(occurrence)
         missing = _MISSING.get(occurrence.broken.violation)
         if missing is None:
             return False
@@ -67,6 +70,18 @@ class Unseen:
         return any(lets_out(function, scope, missing) for function, scope in around) or any(
             self._gives_away(call, scope) for function, scope in around for call in _calls(function)
         )
+
+    def _may_scale(self, occurrence: Occurrence) -> bool:
+        """Whether the optimizer, or the loss on entering a context, was handed to code that may scale the loss."""
+        loss = occurrence.do.subject
+        for function, scope in self._functions(occurrence):
+            if any(self._gives_away(call, scope, Role.OPTIMIZER) for call in _calls(function)):
+                return True
+            entered = (node.context_expr for node in own(function) if isinstance(node, ast.withitem))
+            calls = (one for one in entered if isinstance(one, ast.Call) and loss)
+            if any(loss in map(dotted, handed_in(one)) and not self._is_library(one.func, scope) for one in calls):
+                return True
+        return False
 
     # where
 
@@ -127,10 +142,13 @@ class Unseen:
         inside = frozenset(name for name, value in given if self._holds(value, scope, held))
         return any(self._hands_over(one, to.scope, depth + 1, inside) for one in _calls(to.node))
 
-    def _gives_away(self, call: ast.Call, scope: Scope) -> bool:
-        """Whether a call hands a scaler to code that is not understood, which may keep it."""
+    def _gives_away(self, call: ast.Call, scope: Scope, role: Role = Role.SCALER) -> bool:
+        """Whether a call hands a scaler, or an optimizer, to code that is not understood, which may keep it."""
         given = (one for one in handed_in(call) if dotted(one))
-        if not any(self._roles.of(one, Frame(scope)).role is Role.SCALER for one in given):
+        if not any(self._roles.of(one, Frame(scope)).role is role for one in given):
+            return False
+        made = {self._resolver.role(one) for one in self._resolver.resolve(call, scope)}
+        if Role.SCHEDULER in made or _SCHEDULING.search(last_name(call.func)):
             return False
         if self._is_event(call, scope) or self._only_looks(call, scope) or _KEEPING.search(last_name(call.func)):
             return False

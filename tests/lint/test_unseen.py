@@ -204,3 +204,49 @@ def test_what_gets_the_object_around_the_scaler_may_unscale(unseen: str) -> None
 @pytest.mark.parametrize("unseen", ["context.log(loss)", "plugin.after_backward(loss)", "loss = loss.detach()"])
 def test_what_gets_a_loss_alone_leaves_an_error(unseen: str) -> None:
     assert told(CONTEXT.format(unseen=unseen)) == {("AMP101", Severity.ERROR)}
+
+
+PLAIN = """\
+def train(model, loader, optimizer, plugin):
+    {prepared}
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = model(x, y)
+        {backward}
+        optimizer.step()
+"""
+
+
+def severities(prepared: str, backward: str) -> list[Severity]:
+    body = HEAD + PLAIN.format(prepared=prepared, backward=backward)
+    return [one.severity for one in check_source(body, settings=Settings(select=("AMP201",)))]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "backward"),
+    [
+        ("optimizer = plugin.wrap(optimizer)", "loss.backward()"),
+        ("model, optimizer = plugin.initialize(model, optimizer)", "loss.backward()"),
+        ("plugin.attach(model, optimizer)", "loss.backward()"),
+        ("optimizer = SafeScaler(optimizer)", "loss.backward()"),
+        ("pass", "with plugin.scaled(loss, optimizer) as loss:\n            loss.backward()"),
+        ("pass", "loss = plugin.scale(loss)\n        loss.backward()"),
+    ],
+)
+def test_what_gets_the_optimizer_or_the_loss_may_scale_it(prepared: str, backward: str) -> None:
+    assert set(severities(prepared, backward)) <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize(
+    ("prepared", "backward"),
+    [
+        ("pass", "loss.backward()"),
+        ("rates = torch.optim.lr_scheduler.StepLR(optimizer, 3)", "loss.backward()"),
+        ("plugin.update_lr(3, optimizer)", "loss.backward()"),
+        ("plugin.load_checkpoint(model, optimizer)", "loss.backward()"),
+        ("pass", "with torch.autograd.profiler.record_function('back'):\n            loss.backward()"),
+    ],
+)
+def test_schedules_and_checkpoints_scale_nothing(prepared: str, backward: str) -> None:
+    assert severities(prepared, backward) == [Severity.ERROR]
