@@ -309,7 +309,16 @@ class LibraryCalls:
 
     def _whole(self, value: Value) -> bool:
         held = self._calls.items(value)
-        return held is None or (held.whole and all(self._whole(one) for _, one in held.entries))
+        return held is None or (held.whole and all(self._seen(key, one) for key, one in held.entries))
+
+    def _seen(self, key: Value, value: Value) -> bool:
+        """Whether an entry of a checkpoint hides no state: of settings it does not matter what else is in them."""
+        held = self._calls.items(value)
+        states = any(isinstance(one, StateOf) for one in self.parts(value))
+        if held is None:
+            is_scaler = isinstance(key, Known) and "scaler" in str(key.value).lower()
+            return states or isinstance(value, Known) or not is_scaler
+        return self._whole(value) if held.whole or states else bool(held.entries)
 
 
 def _may_scale(thing: Thing) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from ampfix.findings import Applicability, Finding, Repair, Severity, TracePoint
+from ampfix.patterns import pattern
 from ampfix.program import Source
 from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _kept as states
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
+from ampfix.rules import _rehearsed_checkpoints as rehearsed
 from ampfix.rules import _savers as savers
 from ampfix.rules._absent import is_off
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
@@ -46,6 +50,8 @@ _KEEPS_OPTIMIZER = (
 )
 # `trainer.optimizer.state_dict()`, of an object of another file.
 _OF_ANOTHER = r"near:state_dict(:(?<!\bself)\.[Oo]pt\w*\.(?:load_)?state_dict\("
+
+_KEEPS = pattern(r"[Oo]pt[\w.\[\]]*\.(?:load_)?state_dict\(|\b\w*(?:save|load|checkpoint)\w*\(", re.IGNORECASE)
 
 
 class ScalerStateNotSaved(Rule):
@@ -217,6 +223,28 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
+        found = list(self._by_names(source))
+        yield from self._rehearsed(source, found) if found or _KEEPS.search(source.text) else ()
+
+    def _rehearsed(self, source: Source, found: list[Finding]) -> Iterator[Finding]:
+        """What dry runs of the programs leave of the findings, and what they add to them."""
+        path = str(Path(source.path).absolute())
+        yield from rehearsed.confirmed(found, source.rehearsals, path)
+        for told in rehearsed.added(found, source.rehearsals, path):
+            span, inner = source.span(told.place.node), source.span(told.kept_at.node)
+            yield self.finding(
+                source,
+                span,
+                told.message,
+                symbol=told.symbol,
+                trace=(TracePoint(f"the optimizer's state is {told.verb}", told.kept_at.path, inner),)
+                if told.by
+                else (),
+                repair=f"{told.scaler} steps it elsewhere in the program; keep its state beside the optimizer's",
+            )
+
+    def _by_names(self, source: Source) -> Iterator[Finding]:
+        """What the names of this file, and of what it hands on, show."""
         found = pairs.stepping(source, savers.may_keep)
         stepping = {pair.optimizer for pair in found}
         found += [pair for pair in checkpoints.restored_pairs(source) if pair.optimizer not in stepping]

@@ -39,3 +39,11 @@ def test_a_scaler_steps_where_its_switch_is_on() -> None:
     ran = run("on = len(model.names) > 2\nscaler = GradScaler(enabled=on)\nscaler.step(optimizer)\n")
     (event,) = (one for one in ran.events if one.kind == "step")
     assert [holds for _, holds in event.assumed] == [True]
+
+
+def test_settings_not_wholly_seen_hide_no_state() -> None:
+    taken = "'optimizer': optimizer.state_dict()"
+    assert _saved(f"torch.save({{{taken}, 'config': {{'lr': 0.1, **model.settings}}}}, 'x')\n").whole
+    assert not _saved(f"torch.save({{{taken}, 'more': {{**model.states}}}}, 'x')\n").whole
+    assert not _saved(f"torch.save({{{taken}, **model.states}}, 'x')\n").whole
+    assert not _saved(f"torch.save({{{taken}, 'scaler': model.scaler_state}}, 'x')\n").whole
