@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ampfix.dryrun import Place
 
 _WITHOUT_GRADIENTS = pattern(r"no_grad|inference_mode|set_grad_enabled")
+_FLOAT32 = pattern(r"#[^\n]*(fp32|float32|full precision)", re.IGNORECASE)
 _REGION = pattern(rb"autocast")
 
 
@@ -52,7 +54,10 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
 
 
 def _is_a_trial(call: ast.Call, source: Source) -> bool:
-    """Whether a forward runs on made-up data, to see whether it runs or for how long, or where no region acts."""
+    """Whether a forward runs on made-up data, to see whether it runs or for how long, or where no region acts, or in
+    float32 as a comment says."""
+    if _FLOAT32.search("\n".join(source.text.splitlines()[max(0, call.lineno - 4) : call.lineno])):
+        return True
     parent = next(source.ancestors(call), None)
     targets = map(path, parent.targets) if isinstance(parent, ast.Assign) else ()
     if isinstance(parent, ast.Expr) or "_" in targets:

@@ -121,6 +121,11 @@ class _Program:
         """Whether what a forward gives goes into a loss."""
         return any(one.made in self._lost for one in self._within(event))
 
+    def is_covered_elsewhere(self, event: Event) -> bool:
+        """Whether another branch of the same function runs the model under a region, and not to train."""
+        same = (one for one in self.forwards if one.subject is event.subject and one.stack[:-1] == event.stack[:-1])
+        return any(_is_covered(one) and not one.grad for one in same)
+
     def opens_its_own(self, event: Event) -> bool:
         """Whether a forward opens a region by itself."""
         return any(_is_covered(one) or _forward_opens(one.subject) for one in self._within(event))
@@ -152,7 +157,7 @@ def _is_left_alone(event: Event, program: _Program) -> bool:
     functions = [place.function for place in event.stack if place.function is not None]
     if any(acts(one) or is_apart(one) or _TIMES.search(getattr(one, "name", "")) for one in functions[-2:]):
         return True
-    if program.is_trained_on(event) or program.opens_its_own(event):
+    if program.is_trained_on(event) or program.is_covered_elsewhere(event) or program.opens_its_own(event):
         return True
     return _is_switched_off(event)
 

@@ -72,3 +72,13 @@ def test_leaves_a_model_alone_that_no_region_trains(tmp_path: Path) -> None:
 
 def test_leaves_a_model_alone_that_is_not_trained(tmp_path: Path) -> None:
     assert _told(tmp_path, trained="torch.nn.Linear(2, 2)") == []
+
+
+def test_leaves_float32_alone_that_a_comment_asks_for(tmp_path: Path) -> None:
+    assert _told(tmp_path, around="if True:  # in float32, as the decoder needs it") == []
+
+
+def test_leaves_the_branch_without_a_region_alone(tmp_path: Path) -> None:
+    region = 'with torch.autocast("cuda"):\n                    print(self.parts["net"](x))\n'
+    both = f"if loader.half:\n                {region}"
+    assert _told(tmp_path, around=f"{both}            else:") == []
