@@ -14,7 +14,6 @@ from ampfix.rules import _checkpoints as checkpoints
 from ampfix.rules import _kept as states
 from ampfix.rules import _pairs as pairs
 from ampfix.rules import _places as places
-from ampfix.rules import _rehearsed_checkpoints as rehearsed
 from ampfix.rules import _savers as savers
 from ampfix.rules._absent import is_off
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
@@ -228,6 +227,8 @@ def main(model, loader, optimizer, path, resume):
 
     def _rehearsed(self, source: Source, found: list[Finding]) -> Iterator[Finding]:
         """What dry runs of the programs leave of the findings, and what they add to them."""
+        from ampfix.rules import _rehearsed_checkpoints as rehearsed  # which few files need
+
         path = str(Path(source.path).absolute())
         yield from rehearsed.confirmed(found, source.rehearsals, path)
         for told in rehearsed.added(found, source.rehearsals, path):

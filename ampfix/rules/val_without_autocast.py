@@ -63,8 +63,6 @@ class ValWithoutAutocast(Rule):
         *(("autocast", "scaler(", word) for word in ("no_grad", "import")),
         *TRAINED_ELSEWHERE,
         *((_MANAGED, _BACKWARD, word) for word in ("no_grad", ".eval()")),
-        ("no_grad",),  # trained by another file
-        ("inference_mode",),
     )
 
     VALID = (

@@ -8,12 +8,10 @@ from ampfix.lint import check_paths
 
 _TRAINER = """\
 import torch
-from measure import Meter
 
 class Trainer:
-    def __init__(self, parts):
-        self.parts, self.scaler = parts, torch.amp.GradScaler("cuda")
-        self.meter = Meter(parts)
+    def __init__(self, parts, meter):
+        self.parts, self.scaler, self.meter = parts, torch.amp.GradScaler("cuda"), meter
 
     def fit(self, loader):
         for x, y in loader:
@@ -24,8 +22,9 @@ class Trainer:
             self.scaler.update()
         self.meter.measure(loader)
 """
-_METER = """\
+_MAIN = """\
 import torch
+from trainer import Trainer
 
 class Meter:
     def __init__(self, parts):
@@ -36,21 +35,18 @@ class Meter:
         for x, y in loader:
             {around}
                 print(self.parts["net"](x, y))
-"""
-_MAIN = """\
-import torch
-from trainer import Trainer
+
 net = torch.nn.Linear(2, 2)
 optimizer = torch.optim.SGD({trained}.parameters(), lr=0.1)
-Trainer({{"net": net, "optimizer": optimizer}}).fit(torch.utils.data.DataLoader(held))
+of_net = {{"net": net, "optimizer": optimizer}}
+Trainer(of_net, Meter(of_net)).fit(torch.utils.data.DataLoader(held))
 """
 
 
 def _told(folder: Path, around: str = "if True:", enabled: str = "", trained: str = "net") -> list[tuple[str, int]]:
     texts = {
         "trainer.py": _TRAINER.format(enabled=enabled),
-        "measure.py": _METER.format(around=around),
-        "main.py": _MAIN.format(trained=trained),
+        "main.py": _MAIN.format(around=around, trained=trained),
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
@@ -59,7 +55,7 @@ def _told(folder: Path, around: str = "if True:", enabled: str = "", trained: st
 
 
 def test_tells_a_model_of_a_dictionary_that_objects_of_two_files_hold(tmp_path: Path) -> None:
-    assert _told(tmp_path) == [("measure.py", 11)]
+    assert _told(tmp_path) == [("main.py", 12)]
 
 
 def test_leaves_a_region_alone(tmp_path: Path) -> None:
