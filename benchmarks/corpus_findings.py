@@ -3,12 +3,13 @@
     python benchmarks/corpus_findings.py FOLDER [--tables DIR] [--output FILE] [--unread FILE]
 
 FOLDER holds `wheels/PACKAGE/` and `repos/OWNER/NAME/` (named as a clone is: some programs import themselves by that
-name). In the tables (`tests/data/real/`, and `second/` to `eleventh/` in it for the later blind samples), `labels.csv`
-lists the bugs found by reading the holdout before the linter ever ran on it; `verdicts.csv` says of each finding, read
-in its context, whether it is true. Recall is the part of the labels that a finding of the same rule meets, in the same
-file within NEAR lines (for a bug that spans files: in the same source; for a rule that speaks once a file: anywhere in
-it). `withdrawn.csv` lists labels that a closer reading did not bear out; recall is given with and without them.
-Precision is the part of the findings judged true. Both with Wilson's interval.
+name; and with a `.git` folder: a package that is installed has no programs). In the tables (`tests/data/real/`,
+and `second/` to `twelfth/` in it for the later blind samples), `labels.csv` lists the bugs found by reading the holdout
+before the linter ever ran on it; `verdicts.csv` says of each finding, read in its context, whether it is true.
+Recall is the part of the labels that a finding of the same rule meets, in the same file within NEAR lines (for a bug
+that spans files: in the same source; for a rule that speaks once a file: anywhere in it). `withdrawn.csv` lists labels
+that a closer reading did not bear out; recall is given with and without them. Precision is the part of the findings
+judged true. Both with Wilson's interval.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ CODES = {rule.code for rule in all_rules()}
 NOTES = {rule.code for rule in all_rules() if rule.severity is Severity.NOTE}
 COUNTED = ("AMP601", "AMP502")  # many and alike: counted per source, not listed
 
-SAMPLES = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh")
+SAMPLES = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth")
 """The folders of the later blind samples in the tables, each with a file that tells how it was read."""
 
 
