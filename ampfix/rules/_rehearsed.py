@@ -41,7 +41,7 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
     here = os.path.abspath(source.path)  # noqa: PTH100  # as the runs name files
     from ampfix.rules._rehearsed_evaluations import rehearsed_evaluations  # which few files need
 
-    rehearsed = rehearsed_evaluations(source.rehearsals, here).told
+    rehearsed = rehearsed_evaluations(source.rehearsals, here)
     made = source.nodes((ast.Call,)) if rehearsed else ()
     calls = {(one.lineno, one.col_offset): one for one in made if isinstance(one, ast.Call)}
     told = {function_of(one.call, source) for one in found}

@@ -26,24 +26,11 @@ class Evaluation:
     trained: Place
 
 
-@dataclass(frozen=True)
-class Rehearsed:
-    """What dry runs show of the evaluations of one file. told: the first that matters of each function. acquitted:
-    line and column of calls that lead to forwards, none of which is evaluation in another precision than training."""
-
-    told: tuple[Evaluation, ...]
-    acquitted: frozenset[tuple[int, int]]
-
-
-def rehearsed_evaluations(runs: Sequence[DryRun], path: str) -> Rehearsed:
-    """What runs show of a file."""
-    seen, bare = set[tuple[int, int]](), set[tuple[int, int]]()
+def rehearsed_evaluations(runs: Sequence[DryRun], path: str) -> list[Evaluation]:
+    """What runs show of a file: the first that matters of each function, in order."""
     told = dict[int, Evaluation]()
     for program in map(_Program, runs):
-        for event in program.forwards:
-            seen.update(_places(event, path))
         for event, trained in program.uncovered():
-            bare.update(_places(event, path))
             place = program.place_of(event)
             if place.path != path or _is_left_alone(event, program):
                 continue
@@ -51,13 +38,7 @@ def rehearsed_evaluations(runs: Sequence[DryRun], path: str) -> Rehearsed:
             before = told.get(function)
             if before is None or (place.line, place.column) < (before.place.line, before.place.column):
                 told[function] = Evaluation(place, trained.place)
-    finished = all(run.finished for run in runs)
-    in_order = sorted(told.values(), key=lambda one: (one.place.line, one.place.column))
-    return Rehearsed(tuple(in_order), frozenset(seen - bare) if finished else frozenset())
-
-
-def _places(event: Event, path: str) -> Iterator[tuple[int, int]]:
-    return ((one.line, one.column) for one in event.stack if one.path == path)
+    return sorted(told.values(), key=lambda one: (one.place.line, one.place.column))
 
 
 class _Program:
