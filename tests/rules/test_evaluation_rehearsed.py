@@ -48,6 +48,7 @@ def _told(folder: Path, around: str = "if True:", enabled: str = "", trained: st
         "trainer.py": _TRAINER.format(enabled=enabled),
         "main.py": _MAIN.format(around=around, trained=trained),
     }
+    (folder / ".git").mkdir()  # else what other tests leave beside it would count to the project
     for name, text in texts.items():
         (folder / name).write_text(text)
     report = check_paths([str(folder)])
