@@ -195,6 +195,11 @@ def trace(occurrence: Occurrence, source: Source) -> tuple[TracePoint, ...]:
     return tuple(TracePoint(kind, place.path or source.path, place.span) for kind, place in places)
 
 
+def as_argument(span: Span) -> str:
+    """A span as an argument of a repair."""
+    return f"{span.start.line}:{span.start.column}-{span.end.line}:{span.end.column}"
+
+
 def local_name(do: Do, canonical: str | None) -> str | None:
     """How the function around an event writes a canonical name; None where it cannot reach it."""
     if canonical is None:

@@ -13,8 +13,8 @@ from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import SELF, alternatives, bare_name, holder_of, named, parted
 from ampfix.rules._places import given_for, parameters
 from ampfix.rules._shapes import handed_in, method, own, path, placed
+from ampfix.rules._swaps import AVERAGE
 
-_AVERAGE = pattern(r"ema|shadow|average|avg|swa", re.IGNORECASE)
 _FILLS = pattern(
     r"(copy|apply|assign|load|store|transfer)(_?(params?|parameters|weights))?(_?(to|into|shadow))?|ema", re.IGNORECASE
 )
@@ -97,7 +97,7 @@ def _filled(name: str, owner: ast.AST) -> Iterator[Alias]:
     """The average that a fresh model takes its weights from: `ema.copy_to(fresh)`."""
     for call in (one for one in own(owner) if isinstance(one, ast.Call)):
         receiver, called = method(call)
-        if _FILLS.fullmatch(called) and _AVERAGE.search(path(receiver)):
+        if _FILLS.fullmatch(called) and AVERAGE.search(path(receiver)):
             given = (
                 method(one)[0] if method(one)[1] in ("parameters", "state_dict") else one for one in handed_in(call)
             )

@@ -10,7 +10,7 @@ from ampfix.findings import Finding, Position, Repair, Severity, Span, TracePoin
 from ampfix.patterns import pattern
 from ampfix.program import Autocast, Dtype, Source, Value
 from ampfix.program.tree import walk
-from ampfix.rules._base import Rule
+from ampfix.rules._base import Rule, as_argument
 from ampfix.rules._spellings import HALF_TENSORS, IN_STEPS, REGION_ON
 
 FLOAT16_MAX = 65504.0  # torch.finfo(torch.float16).max
@@ -29,13 +29,8 @@ _NOT_NEGATIVE = frozenset({"square", "abs", "norm", "cdist", "pdist", "pairwise_
 _GUARD = 1e-3  # a number this small beside a probability is there to keep it from 0
 
 
-def place(span: Span) -> str:
-    """A span as a codemod's argument."""
-    return f"{span.start.line}:{span.start.column}-{span.end.line}:{span.end.column}"
-
-
 def places(source: Source, nodes: list[ast.expr]) -> str:
-    return ";".join(place(source.span(node)) for node in nodes)
+    return ";".join(as_argument(source.span(node)) for node in nodes)
 
 
 def is_number(value: Value | None, wanted: float) -> bool:

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from ampfix.findings import Span
 from ampfix.patterns import pattern
 from ampfix.program import Do, Occurrence, Site
 from ampfix.protocol import EventKind
@@ -144,11 +143,6 @@ def condition(site: Site, do: Do) -> str:
     there = frame_in(do, site.function)
     tests = [test for test in (there.tests if there is not None else ()) if test not in site.tests]
     return " and ".join(f"({test})" if len(tests) > 1 else test for test in tests)
-
-
-def place(span: Span) -> str:
-    """A span as an argument of a repair."""
-    return f"{span.start.line}:{span.start.column}-{span.end.line}:{span.end.column}"
 
 
 def steps_behind(occurrence: Occurrence, scaler: str | None) -> Iterator[Do]:

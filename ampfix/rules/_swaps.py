@@ -14,7 +14,7 @@ from ampfix.rules._shapes import looks_like_a_model, method, own, path
 
 _SWAPS = pattern(r"(apply|copy|swap|store|load)_?(shadow|to|in|parameters|params|weights|ema|average\w*)$|swap$")
 _APPLIES = frozenset({"apply", "restore", "average_parameters"})
-_AVERAGE = pattern(r"ema|shadow|average|avg|swa", re.IGNORECASE)
+AVERAGE = pattern(r"ema|shadow|average|avg|swa", re.IGNORECASE)  # of the weights of a model
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _swapped(call: ast.Call, calls: list[ast.Call]) -> set[str]:
     receiver, name = method(call)
     if name == "load_state_dict":
         return {path(receiver)} - {""}
-    is_average = _AVERAGE.search(spelled(receiver)) is not None if name else False
+    is_average = AVERAGE.search(spelled(receiver)) is not None if name else False
     if not is_average or not (name in _APPLIES or _SWAPS.search(name)):
         return set()
     running = {path(one.func) for one in calls if looks_like_a_model(path(one.func))}

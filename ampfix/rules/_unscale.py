@@ -5,7 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Do, Occurrence, Site
 from ampfix.protocol import EventKind
-from ampfix.rules._path import condition, latest, own_tests, place, reachable
+from ampfix.rules._base import as_argument
+from ampfix.rules._path import condition, latest, own_tests, reachable
 
 
 def unscale_first(occurrence: Occurrence, use: Do, what: str) -> Repair | str:
@@ -26,7 +27,7 @@ def unscale_first(occurrence: Occurrence, use: Do, what: str) -> Repair | str:
             elsewhere = occurrence.unscale.site
             if elsewhere.function != site.function:
                 return f"{elsewhere.function} (line {elsewhere.span.start.line}) unscales these gradients as well"
-            arguments["existing"] = place(elsewhere.statement)
+            arguments["existing"] = as_argument(elsewhere.statement)
         calls = " and ".join(f"`{names[0]}.unscale_({name})`" for name in names[1:])
         message = f"Insert {calls} before {what}"
         return Repair("insert_unscale", Applicability.SAFE, message, site.statement, arguments)

@@ -7,6 +7,7 @@ from enum import Enum
 from ampfix.findings import Applicability, Repair
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
+from ampfix.rules._base import as_argument
 from ampfix.rules._path import (
     events_of,
     excluded,
@@ -14,7 +15,6 @@ from ampfix.rules._path import (
     latest,
     only_settings,
     own_tests,
-    place,
     reachable,
     same_window,
     since,
@@ -63,9 +63,9 @@ def put_right(occurrence: Occurrence) -> Repair | str:
     names = None if here is None else reachable(here, step, scaler)
     if here is None or names is None:
         return f"the step runs in another function than {update.site.function}"
-    arguments = {"scaler": names[0], "drop": place(update.site.statement)}
+    arguments = {"scaler": names[0], "drop": as_argument(update.site.statement)}
     if not _followed(occurrence, update, step):
-        arguments["after"] = place(here.statement)
+        arguments["after"] = as_argument(here.statement)
     message = f"Let `{names[0]}.update()` run once, behind the step"
     return Repair("place_update", Applicability.SAFE, message, update.site.span, arguments)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
-from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import STEPS, place
+from ampfix.rules._base import Invalid, ProtocolRule, as_argument
+from ampfix.rules._path import STEPS
 
 
 class BackwardUnderAutocast(ProtocolRule):
@@ -159,7 +159,7 @@ def train(netD, netG, loader, optD, optG):
         region = _region(occurrence)
         if region is None or region.site.function != do.site.function:
             return "the region is opened outside this function; call backward where it has ended"
-        arguments = {"region": place(region.site.span)}
+        arguments = {"region": as_argument(region.site.span)}
         return Repair("leave_autocast", Applicability.SAFE, "Call backward behind the region", do.site.span, arguments)
 
 

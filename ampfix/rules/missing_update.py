@@ -5,8 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
-from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import events_of, is_optional, latest, place, reachable, same_window, switched
+from ampfix.rules._base import Invalid, ProtocolRule, as_argument
+from ampfix.rules._path import events_of, is_optional, latest, reachable, same_window, switched
 
 
 class MissingUpdate(ProtocolRule):
@@ -194,9 +194,9 @@ def train(model, loader, optimizer):
             and update.site.span.start > last.site.span.start
             and set(last.site.tests) < set(update.site.tests)
         ]
-        arguments = {"scaler": names[0], "after": place(last.site.statement)}
+        arguments = {"scaler": names[0], "after": as_argument(last.site.statement)}
         if partial:
-            arguments["drop"] = ";".join(place(update.site.statement) for update in partial)
+            arguments["drop"] = ";".join(as_argument(update.site.statement) for update in partial)
         message = f"Let `{names[0]}.update()` follow the step"
         return Repair("place_update", Applicability.SAFE, message, last.site.span, arguments)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
-from ampfix.rules._base import Invalid, ProtocolRule
-from ampfix.rules._path import events_of, latest, place, reachable, same_window
+from ampfix.rules._base import Invalid, ProtocolRule, as_argument
+from ampfix.rules._path import events_of, latest, reachable, same_window
 
 
 class SkipWithoutUpdate(ProtocolRule):
@@ -200,7 +200,7 @@ def train(model, loader, optimizer):
         names = reachable(unscale.site, unscale, unscale.event.scaler)
         if len(steps) != 1 or names is None:
             return "the step that is given up is not seen here; call update() on the path without it"
-        arguments = {"scaler": names[0], "step": place(steps[0].site.statement)}
+        arguments = {"scaler": names[0], "step": as_argument(steps[0].site.statement)}
         message = f"Call `{names[0]}.update()` where the step is given up"
         return Repair("update_on_skip", Applicability.SAFE, message, unscale.site.span, arguments)
 

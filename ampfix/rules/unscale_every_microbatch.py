@@ -5,8 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
-from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import certain, events_of, latest, own_tests, place, same_window, since
+from ampfix.rules._base import Invalid, ProtocolRule, as_argument, local_name
+from ampfix.rules._path import certain, events_of, latest, own_tests, same_window, since
 
 
 class UnscaleEveryMicrobatch(ProtocolRule):
@@ -173,7 +173,7 @@ def train(model, loader, optimizer, accum, max_norm):
         here = [step for step in _steps(occurrence) if step.site.function == unscale.site.function]
         if len(here) != 1:
             return "where the optimizer steps on these gradients is not known here"
-        arguments = {"step": place(here[0].site.statement)}
+        arguments = {"step": as_argument(here[0].site.statement)}
         return Repair(
             "unscale_with_step", Applicability.SAFE, "Unscale where the optimizer steps", unscale.site.span, arguments
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ampfix.findings import Applicability, Repair, Severity
 from ampfix.program import Do, Occurrence
 from ampfix.protocol import EventKind, Violation
-from ampfix.rules._base import Invalid, ProtocolRule, local_name
-from ampfix.rules._path import latest, only_settings, own_tests, place, switched, tests_of
+from ampfix.rules._base import Invalid, ProtocolRule, as_argument, local_name
+from ampfix.rules._path import latest, only_settings, own_tests, switched, tests_of
 
 
 class UnscaleTwice(ProtocolRule):
@@ -193,7 +193,7 @@ def train(model, loader, optimizer):
             if set(tests_of(earlier)) <= set(tests_of(do)):
                 return Repair("remove_statement", Applicability.SAFE, message, do.site.span)
             return f"{earlier.site.function} (line {earlier.site.span.start.line}) unscales these gradients as well"
-        arguments = {"first": place(earlier.site.statement)}
+        arguments = {"first": as_argument(earlier.site.statement)}
         backward = latest(occurrence.before, EventKind.BACKWARD)
         if backward is not None:
             arguments["backward"] = str(backward.site.span.start.line)
