@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ampfix.lint.mentions import Mentions
-from ampfix.lint.relevance import trains
+from ampfix.lint.relevance import is_worth_parsing, trains
 from ampfix.lint.scopes import Scope, ScopeBuilder
 from ampfix.lint.spans import SpanIndex
 from ampfix.lint.usage import Usage
@@ -101,6 +101,11 @@ class SourceFile:
     def trains(self) -> bool:
         """Whether it may hold a part of a training step."""
         return trains(self.text.encode("utf-8", "surrogatepass"))
+
+    @cached_property
+    def is_worth_parsing(self) -> bool:
+        """Whether it is for those that import it."""
+        return is_worth_parsing(self.path, self.text.encode(errors="replace"))
 
     @cached_property
     def label(self) -> str:

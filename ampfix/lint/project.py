@@ -11,16 +11,16 @@ import codecs
 import os
 import re
 import sys
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ampfix.lint.files import SourceFile, shown
 from ampfix.lint.importers import ImportIndex, all_below, python_files
+from ampfix.lint.kept import KeptFiles
 from ampfix.lint.packages import bound_names
 from ampfix.lint.piecewise import PiecewiseFile, neighbour
 from ampfix.lint.read import UnreadableError, decode
-from ampfix.lint.relevance import is_relevant, trains
+from ampfix.lint.relevance import is_worth_parsing, passes_on, trains
 from ampfix.patterns import pattern
 from ampfix.records import dataclass
 
@@ -32,10 +32,8 @@ _CLIMB = 8  # folders above a package that are searched for the project's root
 _TINY = 30  # files
 _UNMARKED = 2  # folders above a package that may be the root where no marker shows it
 _MAX_BYTES = 400_000  # larger files are tables or generated
-_KEPT_CHARACTERS = 260_000  # of parsed text that is kept; a tree and its index take about 60 times its text
 _WORD = pattern(rb"[\w\x80-\xff]+|\*")
 _EVERYTHING = b"*"
-_PASSES_ON = pattern(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 _DEFINED = pattern(rb"^(?:(?:async\s+)?def|class)\s+(\w+)", re.MULTILINE)
 NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy", "torchvision"}
 
@@ -62,9 +60,7 @@ class Project:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._folders: dict[str, str] = {}  # of files
         self._targets: dict[tuple[str, str], tuple[Target | None, frozenset[str]]] = {}
-        self._files: OrderedDict[str, SourceFile | None] = OrderedDict()
-        self._neighbours: dict[str, bool] = {}  # of those files, whether they are worth parsing for others
-        self._dropped: list[SourceFile] = []
+        self._files = KeptFiles()
         self._trains: dict[str, bool] = {}
         self._passing: dict[str, frozenset[bytes]] = {}  # the words of files that pass names on and do not train
         self._defined: dict[str, frozenset[bytes]] = {}
@@ -75,7 +71,7 @@ class Project:
     def forget(self, path: str) -> None:
         """Read a path anew when it is next asked for."""
         absolute = os.path.abspath(path)
-        self._drop(absolute)
+        self._files.drop(absolute)
         self._trains.pop(absolute, None)
         self._passing.pop(absolute, None)
         self._defined.pop(absolute, None)
@@ -225,14 +221,23 @@ class Project:
         return None, frozenset(asked)
 
     def _index_of(self, root: str) -> ImportIndex | None:
-        """The imports of a small project. Its texts are kept until another one is asked about."""
+        """The imports of a small project. Its texts are kept until it is left."""
         if root not in self._indexes:
             files = python_files(root)
             if files is not None:
-                self._indexes = dict.fromkeys(one for one, index in self._indexes.items() if index is None)
-                self.runs.clear()
+                self._leave()
             self._indexes[root] = None if files is None else ImportIndex(files, read_source, self._target)
         return self._indexes[root]
+
+    def _enter(self, path: str) -> None:
+        """Let go of the small project that a file lies outside of."""
+        roots = (root for root, index in self._indexes.items() if index is not None)
+        if any(not path.startswith(os.path.join(root, "")) for root in roots):
+            self._leave()
+
+    def _leave(self) -> None:
+        self._indexes = dict.fromkeys(root for root, index in self._indexes.items() if index is None)
+        self.runs.clear()
 
     def _target(self, symbol: str, importer: str) -> str | None:
         target, _ = self.locate(symbol, importer)
@@ -243,50 +248,44 @@ class Project:
     def opened(self, text: str, path: str) -> SourceFile:
         """The file to be checked, parsed, and kept for those that import it. Raises SyntaxError."""
         absolute = os.path.abspath(path)
+        self._enter(absolute)
+        self._files.begin()
         known = self._files.get(absolute)
         is_whole = not isinstance(known, PiecewiseFile)
         if known is not None and is_whole and known.text == text and known.path == path:
-            self._files.move_to_end(absolute)
+            self._files.use(absolute)
             return known
-        self._drop(absolute)
-        self.settle(len(text))
+        self._files.drop(absolute)
+        self._files.settle(len(text))
         file = SourceFile(text, path)
-        self._files[absolute] = file
+        self._files.put(absolute, file)
         return file
 
-    def settle(self, coming: int = 0) -> None:
-        """Free what is no longer kept, and make room for a text of this size. Nothing that was made from what is freed
-        may be in use."""
-        kept = sum(file.parsed for file in self._files.values() if file is not None)
-        while kept + coming > _KEPT_CHARACTERS and len(self._files) > 1:
-            kept -= self._drop(next(iter(self._files)))
-        while self._dropped:
-            self._dropped.pop().release()
+    def settle(self) -> None:
+        """Free what is no longer kept. Nothing that was made from it may be in use."""
+        self._files.settle()
+
+    def make_room(self) -> None:
+        """Free all that the check that goes on does not use."""
+        self._files.free_idle()
 
     def load(self, path: str) -> SourceFile | None:
         """The parsed file; None where it is not worth parsing or cannot be."""
         if path in self._files:
-            self._files.move_to_end(path)
-            return self._files[path] if self._is_neighbour(path) else None
-        file = self._files[path] = self._parse(path)
+            file = self._files.use(path)
+            # What others see of a file must not depend on whether it was checked before them.
+            return file if file is not None and file.is_worth_parsing else None
+        file = _parsed(path)
+        self._files.put(path, file)
         return file
-
-    def _is_neighbour(self, path: str) -> bool:
-        """Whether a file that is kept would be parsed for others too: what they see must not depend on what was checked
-        before them."""
-        file = self._files[path]
-        if path not in self._neighbours:
-            data = b"" if file is None else file.text.encode(errors="replace")
-            self._neighbours[path] = isinstance(file, PiecewiseFile) or is_relevant(data) or _passes_on(path, data)
-        return self._neighbours[path]
 
     def trains(self, path: str, names: tuple[str, ...]) -> bool:
         """Whether a file is worth parsing for training code that it holds, or passes on by the first of the names."""
         if path not in self._trains:
             data = read_source(path)
             self._trains[path] = trains(data)
-            passes_on = not self._trains[path] and _passes_on(path, data)
-            self._passing[path] = frozenset(_WORD.findall(data)) if passes_on else frozenset()
+            is_passing = not self._trains[path] and passes_on(path, data)
+            self._passing[path] = frozenset(_WORD.findall(data)) if is_passing else frozenset()
         passing = self._passing[path]
         return self._trains[path] or (bool(names) and (names[0].encode() in passing or _EVERYTHING in passing))
 
@@ -294,27 +293,19 @@ class Project:
         """Whether a file worth parsing defines a name by itself, at its top level."""
         if path not in self._defined:
             data = read_source(path)
-            found = _DEFINED.findall(data) if is_relevant(data) or _passes_on(path, data) else ()
+            found = _DEFINED.findall(data) if is_worth_parsing(path, data) else ()
             self._defined[path] = frozenset(found)
         return name.encode() in self._defined[path]
 
-    def _drop(self, path: str) -> int:
-        """Keep a file no longer. How many characters of it were parsed."""
-        file = self._files.pop(path, None)
-        self._neighbours.pop(path, None)
-        if file is None:
-            return 0
-        self._dropped.append(file)
-        return file.parsed
 
-    def _parse(self, path: str) -> SourceFile | None:
-        data = read_source(path)
-        if not (is_relevant(data) or _passes_on(path, data)):
-            return None
-        try:
-            return neighbour(decode(data), shown(path))
-        except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+def _parsed(path: str) -> SourceFile | None:
+    data = read_source(path)
+    if not is_worth_parsing(path, data):
+        return None
+    try:
+        return neighbour(decode(data), shown(path))
+    except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def read_source(path: str) -> bytes:
@@ -325,10 +316,6 @@ def read_source(path: str) -> bytes:
     except OSError:
         return b""
     return data.removeprefix(codecs.BOM_UTF8) if len(data) <= _MAX_BYTES else b""
-
-
-def _passes_on(path: str, data: bytes) -> bool:
-    return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
 
 
 def _around(folder: str, top: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ampfix.dryrun import DryRun, rehearse
-from ampfix.lint.memory import roomy
+from ampfix.lint.memory import rehearsed, roomy
 from ampfix.lint.project import Project, read_source
 from ampfix.lint.read import UnreadableError, decode
 from ampfix.lint.syntax import NOT_PYTHON
@@ -19,6 +19,8 @@ def rehearsals(project: Project, path: str, text: str) -> tuple[tuple[DryRun, ..
     Each program runs once for all files of its project."""
     programs, depends = project.programs(path)
     chosen = programs[:_MAX_PROGRAMS]
+    if any(start not in project.runs for start in chosen):
+        project.make_room()
     if text != _decoded(read_source(path)):  # as an editor has it
         return tuple(_run(start, _Files(project, {path: text})) for start in chosen), depends
     for start in chosen:
@@ -49,8 +51,14 @@ class _Files:
             return None
 
 
-@roomy
 def _run(start: str, files: _Files) -> DryRun:
+    run = _roomily(start, files)
+    rehearsed()
+    return run
+
+
+@roomy
+def _roomily(start: str, files: _Files) -> DryRun:
     return rehearse(start, files)
 
 

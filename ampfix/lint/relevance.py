@@ -32,12 +32,23 @@ _TRAINING_EXPRESSIONS = (
     (b".grad is ", re.compile(rb"\.grad is (?:not )?None")),
     (b"autocast", re.compile(rb"autocast\([^\n]*:\s*yield")),  # a manager that opens a region around a step
 )
+_PASSES_ON = re.compile(rb"^\s*from\s+\S+\s+import\b", re.MULTILINE)
 _AROUND = 100  # characters on each side of a part, in which what belongs to it stands
 
 
 def is_relevant(data: bytes) -> bool:
     """Whether a file may matter to a training step."""
     return _holds(data, _RELEVANT_WORDS, _RELEVANT_EXPRESSIONS)
+
+
+def passes_on(path: str, data: bytes) -> bool:
+    """Whether a file is a package's own that passes on what others define."""
+    return path.endswith("__init__.py") and _PASSES_ON.search(data) is not None
+
+
+def is_worth_parsing(path: str, data: bytes) -> bool:
+    """Whether a file is worth parsing for those that import it."""
+    return is_relevant(data) or passes_on(path, data)
 
 
 def trains(data: bytes) -> bool:
