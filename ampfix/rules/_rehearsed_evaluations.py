@@ -14,6 +14,9 @@ from ampfix.records import dataclass
 from ampfix.rules._evaluations import acts, is_apart
 
 _REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
+_AS_SAID = pattern(
+    r"\b(no|without|outside( of)?) (autocast|amp)\b|\b(in|uses?|runs?) (fp32|float32|full precision)", re.I
+)
 _TIMES = pattern(r"(^|_)(inference_time|speed|timing|vram|memory|sanity|smoke)", re.IGNORECASE)
 
 
@@ -138,9 +141,15 @@ def _is_left_alone(event: Event, program: _Program) -> bool:
     functions = [place.function for place in event.stack if place.function is not None]
     if any(acts(one) or is_apart(one) or _TIMES.search(getattr(one, "name", "")) for one in functions[-2:]):
         return True
+    if any(_AS_SAID.search(_docstring(one)) for one in functions[-2:]):
+        return True
     if program.is_trained_on(event) or program.is_covered_elsewhere(event) or program.opens_its_own(event):
         return True
     return _is_switched_off(event)
+
+
+def _docstring(function: ast.AST) -> str:
+    return (ast.get_docstring(function) or "") if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) else ""
 
 
 def _is_switched_off(event: Event) -> bool:

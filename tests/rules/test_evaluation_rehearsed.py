@@ -32,7 +32,7 @@ class Meter:
 
     @torch.no_grad()
     def measure(self, loader):
-        for x, y in loader:
+{doc}        for x, y in loader:
             {around}
                 print(self.parts["net"](x, y))
 
@@ -43,10 +43,12 @@ Trainer(of_net, Meter(of_net)).fit(torch.utils.data.DataLoader(held))
 """
 
 
-def _told(folder: Path, around: str = "if True:", enabled: str = "", trained: str = "net") -> list[tuple[str, int]]:
+def _told(
+    folder: Path, around: str = "if True:", enabled: str = "", trained: str = "net", doc: str = ""
+) -> list[tuple[str, int]]:
     texts = {
         "trainer.py": _TRAINER.format(enabled=enabled),
-        "main.py": _MAIN.format(around=around, trained=trained),
+        "main.py": _MAIN.format(around=around, trained=trained, doc=doc and f'        """{doc}"""\n'),
     }
     (folder / ".git").mkdir()  # else what other tests leave beside it would count to the project
     for name, text in texts.items():
@@ -73,6 +75,14 @@ def test_leaves_a_model_alone_that_is_not_trained(tmp_path: Path) -> None:
 
 def test_leaves_float32_alone_that_a_comment_asks_for(tmp_path: Path) -> None:
     assert _told(tmp_path, around="if True:  # in float32, as the decoder needs it") == []
+
+
+def test_leaves_float32_alone_that_the_docstring_tells(tmp_path: Path) -> None:
+    assert _told(tmp_path, doc="Measure with no autocast.") == []
+
+
+def test_tells_where_the_docstring_says_nothing_of_it(tmp_path: Path) -> None:
+    assert _told(tmp_path, doc="Measure.") == [("main.py", 13)]
 
 
 def test_leaves_the_branch_without_a_region_alone(tmp_path: Path) -> None:
