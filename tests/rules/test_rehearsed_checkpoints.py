@@ -61,6 +61,7 @@ def load(parts):
 
 
 def findings(folder: Path, name: str, **texts: str) -> list[Finding]:
+    (folder / ".git").mkdir(exist_ok=True)  # else what other tests leave beside it would count to the project
     for stem, text in texts.items():
         (folder / f"{stem}.py").write_text(dedent(text), encoding="utf-8")
     path = folder / f"{name}.py"
