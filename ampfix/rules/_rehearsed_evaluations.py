@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ampfix.dryrun import DryRun, Event, Place
 from ampfix.dryrun.values import TRUE, Thing
@@ -54,7 +54,9 @@ class _Program:
         self._stepped = _stepped(run.events)
         lost = (event.subject for event in run.events if event.kind == "backward")
         self._lost = frozenset(owner for loss in lost if isinstance(loss, Thing) for owner in loss.owners)
-        self._trained = self._find_trained()
+        training = [event for event in self.forwards if event.grad and event.subject in self._lost]
+        self._trained = self._by_model(filter(_is_covered, training))
+        self._plainly_trained = self._by_model(event for event in training if not _is_covered(event))
 
     def _around(self, event: Event) -> Iterator[Event]:
         """The calls from outside of models that lead to a forward, outermost first, to the first that is a forward."""
@@ -69,13 +71,13 @@ class _Program:
                 return
             seen.add(outer.subject)
 
-    def _find_trained(self) -> dict[Thing, list[Event]]:
+    def _by_model(self, training: Iterable[Event]) -> dict[Thing, list[Event]]:
+        """Forwards that are trained on, by the models they belong to."""
         found = dict[Thing, list[Event]]()
-        for event in self.forwards:
-            if _is_covered(event) and event.grad and event.subject in self._lost:
-                for outer in self._around(event):
-                    if isinstance(outer.subject, Thing) and outer.subject in self._stepped:
-                        found.setdefault(outer.subject, []).append(event)
+        for event in training:
+            for outer in self._around(event):
+                if isinstance(outer.subject, Thing) and outer.subject in self._stepped:
+                    found.setdefault(outer.subject, []).append(event)
         return found
 
     def uncovered(self) -> Iterator[tuple[Event, Event]]:
@@ -90,8 +92,13 @@ class _Program:
                     break
 
     def _trained_of(self, event: Event) -> Event | None:
-        runs = self._trained.get(event.subject, ()) if isinstance(event.subject, Thing) else ()
-        return next((one for one in runs if event.may_meet(one)), None)
+        """A run under a region by which training trains what is evaluated, and none that does so without one."""
+        model = event.subject
+        if not isinstance(model, Thing):
+            return None
+        runs = [one for one in self._trained.get(model, ()) if event.may_meet(one)]
+        plain = [one for one in self._plainly_trained.get(model, ()) if event.may_meet(one)]
+        return next((one for one in runs if not any(map(one.may_meet, plain))), None)
 
     def place_of(self, event: Event) -> Place:
         """Where a run without a region is told: at the call that leads to it and not to training too, unless a region

@@ -20,7 +20,7 @@ class Trainer:
             self.scaler.scale(loss).backward()
             self.scaler.step(self.parts["optimizer"])
             self.scaler.update()
-        self.meter.measure(loader)
+{further}        self.meter.measure(loader)
 """
 _MAIN = """\
 import torch
@@ -44,10 +44,15 @@ Trainer(of_net, Meter(of_net)).fit(torch.utils.data.DataLoader(held))
 
 
 def _told(
-    folder: Path, around: str = "if True:", enabled: str = "", trained: str = "net", doc: str = ""
+    folder: Path,
+    around: str = "if True:",
+    enabled: str = "",
+    trained: str = "net",
+    doc: str = "",
+    further: str = "",
 ) -> list[tuple[str, int]]:
     texts = {
-        "trainer.py": _TRAINER.format(enabled=enabled),
+        "trainer.py": _TRAINER.format(enabled=enabled, further=further),
         "main.py": _MAIN.format(around=around, trained=trained, doc=doc and f'        """{doc}"""\n'),
     }
     (folder / ".git").mkdir()  # else what other tests leave beside it would count to the project
@@ -89,3 +94,26 @@ def test_leaves_the_branch_without_a_region_alone(tmp_path: Path) -> None:
     region = 'with torch.autocast("cuda"):\n                    print(self.parts["net"](x))\n'
     both = f"if loader.half:\n                {region}"
     assert _told(tmp_path, around=f"{both}            else:") == []
+
+
+_STEP = 'self.parts["optimizer"].step()\n'
+_PLAIN = f"""\
+            for x, y in loader:
+                self.parts["net"](x, y).backward()
+                {_STEP}"""
+
+
+def test_leaves_a_model_alone_that_is_then_trained_without_a_region(tmp_path: Path) -> None:
+    assert _told(tmp_path, further=f"        if True:\n{_PLAIN}") == []
+
+
+def test_tells_a_model_that_is_trained_without_a_region_where_there_is_no_scaler(tmp_path: Path) -> None:
+    training = f"""\
+            if loader.half:
+                with torch.autocast("cuda"):
+                    loss = self.parts["net"](x, y)
+            else:
+                loss = self.parts["net"](x, y)
+            loss.backward()
+            {_STEP}"""
+    assert _told(tmp_path, further=f"        for x, y in loader:\n{training}") == [("main.py", 12)]
