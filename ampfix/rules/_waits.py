@@ -74,6 +74,26 @@ def waits_anyway(loop: ast.AST, source: Source) -> bool:
     return False
 
 
+def waits_beside(node: ast.AST, loop: ast.AST, source: Source) -> bool:
+    """Whether a test of the same turn waits for the device right before a node or behind it, so that nothing that was
+    launched between is waited for by the node alone."""
+    body = list(getattr(loop, "body", ()))
+    here = next((place for place, one in enumerate(body) if one is node or one in inside(node, source)), None)
+    tests = [place for place, one in enumerate(body) if isinstance(one, _TESTED) and _reads(one.test, loop, source)]
+    if here is None:
+        return False
+    return any(not any(map(_trains, body[min(here, test) + 1 : max(here, test)])) for test in tests)
+
+
+def _reads(test: ast.expr, loop: ast.AST, source: Source) -> bool:
+    read = (method(one)[0] for one in walk(test) if method(one)[1] == "item")
+    return any(map(is_check, walk(test))) or not all(is_of_the_cpu(one, loop, source) for one in read)
+
+
+def _trains(statement: ast.stmt) -> bool:
+    return any(method(one)[1] in ("backward", "step") for one in walk(statement))
+
+
 def _is_test(node: ast.AST, source: Source) -> bool:
     return any(isinstance(around, _TESTED) for around in takewhile(_is_expression_or_tested, source.ancestors(node)))
 

@@ -12,7 +12,7 @@ from ampfix.records import dataclass
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._losses import trained_names, weighs_a_loss
 from ampfix.rules._shapes import LOOPS, inside, is_on_gpu, method, own, path, statement_of
-from ampfix.rules._waits import is_check, is_every_turn, is_of_the_cpu, is_timed, waits_anyway
+from ampfix.rules._waits import is_check, is_every_turn, is_of_the_cpu, is_timed, waits_anyway, waits_beside
 
 
 class SyncInHotLoop(Rule):
@@ -21,7 +21,8 @@ class SyncInHotLoop(Rule):
     ## What it does
     Finds reads of device values in every turn of a training loop that uses AMP: `item()`, `print` of a loss,
     `get_scale()` for a log. One note a loop. Reads under a test (every N steps), for a skip guard or a finite check
-    are left alone, and so is a single `item()` in a loop whose GradScaler waits in every step anyway.
+    are left alone, as are those right beside a test that waits for the device itself, and a single `item()` in a loop
+    whose GradScaler waits in every step anyway.
 
     ## Why is this bad
     The CPU queues work ahead of the GPU. Reading a value empties the queue, and the GPU idles until new work is
@@ -235,7 +236,9 @@ def _reads(loop: ast.AST, source: Source) -> Iterator[_Read]:
         prints = path(node.func) == "print" and any(_is_loss(argument, loop) for argument in node.args)
         scales = name == "get_scale" and source.held(receiver).role is Role.SCALER and _is_logged(node, source)
         is_item = name == "item" and not node.args and not is_of_the_cpu(receiver, loop, source)
-        if prints or ((scales or is_item) and not _decides(node, loop, source)):
+        if (prints or ((scales or is_item) and not _decides(node, loop, source))) and not waits_beside(
+            node, loop, source
+        ):
             yield _Read(node, is_item)
 
 

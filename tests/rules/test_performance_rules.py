@@ -121,6 +121,48 @@ def test_a_sum_that_the_loop_reads_is_left(use: str) -> None:
             carry_out(text, finding.repair)
 
 
+READ_TWICE = """\
+import torch
+
+def train(model, loader, scaler, optimizer):
+    total = 0.0
+    for step, x in enumerate(loader):
+        with torch.autocast("cuda"):
+            loss = model(x.cuda())
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+{reads}    return total
+"""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "if loss.isnan().any():\n            break",
+        "if not torch.isfinite(loss):\n            raise FloatingPointError",
+        "assert not torch.isnan(loss)",
+        "if loss.item() > 1e4:\n            break",
+    ],
+)
+def test_reads_beside_a_test_that_waits_are_left(test: str) -> None:
+    beside = f"        total += loss.item()\n        worst = loss.item()\n        {test}\n"
+    assert not findings(READ_TWICE.format(reads=beside), "AMP502")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "if step > 100:\n            break",
+        "if x.item() > 1:\n            break",
+        "loss.mul(2).backward()\n        if loss.isnan().any():\n            break",
+    ],
+)
+def test_reads_apart_from_what_waits_are_told(test: str) -> None:
+    apart = f"        total += loss.item()\n        worst = loss.item()\n        {test}\n"
+    assert findings(READ_TWICE.format(reads=apart), "AMP502")
+
+
 TIMED = """\
 import time
 import torch
