@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ampfix.dryrun.calls import Calls
 
 _TEXTS = frozenset({"lower", "upper", "strip", "startswith", "endswith", "replace"})
-_RUNNERS = ("spawn", "run", "main", "launch", "Process", "Thread", "Fire", "signal", "register", "submit")
 
 
 class LibraryCalls:
@@ -65,7 +64,7 @@ class LibraryCalls:
         if last == "partial" and args:
             return Partial(args[0], tuple(args[1:]), kwargs)
         if symbol in library.SAVERS or last in ("save_state",):
-            self._saved(args[0] if args else kwargs.get("obj", NONE), args, node, scope)
+            self._saved(args[0] if args else kwargs.get("obj", NONE), node, scope)
             return NONE
         if symbol in library.TRANSPARENT and given:
             return args[0] if args else given[0]
@@ -253,7 +252,7 @@ class LibraryCalls:
         self, thing: Thing, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope
     ) -> Value | None:
         if args and any(isinstance(one, StateOf) for one in self.parts(args[0])):
-            self._saved(args[0], args, node, scope)
+            self._saved(args[0], node, scope)
             return NONE
         return None
 
@@ -293,14 +292,14 @@ class LibraryCalls:
     def owners(self, values: list[Value]) -> frozenset[Thing]:
         return owners_of([part for value in values for part in self.parts(value)])
 
-    def _saved(self, value: Value, args: list[Value], node: ast.AST, scope: Scope) -> None:
+    def _saved(self, value: Value, node: ast.AST, scope: Scope) -> None:
         for leaf in leaves(value):
             parts = tuple(self._kept(leaf))
             if parts:
                 kept, states = tuple(one for _, one in parts), tuple(one for one, _ in parts)
                 self._state.tell("saved", kept[0], kept, node, scope.module, whole=self._whole(leaf), states=states)
 
-    def _kept(self, value: Value, depth: int = 4) -> Iterator[tuple[Value, Thing]]:
+    def _kept(self, value: Value) -> Iterator[tuple[Value, Thing]]:
         for part in self.parts(value):
             if isinstance(part, StateOf):
                 yield part, part.thing

@@ -23,8 +23,8 @@ _UNROLLED = 6  # elements of a list written out that a loop goes through one by 
 
 
 class Statements:
-    """Runs statements in a scope. evaluate: gives the value of an expression; call: of a call that was begun; element:
-    what a loop over a value gets; load: the module of an import."""
+    """Runs statements in a scope. evaluate: gives the value of an expression; elements: what a loop over a value gets;
+    imported: what an import brings in; define: what a definition binds; enter: runs a body in a context."""
 
     def __init__(
         self,
@@ -271,9 +271,6 @@ class Statements:
                 self._imported(module, "*", scope)
             else:
                 self._store.put(scope, alias.asname or alias.name, self._imported(module, alias.name, scope))
-
-    def on_delete(self, node: ast.Delete, scope: Scope) -> None:
-        return None
 
     def on_assert(self, node: ast.Assert, scope: Scope) -> Flow | None:
         truth = self._state.truth(self._evaluate(node.test, scope))

@@ -36,7 +36,7 @@ class Names:
         while around is not None:
             value = self._store.get(around, name)
             if value is not None:
-                return self._seen(value, around, name)
+                return self._seen(value)
             around = around.around
         for module in self._stars.get(self.top(scope), ()):
             value = self.member(module, name)
@@ -70,9 +70,9 @@ class Names:
             return value
         return Imported(module, name, scope.module.path)
 
-    def _seen(self, value: Value, scope: Scope, name: str) -> Value:
+    def _seen(self, value: Value) -> Value:
         if isinstance(value, Choice):  # imported in one way or another
-            return chosen(value.test, self._seen(value.yes, scope, name), self._seen(value.no, scope, name))
+            return chosen(value.test, self._seen(value.yes), self._seen(value.no))
         return self._resolved(value) if isinstance(value, Imported) else value
 
     def _resolved(self, what: Imported) -> Value:
@@ -108,7 +108,7 @@ class Names:
         scope = self._scopes[module.path]
         value = self._store.get(scope, name)
         if value is not None:
-            return self._seen(value, scope, name)
+            return self._seen(value)
         for star in self._stars.get(scope, ()):
             if star is not module and (value := self.member(star, name)) is not None:
                 return value

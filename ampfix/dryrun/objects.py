@@ -141,7 +141,7 @@ class Objects:
         if isinstance(start, Function):
             self.run(start, [thing, *args], kwargs, node, scope)
         else:
-            self._fill(thing, cls, args, kwargs, scope)
+            self._fill(thing, cls, args, kwargs)
             if not any(isinstance(one, ast.AnnAssign) for one in cls.node.body):
                 self._calls.library.run_handed([*args, *kwargs.values()], node, scope)
         after = self.member(cls, "__post_init__")
@@ -149,7 +149,7 @@ class Objects:
             self.run(after, [thing], {}, node, scope)
         return thing
 
-    def _fill(self, thing: Thing, cls: Class, args: list[Value], kwargs: dict[str, Value], scope: Scope) -> None:
+    def _fill(self, thing: Thing, cls: Class, args: list[Value], kwargs: dict[str, Value]) -> None:
         """The fields of a record. A switch that is not handed in is a setting: either way."""
         fields = [
             (statement.target.id, statement.value)

@@ -53,8 +53,3 @@ class Event:
         """Whether both may happen in one run of the program."""
         answers = dict(self.assumed)
         return all(answers.get(test, holds) is holds for test, holds in other.assumed)
-
-
-def things(value: Value) -> Thing | None:
-    """The thing that a value is."""
-    return value if isinstance(value, Thing) else None
