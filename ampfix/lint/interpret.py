@@ -325,6 +325,8 @@ class _Interpreter:
         name = broken.optimizer or ""
         if _INDEXED.search(name) and broken.violation not in _AT_ONCE:
             return True
+        if broken.violation is Violation.SCHEDULER_ON_SKIPPED_STEP:
+            return False  # a step is skipped or not whatever was unscaled
         earlier = (e.event for e in self._order[: self._position(do)] if e.event.kind is EventKind.UNSCALE)
         unscaled = (one for event in earlier for one in event.optimizers)
         return name.endswith("]") and any(_ELEMENT.sub("[]", one) == _ELEMENT.sub("[]", name) for one in unscaled)

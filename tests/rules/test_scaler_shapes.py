@@ -789,3 +789,39 @@ class Trainer:
 
 def test_an_optimizer_that_another_class_finds_by_itself_is_not_the_one_that_is_stepped(tmp_path: Path) -> None:
     assert lines("AMP203", tmp_path, main=TWO_KEEPERS) == []
+
+
+ALL_UNSCALED = """\
+import torch
+
+def train(model, loader, optimizers, schedulers):
+    scaler = torch.amp.GradScaler("cuda")
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        for optimizer in optimizers:
+            scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            scaler.step(optimizer)
+            optimizer.zero_grad()
+        before = scaler.get_scale()
+        scaler.update()
+{does}
+"""
+ADVANCE = "for scheduler in schedulers: scheduler.step()"
+
+
+@pytest.mark.parametrize(
+    ("does", "expected"),
+    [
+        (f"        {ADVANCE}", [17]),
+        (f"        if scaler.get_scale() >= before:\n            {ADVANCE}", []),
+        (f"    {ADVANCE}", []),
+    ],
+)
+def test_schedules_of_several_optimizers_step_on_a_skip_wherever_those_are_unscaled(
+    does: str, expected: list[int], tmp_path: Path
+) -> None:
+    assert lines("AMP114", tmp_path, main=ALL_UNSCALED.format(does=does)) == expected
