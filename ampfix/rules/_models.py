@@ -165,11 +165,13 @@ def handed_name(value: ast.expr | None) -> str:
 
 
 def _handed_to_inferer(call: ast.Call) -> ast.expr | None:
-    """The model that a sliding window runs over its input: `sliding_window_inference(x, size, 4, model)`."""
+    """The model that a sliding window runs over its input: `sliding_window_inference(x, size, 4, model)`, or one of the
+    methods that run it."""
     called = path(call.func).rpartition(".")[2].lstrip("_")
     keyword, position = _INFERERS.get(called, ("", len(call.args)))
     given = [word.value for word in call.keywords if word.arg == keyword and keyword]
-    return next(iter([*given, *call.args[position : position + 1]]), None)
+    run = next(iter([*given, *call.args[position : position + 1]]), None)
+    return run.value if isinstance(run, ast.Attribute) and _FORWARD.fullmatch(run.attr) else run
 
 
 def alternatives(value: ast.expr) -> Iterator[str]:

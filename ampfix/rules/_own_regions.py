@@ -10,7 +10,7 @@ from ampfix.program.spelling import last_name
 from ampfix.program.tree import unparsed
 from ampfix.rules._halfmodels import assigned
 from ampfix.rules._models import holder_of
-from ampfix.rules._shapes import opener_of, placed
+from ampfix.rules._shapes import handed_in, opener_of, placed
 from ampfix.rules._trained_models import handed_on
 
 _REGION = pattern(r"autocast|(?<![a-z])amp(?![a-z])")
@@ -19,11 +19,13 @@ _FORWARD = ("forward", "__call__")
 
 def opens_its_own_region(name: str, at: ast.Call, source: Source) -> bool:
     """Whether what a name means at some place is built of a class of another file whose forward, or the method that is
-    called there, runs in a region, or that method does so in this file."""
-    here = [one.node for one in source.resolve(at.func) if one.form is Form.FUNCTION] if source.regions else []
+    called or handed over there, runs in a region, or that method does so in this file."""
+    runs = [at.func, *(one for one in handed_in(at) if isinstance(one, ast.Attribute))]
+    bound = (one for run in runs for one in source.resolve(run)) if source.regions else ()
+    here = [one.node for one in bound if one.form is Form.FUNCTION]
     if any(opener_of(one, source) in here for one in source.regions if one.enabled is not False):
         return True
-    asked = (*_FORWARD, last_name(at.func))
+    asked = (*_FORWARD, *map(last_name, runs))
     for one, owner in handed_on({(name, holder_of(at, name, source))}, source):
         for value in assigned(one, owner, source):
             made = placed(value)

@@ -148,6 +148,12 @@ EVALUATIONS = {
             for x, y in loader:
                 print(sliding_window_inference(x, (96, 96), 4, model))  # here
         """),
+    "a sliding window over a method": function("""
+        @torch.no_grad()
+        def validate(model, loader):
+            for x, y in loader:
+                print(sliding_window_inference(x, (96, 96), 4, predictor=model.predict))  # here
+        """),
     "now and then, inside the loop that trains": """\
 import torch
 
@@ -476,6 +482,33 @@ def step(model, x, y, scaler, optimizer):
             train_epoch(model, loader, scaler, optimizer)
             several(teacher, loader)
         """),
+    "a sliding window over a method that prepares": function("""
+        @torch.no_grad()
+        def validate(model, loader):
+            for x, y in loader:
+                print(sliding_window_inference(x, (96, 96), 4, model.to_patches))
+        """),
+    "a sliding window over a method with a region": """\
+import torch
+
+class Net(torch.nn.Module):
+    def predict(self, x):
+        with torch.autocast("cuda"):
+            return self(x)
+
+def train(loader, held_out, scaler):
+    net = Net().cuda()
+    optimizer = torch.optim.Adam(net.parameters())
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = (net(x) - y).mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    with torch.no_grad():
+        for x, y in held_out:
+            print(sliding_window_inference(x, (96, 96), 4, predictor=net.predict))
+""",
     "methods that open a region of their own": in_class(
         """
         def training_step(self, x, y):
