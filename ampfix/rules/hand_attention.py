@@ -15,6 +15,7 @@ from ampfix.rules._base import AMP_WORDS, Invalid
 from ampfix.rules._halves import TensorRule, in_region, names_between, text_at, wrapped
 
 _PRODUCTS = ("matmul", "bmm", "einsum")
+_TURNS = ("transpose", "permute")
 _TEMPERATURE = pattern(r"(^|[_.])(temperature|temp|tau)(_|$)", re.IGNORECASE)
 
 
@@ -200,12 +201,12 @@ def _attention(out: Value) -> _Attention | None:
 
 def _weights(out: Value) -> tuple[Value, bool]:
     """The factor that holds the weights, and whether nothing was done to them; `v @ weights.transpose(1, 2)` has them
-    behind the values."""
+    behind the values, and so has `v @ weights.permute(0, 2, 1)`."""
     first, second = _factors(out)
     weights, is_plain = _undropped(first)
     if weights.op == "softmax":
         return weights, is_plain
-    if second.op == "transpose" and second.operands:
+    if second.op in _TURNS and second.operands:
         second = second.operands[0]
     elif out.op != "einsum":
         return weights, is_plain
