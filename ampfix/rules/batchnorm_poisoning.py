@@ -17,7 +17,7 @@ class BatchnormPoisoning(TensorRule):
 
     ## What it does
     Finds BatchNorm layers in float16 regions whose input comes from an operation that leaves float16's range: a factor
-    beyond 65504, a square of a half tensor, an in-place exponential.
+    beyond 65504, a square of a half tensor, an in-place exponential. Files that only evaluate are left alone.
 
     ## Why is this bad
     The scaler skips the step of a batch whose gradients are not finite, but the forward pass has already put the
@@ -90,6 +90,8 @@ def train(loader):
     )
 
     def found(self, source: Source) -> Iterator[Finding]:
+        if _only_evaluates(source):
+            return
         for value in source.tensor_operations:
             cause = _overflow(value.operands[0]) if value.op == "batch_norm" and value.operands else None
             if cause is not None and in_region(value):
@@ -101,6 +103,11 @@ def train(loader):
                     proven=proven_float16(cause),
                     repair=lambda: "repair the operation that overflows; the BatchNorm can only pass it on",
                 )
+
+
+def _only_evaluates(source: Source) -> bool:
+    """Whether the file switches models to evaluation, which leaves their statistics alone, and none back to train."""
+    return bool(source.calls_to("eval")) and not (source.calls_to("train") or source.calls_to("backward"))
 
 
 def _overflow(value: Value, depth: int = _DEPTH) -> Value | None:
