@@ -12,6 +12,8 @@ from ampfix.protocol import EventKind
 from ampfix.rules import _switches as switches
 from ampfix.rules._base import TRAIN_WORDS, Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
+from ampfix.rules._optimizers import trained
+from ampfix.rules._shapes import function_of, loops
 from ampfix.rules._spellings import REGION_ELSEWHERE
 from ampfix.rules._without_gradients import leaves_no_gradient
 
@@ -24,7 +26,8 @@ class NanUnguardedBf16(Rule):
     """A bfloat16 loop has no guard anywhere: one batch with a NaN ends the run.
 
     ## What it does
-    Notes bfloat16 training loops in files that have no scaler, no clipping and no check for finite values.
+    Notes bfloat16 training loops in files that have no scaler, no clipping and no check for finite values. A step that
+    builds its own optimizer, as where it is measured, is left alone.
 
     ## Why is this bad
     bfloat16 needs no loss scale, but a GradScaler did one thing more: it skipped steps with NaN gradients. Without it a
@@ -168,7 +171,9 @@ def train(loader, optimizer, rank):
         cast = any(model.certain and model.cast.dtype == "bfloat16" for model in cast_models(source))
         for routine in filter(_is_unguarded, source.routines):
             backward = _backward_in_bf16(routine, source, is_cast=cast)
-            if backward is not None and not _TOLD_TO_CLIP.search(source.text):
+            if backward is None or _TOLD_TO_CLIP.search(source.text):
+                continue
+            if not _is_measured(backward, source):
                 yield self.finding(
                     source,
                     backward.site.span,
@@ -211,6 +216,15 @@ def _backward_in_bf16(routine: Routine, source: Source, *, is_cast: bool) -> Do 
         openings = _openings(source)
         bf16 = any(do.site.span.start in openings for do in entered)
     return backwards[0] if bf16 else None
+
+
+def _is_measured(backward: Do, source: Source) -> bool:
+    """Whether the optimizer is built for this one step, which is run again and again to be timed: no run is lost."""
+    call = source.call_at(backward.site.span)
+    if call is None or loops(call, source):
+        return False
+    function = function_of(call, source)
+    return any(function_of(one.call, source) is function for one in trained(source))
 
 
 def _repair(backward: Do, source: Source) -> Repair | str:

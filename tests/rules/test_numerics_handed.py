@@ -218,12 +218,15 @@ OUT = 'out = einsum("b h i j, b h j d -> b h i d", weights, v)'
         (SCORES, "out = weights @ v", "torch.float16", True),
         (SCORES, 'out = einsum("b h j d, b h i j -> b h i d", v, weights)', "torch.float16", True),
         ("scores = q @ k.transpose(-2, -1) * self.scale", OUT, "torch.float16", True),
+        (SCORES, "out = torch.matmul(v, weights.permute(0, 1, 3, 2))", "torch.float16", True),
+        (SCORES, "out = torch.matmul(v, weights.permute(0, 1, 3, 2))", "torch.bfloat16", False),
+        (SCORES, "out = torch.matmul(v, k.permute(0, 1, 3, 2))", "torch.float16", False),
         (SCORES, OUT, "torch.bfloat16", False),
         (f"q = q * self.scale\n        {SCORES.removesuffix(' * self.scale')}", OUT, "torch.float16", False),
         (SCORES.replace("q, k)", "q.float(), k.float())").replace("einsum", "manual"), OUT, "torch.float16", False),
     ],
 )
-def test_attention_is_known_in_the_notation_of_einsum(scores: str, out: str, dtype: str, fires: bool) -> None:
+def test_attention_is_known_in_any_notation(scores: str, out: str, dtype: str, fires: bool) -> None:
     text = EINSUM.format(scores=scores, out=out, dtype=dtype)
     assert bool(found(text, "AMP412")) is fires
 
@@ -260,3 +263,62 @@ def step(x):
 )
 def test_a_flag_that_keeps_its_default_closes_a_branch(test: str, handed: str, change: str, reaches: bool) -> None:
     assert bool(found(FLAG.format(test=test, handed=handed, change=change), "AMP402")) is reaches
+
+
+STATISTICS = """\
+import torch
+
+conv, norm = torch.nn.Conv2d(3, 8, 3).cuda(), torch.nn.BatchNorm2d(8).cuda()
+
+def run(loader):
+    norm.{mode}()
+    for x in loader:
+        with torch.autocast("cuda"):
+            out = norm(conv(x) * 1e5)
+        out.mean(){behind}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "behind", "changes"),
+    [("eval", ".item()", False), ("eval", ".backward()", True), ("train", ".item()", True), ("cuda", ".item()", True)],
+)
+def test_statistics_change_where_models_train(mode: str, behind: str, changes: bool) -> None:
+    assert bool(found(STATISTICS.format(mode=mode, behind=behind), "AMP409")) is changes
+
+
+ONE_STEP = """\
+import torch
+
+def step(model, x, optimizer):
+    {built}
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        loss = model(x)
+    loss.backward()
+    optimizer.step()
+
+def run(model, loader):
+    optimizer = torch.optim.Adam(model.parameters())
+    for x in loader:
+        step(model, x, optimizer)
+"""
+BUILT = "optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad])"
+LOOP = """\
+import torch
+
+def run(model, loader):
+    {built}
+    for x in loader:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = model(x)
+        loss.backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "built", "trains"),
+    [(ONE_STEP, BUILT, False), (ONE_STEP, "optimizer.zero_grad()", True), (LOOP, BUILT, True)],
+)
+def test_a_step_with_an_optimizer_of_its_own_is_measured(text: str, built: str, trains: bool) -> None:
+    assert bool(found(text.format(built=built), "AMP411")) is trains
