@@ -17,7 +17,11 @@ from ampfix.program import Autocast, Dtype, Value
 from ampfix.program.tree import children, walk
 
 _PATHS = frozenset({ast.Name, ast.Attribute, ast.Subscript})
-_DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in DTYPES)
+_INTEGERS = ("bool", "uint8", "int8", "int16", "short", "int32", "int", "int64", "long")
+_OF_TENSORS = {symbol: Dtype(name) for symbol, name in DTYPES.items()}
+_OF_TENSORS |= {f"torch.{name}": Dtype.FLOAT32 for name in ("float64", "double")}  # as wide at least
+_OF_TENSORS |= dict.fromkeys(map("torch.{}".format, _INTEGERS), Dtype.UNKNOWN)
+_DTYPE_NAMES = frozenset(symbol.rpartition(".")[2] for symbol in _OF_TENSORS)
 
 
 class Evaluator(CallEvaluator):
@@ -83,9 +87,9 @@ class Evaluator(CallEvaluator):
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
         symbols = self._resolver.symbols(node, frame.scope) if node.attr in _DTYPE_NAMES else []
-        dtypes = {DTYPES[symbol] for symbol in symbols if symbol in DTYPES}
+        dtypes = {_OF_TENSORS[symbol] for symbol in symbols if symbol in _OF_TENSORS}
         if len(dtypes) == 1:
-            return Value("dtype", Dtype(dtypes.pop()), node)
+            return Value("dtype", dtypes.pop(), node)
         base = self.value(node.value, frame)
         if node.attr == "dtype":
             return Value("dtype", base.dtype, node, sure=base.sure)

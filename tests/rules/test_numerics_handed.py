@@ -322,3 +322,24 @@ def run(model, loader):
 )
 def test_a_step_with_an_optimizer_of_its_own_is_measured(text: str, built: str, trains: bool) -> None:
     assert bool(found(text.format(built=built), "AMP411")) is trains
+
+
+CAST = """\
+import torch
+
+layer = torch.nn.Linear(8, 8).cuda()
+
+def step(x):
+    with torch.autocast("cuda"):
+        out = layer(x)
+    out = out.to({to})
+    return (out * out).mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("to", "is_half"),
+    [("x.device", True), ("torch.half", True), ("torch.float64", False), ("torch.double", False), ("torch.int", False)],
+)
+def test_a_wider_dtype_or_one_of_integers_ends_half(to: str, is_half: bool) -> None:
+    assert bool(found(CAST.format(to=to), "AMP406")) is is_half
