@@ -24,8 +24,8 @@ class HandAttention(TensorRule):
 
     ## What it does
     Finds `softmax(q @ k.T / sqrt(d)) @ v` in float16, written in one expression or through names, with matrix products
-    or einsum, where the scores are scaled behind the product. Attention with masks or dropout is left alone: AMP405
-    knows masks beyond float16.
+    or einsum, where the scores are scaled behind the product or not at all. Attention with masks or dropout is left
+    alone: AMP405 knows masks beyond float16.
 
     ## Why is this bad
     The product of queries and keys is half and up to sqrt(d) times larger than what the softmax sees: where it passes
