@@ -6,7 +6,7 @@ import ast
 import re
 
 from ampfix.lint.anchor import anchored
-from ampfix.lint.clips import ClipReader, only_measures, owner_of
+from ampfix.lint.clips import ClipReader, has_no_limit, owner_of
 from ampfix.lint.conditions import negate, required
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.goneon import goes_on, hangs_on_a_gradient
@@ -76,7 +76,7 @@ class CallReader:
     def read(self, node: ast.Call, frame: Frame) -> Block | None:
         """The events of a call, () for one that is known to do nothing, None for one to be followed."""
         if self.clips.is_clip(node, frame):
-            return () if only_measures(node, frame.scope, self._resolver) else (self._clip(node, frame),)
+            return () if has_no_limit(node, frame.scope) else (self._clip(node, frame),)
         if not isinstance(node.func, ast.Attribute):
             return None
         method = getattr(self, f"_method_{node.func.attr}", None)

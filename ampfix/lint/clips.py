@@ -46,8 +46,11 @@ class ClipReader:
 
 def only_measures(node: ast.Call, scope: Scope, resolver: Resolver) -> bool:
     """Whether this is a clip against no limit, which changes nothing: a way of asking for the norm."""
-    limits = _thresholds(node)[:1]
-    return any(known_number(limit, scope) == math.inf for limit in limits) and _is_clip(node, scope, resolver)
+    return has_no_limit(node, scope) and _is_clip(node, scope, resolver)
+
+
+def has_no_limit(node: ast.Call, scope: Scope) -> bool:
+    return any(known_number(limit, scope) == math.inf for limit in _thresholds(node)[:1])
 
 
 def _is_clip(node: ast.Call, scope: Scope, resolver: Resolver) -> bool:
