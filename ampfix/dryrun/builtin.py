@@ -7,7 +7,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampfix.dryrun.state import owners_of
-from ampfix.dryrun.values import FALSE, NONE, TRUE, Class, Function, Items, Known, Library, Scope, Super, Thing, Value
+from ampfix.dryrun.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    UNROLLED,
+    Class,
+    Function,
+    Items,
+    Known,
+    Library,
+    Scope,
+    Super,
+    Thing,
+    Value,
+)
 
 if TYPE_CHECKING:
     from ampfix.dryrun.calls import Calls
@@ -28,14 +42,10 @@ class Builtins:
             return value
         if name in ("exit", "quit"):
             return Library("builtins.exited")
-        if name in ("iter", "reversed", "sorted", "next") and args:
-            return (
-                args[0]
-                if name != "next"
-                else self._calls.elements(args[0])[0]
-                if self._calls.elements(args[0])
-                else NONE
-            )
+        if name in ("iter", "reversed", "sorted") and args:
+            return args[0]
+        if name == "next" and args:
+            return next(iter(self._calls.elements(args[0])), NONE)
         if name in _PLAIN and len(args) == 1 and isinstance(args[0], Known):
             try:
                 return Known(_PLAIN[name](args[0].value))
@@ -101,8 +111,7 @@ class Builtins:
         if held is None:
             return self._state.unknown(owners=owners_of(args))
         values = self._calls.elements(args[0]) if args else []
-        items = Items(tuple((Known(place), value) for place, value in enumerate(values)), held.whole)
-        return self._calls.expressions.container(items, "list", node, scope)
+        return self._calls.expressions.container(Items.listed(values, whole=held.whole), "list", node, scope)
 
     _on_tuple = _on_set = _on_list
 
@@ -116,27 +125,19 @@ class Builtins:
         columns = [self._calls.elements(one) for one in iterables]
         helds = [self._calls.items(one) for one in iterables]
         whole = all(held is not None and held.whole for held in helds)
-        rows = zip(*columns, strict=False)
-        pairs = [
-            Items(
-                tuple(
-                    (Known(at), one)
-                    for at, one in enumerate([*(Known(place) if whole else value for value in first), *row])
-                )
-            )
-            for place, row in enumerate(rows)
-        ]
-        return Items(tuple((Known(at), one) for at, one in enumerate(pairs)), whole)
+        rows = enumerate(zip(*columns, strict=False))
+        pairs = ([*(Known(place) if whole else value for value in first), *row] for place, row in rows)
+        return Items.listed(map(Items.listed, pairs), whole=whole)
 
     def _on_range(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope) -> Value:
         if all(isinstance(one, Known) and isinstance(one.value, int) for one in args) and args:
             numbers = range(*(one.value for one in args if isinstance(one, Known)))
             if len(numbers) <= 4:
-                return Items(tuple((Known(place), Known(number)) for place, number in enumerate(numbers)))
+                return Items.listed(map(Known, numbers))
         return self._state.unknown(made_by="builtins.range")
 
     def _on_map(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST, scope: Scope) -> Value:
         if len(args) != 2:
             return self._state.unknown()
-        values = [self._calls.call(args[0], [one], {}, node, scope) for one in self._calls.elements(args[1])[:6]]
-        return Items(tuple((Known(at), one) for at, one in enumerate(values)), False)
+        elements = self._calls.elements(args[1])[:UNROLLED]
+        return Items.listed((self._calls.call(args[0], [one], {}, node, scope) for one in elements), whole=False)

@@ -91,14 +91,13 @@ class Containers:
     _on_setdefault = _on_pop = _on_get
 
     def _on_items(self, thing: Value, held: Items, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        pairs = (Items(((Known(0), key), (Known(1), value))) for key, value in held.entries)
-        return Items(tuple((Known(place), pair) for place, pair in enumerate(pairs)), held.whole)
+        return Items.listed((Items.listed(entry) for entry in held.entries), whole=held.whole)
 
     def _on_keys(self, thing: Value, held: Items, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Items(tuple((Known(place), key) for place, (key, _) in enumerate(held.entries)), held.whole)
+        return Items.listed((key for key, _ in held.entries), whole=held.whole)
 
     def _on_values(self, thing: Value, held: Items, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Items(tuple((Known(place), value) for place, (_, value) in enumerate(held.entries)), held.whole)
+        return Items.listed((value for _, value in held.entries), whole=held.whole)
 
     def _on_update(self, thing: Value, held: Items, args: list[Value], kwargs: dict[str, Value]) -> Value:
         other = self.items(args[0]) if args else Items()

@@ -13,6 +13,7 @@ from ampfix.dryrun.store import chosen
 from ampfix.dryrun.values import (
     HELD,
     NONE,
+    UNROLLED,
     Choice,
     Function,
     Items,
@@ -99,12 +100,8 @@ class Expressions:
         value = self._store.resolved(value)
         if not isinstance(value, Choice):
             return use(value)
-        with self._store.branch(value.test, True) as first:
-            yes = self.each(value.yes, use)
-        with self._store.branch(value.test, False) as second:
-            no = self.each(value.no, use)
-        self._store.merge(value.test, first, second)
-        return chosen(value.test, yes, no)
+        choice = value
+        return self._asked(choice.test, lambda holds: self.each(choice.yes if holds else choice.no, use))
 
     # truth
 
@@ -114,13 +111,8 @@ class Expressions:
         )
 
     def decided(self, value: Value, use: Callable[[bool], Value]) -> Value:
-        truth = self._state.truth(value)
-        if isinstance(truth, bool):
-            return use(truth)
-        if isinstance(truth, Choice):
-            return self._asked(truth.test, lambda holds: self.decided(truth.yes if holds else truth.no, use))
-        assert isinstance(truth, Test)
-        return self._asked(truth, use)
+        """What comes of the truth of a value, of both where it is not known."""
+        return self._state.decided(value, use, self._asked)
 
     def _asked(self, test: Test, use: Callable[[bool], Value]) -> Value:
         answer = self._store.answer(test)
@@ -162,22 +154,25 @@ class Expressions:
     # numbers, texts and containers
 
     def on_binop(self, node: ast.BinOp, scope: Scope) -> Value:
-        left, right = self.evaluate(node.left, scope), self.evaluate(node.right, scope)
-        count = _COUNTED.get(type(node.op))
+        return self.joined(node.op, self.evaluate(node.left, scope), self.evaluate(node.right, scope))
+
+    def joined(self, operation: ast.operator, left: Value, right: Value) -> Value:
+        """What an operation gives, of a number, a text or a container and another."""
+        count = _COUNTED.get(type(operation))
         if isinstance(left, Known) and isinstance(right, Known) and count is not None:
             try:
                 result = count(left.value, right.value)
             except (TypeError, ValueError, ArithmeticError):
                 return self._state.unknown()
             return Known(result) if not isinstance(result, str) or len(result) < _MAX_TEXT else self._state.unknown()
-        if isinstance(node.op, ast.Add | ast.BitOr):
+        if isinstance(operation, ast.Add | ast.BitOr):
             first, second = self._items(left), self._items(right)
             if first is not None and second is not None:
                 return Items((*first.entries, *second.entries), first.whole and second.whole)
         owners = owners_of([left, right])
         if owners:
             return self._state.unknown(owners=owners)
-        return self._state.unknown("operation", type(node.op), left, right)
+        return self._state.unknown("operation", type(operation), left, right)
 
     def on_joinedstr(self, node: ast.JoinedStr, scope: Scope) -> Value:
         parts = [self.evaluate(one.value, scope) for one in node.values if isinstance(one, ast.FormattedValue)]
@@ -211,7 +206,7 @@ class Expressions:
                 whole = whole and held is not None and held.whole
             else:
                 values.append(self.evaluate(one, scope))
-        items = Items(tuple((Known(place), value) for place, value in enumerate(values)), whole)
+        items = Items.listed(values, whole=whole)
         return items if isinstance(node, ast.Tuple) else self.container(items, "list", node, scope)
 
     on_tuple = on_set = on_list
@@ -226,8 +221,7 @@ class Expressions:
         inner = Scope(scope.module, scope)
         values = list[Value]()
         whole = self._generated(list(node.generators), inner, lambda: values.append(self.evaluate(node.elt, inner)))
-        items = Items(tuple((Known(place), value) for place, value in enumerate(values)), whole)
-        return self.container(items, "list", node, scope)
+        return self.container(Items.listed(values, whole=whole), "list", node, scope)
 
     on_setcomp = on_generatorexp = on_listcomp
 
@@ -248,7 +242,7 @@ class Expressions:
         iterable = self.evaluate(generator.iter, scope)
         held = self._items(iterable)
         whole = held is not None and held.whole and not generator.ifs
-        for element in self._elements(iterable)[:6]:
+        for element in self._elements(iterable)[:UNROLLED]:
             self._assign(generator.target, element, scope)
             for test in generator.ifs:
                 self.evaluate(test, scope)

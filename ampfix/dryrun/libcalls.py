@@ -239,7 +239,7 @@ class LibraryCalls:
     ) -> Value | None:
         if len(args) == 1:
             return args[0]
-        return Items(tuple((Known(place), one) for place, one in enumerate(args))) if args else None
+        return Items.listed(args) if args else None
 
     _on_setup = _on_prepare
 

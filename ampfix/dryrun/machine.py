@@ -10,7 +10,7 @@ from ampfix.dryrun.flows import NORMAL, RAISED, Exit, Flow, answers_to, forked, 
 from ampfix.dryrun.state import State
 from ampfix.dryrun.values import (
     NONE,
-    Choice,
+    UNROLLED,
     Items,
     Known,
     Library,
@@ -19,17 +19,17 @@ from ampfix.dryrun.values import (
     Value,
 )
 
-_UNROLLED = 6  # elements of a list written out that a loop goes through one by one
-
 
 class Statements:
-    """Runs statements in a scope. evaluate: gives the value of an expression; elements: what a loop over a value gets;
-    imported: what an import brings in; define: what a definition binds; enter: runs a body in a context."""
+    """Runs statements in a scope. evaluate: gives the value of an expression; joined: what an operation gives;
+    elements: what a loop over a value gets; imported: what an import brings in; define: what a definition binds;
+    enter: runs a body in a context."""
 
     def __init__(
         self,
         state: State,
         evaluate: Callable[[ast.expr, Scope], Value],
+        joined: Callable[[ast.operator, Value, Value], Value],
         assign: Callable[[ast.expr, Value, Scope], None],
         elements: Callable[[Value], list[Value]],
         imported: Callable[[str, str, Scope], Value],
@@ -37,7 +37,7 @@ class Statements:
         enter: Callable[[Value, ast.AST, Scope, Callable[[Value], Flow]], Flow],
     ) -> None:
         self._state, self._store = state, state.store
-        self._evaluate, self._assign, self._elements = evaluate, assign, elements
+        self._evaluate, self._joined, self._assign, self._elements = evaluate, joined, assign, elements
         self._imported, self._define, self._enter = imported, define, enter
         self.on_yield: list[Callable[[Value], Flow] | None] = []
 
@@ -81,13 +81,7 @@ class Statements:
 
     def decided(self, value: Value, run: Callable[[bool], Flow]) -> Flow:
         """Run what depends on the truth of a value, both ways where it is not known."""
-        truth = self._state.truth(value)
-        if isinstance(truth, bool):
-            return run(truth)
-        if isinstance(truth, Choice):
-            return self.forked(truth.test, lambda holds: self.decided(truth.yes if holds else truth.no, run))
-        assert isinstance(truth, Test)
-        return self.forked(truth, run)
+        return self._state.decided(value, run, self.forked)
 
     def forked(self, test: Test, run: Callable[[bool], Flow]) -> Flow:
         answer = self._store.answer(test)
@@ -138,7 +132,7 @@ class Statements:
 
     def on_for(self, node: ast.For, scope: Scope) -> Flow:
         iterable = self._evaluate(node.iter, scope)
-        for element in self._elements(iterable)[:_UNROLLED]:
+        for element in self._elements(iterable)[:UNROLLED]:
             self._assign(node.target, element, scope)
             flow = self.block(node.body, scope)
             ways = kinds(flow)
@@ -234,14 +228,11 @@ class Statements:
             self._assign(node.target, self._evaluate(node.value, scope), scope)
 
     def on_augassign(self, node: ast.AugAssign, scope: Scope) -> None:
-        before = self._evaluate(_read(node.target), scope)
-        value = self._evaluate(node.value, scope)
-        if isinstance(before, Known | Items) and isinstance(value, type(before)) and isinstance(before, Items):
-            value = Items((*before.entries, *(value.entries if isinstance(value, Items) else ())), False)
-        else:
-            whole = ast.copy_location(ast.BinOp(_read(node.target), node.op, node.value), node)
-            value = self._evaluate(whole, scope)
-        self._assign(node.target, value, scope)
+        before, value = self._evaluate(node.target, scope), self._evaluate(node.value, scope)
+        joined = self._joined(node.op, before, value)
+        if isinstance(before, Items) and isinstance(joined, Items):  # a loop may add more of them
+            joined = joined.opened()
+        self._assign(node.target, joined, scope)
 
     def on_expr(self, node: ast.Expr, scope: Scope) -> Flow | None:
         if isinstance(node.value, ast.Yield) and self.on_yield and self.on_yield[-1] is not None:
@@ -275,8 +266,3 @@ class Statements:
     def on_assert(self, node: ast.Assert, scope: Scope) -> Flow | None:
         truth = self._state.truth(self._evaluate(node.test, scope))
         return forked(truth, NORMAL, RAISED) if isinstance(truth, Test) else None
-
-
-def _read(target: ast.expr) -> ast.expr:
-    copied = ast.parse(ast.unparse(target), mode="eval").body
-    return ast.copy_location(copied, target)

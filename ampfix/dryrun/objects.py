@@ -186,7 +186,7 @@ class Objects:
             self._calls.statements.on_yield.pop()
             self._state.yielded.pop()
         if _is_generator(function.node):
-            return Items(tuple((Known(place), value) for place, value in enumerate(generated)), False)
+            return Items.listed(generated, whole=False)
         value = returned(flow)
         return value if value is not None else Library("builtins.exited")
 
@@ -254,7 +254,7 @@ class Objects:
             self._store.put(inner, one.arg, value)
         if names.vararg:
             rest = args[len(positional) :]
-            self._store.put(inner, names.vararg.arg, Items(tuple((Known(at), one) for at, one in enumerate(rest))))
+            self._store.put(inner, names.vararg.arg, Items.listed(rest))
         if names.kwarg:
             held = Items(tuple((Known(key), value) for key, value in left.items()), unseen is None)
             self._store.put(

@@ -89,6 +89,7 @@ class _Machine:
         self.statements = Statements(
             self.state,
             self.expressions.evaluate,
+            self.expressions.joined,
             self.calls.assign,
             self.calls.elements,
             self.names.imported,

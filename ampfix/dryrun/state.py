@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ampfix.dryrun.records import Event, Place
 from ampfix.dryrun.store import Store
@@ -14,6 +15,8 @@ from ampfix.dryrun.values import Choice, Function, Items, Known, ModuleOf, Regio
 _MAX_YIELDED = 20  # values of one generator
 _BUDGET = 60_000  # expressions and statements of one run; 95 of 100 programs that train take less than 28,000
 _TRAINABLE = "its parameters are trained"  # a name in the store
+
+_Come = TypeVar("_Come")
 
 
 class OutOfBudget(Exception):
@@ -158,7 +161,18 @@ class State:
         )
         return is_part and self.store.get(thing, _TRAINABLE) != Known(False)
 
-    def truth(self, value: Value) -> bool | Test | Choice | None:
+    def decided(
+        self, value: Value, use: Callable[[bool], _Come], asked: Callable[[Test, Callable[[bool], _Come]], _Come]
+    ) -> _Come:
+        """What comes of the truth of a value. asked: what comes of a test that decides it, both ways."""
+        truth = self.truth(value)
+        if isinstance(truth, bool):
+            return use(truth)
+        if isinstance(truth, Test):
+            return asked(truth, use)
+        return asked(truth.test, lambda holds: self.decided(truth.yes if holds else truth.no, use, asked))
+
+    def truth(self, value: Value) -> bool | Test | Choice:
         """Whether a value counts as true: an answer, the test that decides it, or a choice of constants."""
         value = self.store.resolved(value)
         if isinstance(value, Known):
@@ -166,7 +180,9 @@ class State:
         if isinstance(value, Choice):
             return value
         if isinstance(value, Thing) and not is_made(value):
-            return self.store.answer(test) if self.store.answer(test := Test(value)) is not None else test
+            test = Test(value)
+            answer = self.store.answer(test)
+            return test if answer is None else answer
         return True
 
 

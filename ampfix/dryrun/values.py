@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ampfix.records import dataclass, field
@@ -22,6 +22,7 @@ class Known(Value):
     value: Any
 
 
+UNROLLED = 6  # elements of a list written out that a loop goes through one by one
 HELD = "held items"  # in the store, what a container holds; no attribute is called so
 NONE, TRUE, FALSE = Known(None), Known(True), Known(False)
 
@@ -153,6 +154,11 @@ class Items(Value):
 
     entries: tuple[tuple[Value, Value], ...] = ()
     whole: bool = True
+
+    @staticmethod
+    def listed(values: Iterable[Value], *, whole: bool = True) -> Items:
+        """What a list of values holds."""
+        return Items(tuple((Known(place), value) for place, value in enumerate(values)), whole)
 
     def get(self, key: Value) -> Value | None:
         return next((value for one, value in self.entries if one == key), None)
