@@ -4,6 +4,7 @@ call leaves off."""
 from __future__ import annotations
 
 import ast
+import re
 
 from ampfix.patterns import pattern
 from ampfix.program import CoveredRegion, Source
@@ -31,6 +32,16 @@ def is_unused(node: ast.AST, source: Source) -> bool:
     if isinstance(around, ast.ClassDef):
         return is_script
     return isinstance(around, ast.Module) and not source.importing(name) and (is_script or bool(source.importing(_ANY)))
+
+
+def is_unmentioned(name: str, source: Source) -> bool:
+    """Whether a file defines a function for itself, as the underscore says, and no file of its small project mentions
+    it, or may do so by a name that is put together."""
+    defined = [one for one in source.nodes(_DEFINITIONS) if getattr(one, "name", "") == name]
+    if not name.startswith("_") or name.startswith("__") or not defined or not all(map(_is_plain, defined)):
+        return False
+    mentioned = rb"""(?<!\w)(?<!def )%b(?!\w)|getattr\([^\n,]*,\s*f["']""" % name.encode()
+    return source.in_project(re.compile(mentioned)) is False
 
 
 def _is_mentioned(name: str, source: Source) -> bool:

@@ -23,6 +23,7 @@ from ampfix.rules._in_memory import stays_in_memory
 from ampfix.rules._kept import States
 from ampfix.rules._pairs import Pair
 from ampfix.rules._savers import Handed
+from ampfix.rules._unused import is_unmentioned
 
 _SCALES = r"near:.scale(:\.scale\((?!\s*\))"  # something: a method without arguments is not a scaler's
 # A scaler inside an object of another file shows by the setting that it is built by, and steps beside other events.
@@ -60,7 +61,7 @@ class ScalerStateNotSaved(Rule):
     Finds checkpoints that store the state of an optimizer which a GradScaler steps, or which is restored beside one, in
     a file that never stores the scaler's state; and places that restore the optimizer and not the scaler. A function of
     another file that is handed the optimizer and does either is found at the call. Checkpoints without optimizer state,
-    made for inference, are left alone.
+    made for inference, are left alone, and private functions that their project mentions nowhere.
 
     ## Why is this bad
     A resumed run starts again at a scale of 65536 with its growth counter at zero. Where training had settled at a
@@ -222,7 +223,7 @@ def main(model, loader, optimizer, path, resume):
     )
 
     def check(self, source: Source) -> Iterator[Finding]:
-        found = list(self._by_names(source))
+        found = [one for one in self._by_names(source) if not is_unmentioned(one.symbol, source)]
         yield from self._rehearsed(source, found) if found or _KEEPS.search(source.text) else ()
 
     def _rehearsed(self, source: Source, found: list[Finding]) -> Iterator[Finding]:
