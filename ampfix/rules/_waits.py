@@ -11,6 +11,7 @@ from ampfix.program.tree import walk
 from ampfix.rules._shapes import LOOPS, calls, inside, method, own, path
 
 _TESTED = (ast.If, ast.Assert)
+_ENDS = (ast.Break, ast.Continue, ast.Raise, ast.Return)
 
 
 def is_of_the_cpu(tensor: ast.expr, loop: ast.AST, source: Source) -> bool:
@@ -79,19 +80,27 @@ def waits_beside(node: ast.AST, loop: ast.AST, source: Source) -> bool:
     launched between is waited for by the node alone."""
     body = list(getattr(loop, "body", ()))
     here = next((place for place, one in enumerate(body) if one is node or one in inside(node, source)), None)
-    tests = [place for place, one in enumerate(body) if isinstance(one, _TESTED) and _reads(one.test, loop, source)]
+    waits = [place for place, one in enumerate(body) if _decides_by_the_device(one, loop, source)]
     if here is None:
         return False
-    return any(not any(map(_trains, body[min(here, test) + 1 : max(here, test)])) for test in tests)
+    return any(not any(map(_launches, body[min(here, wait) + 1 : max(here, wait)])) for wait in waits)
 
 
-def _reads(test: ast.expr, loop: ast.AST, source: Source) -> bool:
-    read = (method(one)[0] for one in walk(test) if method(one)[1] == "item")
-    return any(map(is_check, walk(test))) or not all(is_of_the_cpu(one, loop, source) for one in read)
+def _decides_by_the_device(statement: ast.stmt, loop: ast.AST, source: Source) -> bool:
+    """Whether a test asks for something finite, or ends the turn or the loop by a value of the device."""
+    if not isinstance(statement, _TESTED):
+        return False
+    if any(map(is_check, walk(statement.test))):
+        return True
+    read = (method(one)[0] for one in walk(statement.test) if method(one)[1] == "item")
+    return any(isinstance(one, _ENDS) for one in walk(statement)) and not all(
+        is_of_the_cpu(one, loop, source) for one in read
+    )
 
 
-def _trains(statement: ast.stmt) -> bool:
-    return any(method(one)[1] in ("backward", "step") for one in walk(statement))
+def _launches(statement: ast.stmt) -> bool:
+    """Whether a statement runs a model or a step of training."""
+    return isinstance(statement, ast.With) or any(method(one)[1] in ("backward", "step") for one in walk(statement))
 
 
 def _is_test(node: ast.AST, source: Source) -> bool:

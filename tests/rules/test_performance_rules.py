@@ -156,6 +156,8 @@ def test_reads_beside_a_test_that_waits_are_left(test: str) -> None:
         "if step > 100:\n            break",
         "if x.item() > 1:\n            break",
         "loss.mul(2).backward()\n        if loss.isnan().any():\n            break",
+        "with region:\n            model(x)\n        if loss.isnan().any():\n            break",
+        "if loss.item() < best:\n            best = 1",
     ],
 )
 def test_reads_apart_from_what_waits_are_told(test: str) -> None:
