@@ -22,15 +22,16 @@ _ANY = "import"  # a word of every file that imports another
 
 
 def is_unused(node: ast.AST, source: Source) -> bool:
-    """Whether code stands in a function that neither its file nor any that imports it mentions. Only methods of scripts
-    are known to be unused: other files call those of objects that they do not build."""
+    """Whether code stands in a function that neither its file nor any that imports it mentions. A method is known to be
+    unused in a script, and where the small project makes objects of its class and mentions it nowhere."""
     function = node if isinstance(node, FUNCTIONS) else function_of(node, source)
     name, around = getattr(function, "name", ""), next(source.ancestors(function), None)
     if not name or _HOOK.fullmatch(name) or not _is_plain(function) or _is_mentioned(name, source):
         return False
     is_script = "__main__" in source.text
     if isinstance(around, ast.ClassDef):
-        return is_script
+        made = name.startswith("_") or not _is_nowhere(around.name, source)  # what nobody makes is for other projects
+        return is_script or (made and _is_nowhere(name, source))
     return isinstance(around, ast.Module) and not source.importing(name) and (is_script or bool(source.importing(_ANY)))
 
 
@@ -40,7 +41,12 @@ def is_unmentioned(name: str, source: Source) -> bool:
     defined = [one for one in source.nodes(_DEFINITIONS) if getattr(one, "name", "") == name]
     if not name.startswith("_") or name.startswith("__") or not defined or not all(map(_is_plain, defined)):
         return False
-    mentioned = rb"""(?<!\w)(?<!def )%b(?!\w)|getattr\([^\n,]*,\s*f["']""" % name.encode()
+    return _is_nowhere(name, source)
+
+
+def _is_nowhere(name: str, source: Source) -> bool:
+    """Whether a small project only defines what has this name."""
+    mentioned = rb"""(?<!\w)(?<!def )(?<!class )%b(?!\w)|getattr\([^\n,]*,\s*f["']""" % name.encode()
     return source.in_project(re.compile(mentioned)) is False
 
 

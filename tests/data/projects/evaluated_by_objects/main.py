@@ -11,3 +11,4 @@ def main(model, teacher, loader, validation):
     print(evaluator.evaluate(validation))  # expect: AMP304
     print(Evaluator(teacher).evaluate(validation), Halves(model).evaluate(validation))
     print(Covered(model).evaluate(validation))
+    trainer.fit(loader, validation)
