@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from ampfix.lint.frames import Frame, Namer
 from ampfix.lint.scopes import Definition, Scope
-from ampfix.lint.usage import dotted
+from ampfix.lint.usage import dotted, names_optimizers, names_schedulers
+from ampfix.program.tree import walk
 
 
 def bind_elements(namer: Namer, target: ast.expr, source: ast.expr, frame: Frame, inner: Frame) -> None:
@@ -30,6 +31,38 @@ def bind_elements(namer: Namer, target: ast.expr, source: ast.expr, frame: Frame
             sources, elements = [source.func.value], elements[1:]
         for element, inside in zip(elements, sources, strict=False):
             bind_elements(namer, element, inside, frame, inner)
+
+
+def bind_number(node: ast.For | ast.AsyncFor, inner: Frame) -> list[ast.expr]:
+    """The optimizers and schedulers that a loop takes out of their lists by its number, which are named as the elements
+    that a loop over the lists would take: `optimizers[i]` is optimizers[*]."""
+    number, file = _number(node), inner.scope.file
+    if not number or file is None or f"s[{number}]" not in file.text:
+        return []
+    taken: list[ast.expr] = [
+        one
+        for statement in node.body
+        for one in walk(statement)
+        if isinstance(one, ast.Subscript) and getattr(one.slice, "id", "") == number and _holds_steppers(one)
+    ]
+    if taken:
+        inner.bindings[f"[{number}]"] = "[*]"
+    return taken
+
+
+def _number(node: ast.For | ast.AsyncFor) -> str:
+    """The name of the number that a loop counts."""
+    counts = dotted(node.iter.func) if isinstance(node.iter, ast.Call) else ""
+    if counts == "range":
+        return getattr(node.target, "id", "")
+    if counts == "enumerate" and isinstance(node.target, ast.Tuple):
+        return getattr(node.target.elts[0], "id", "")
+    return ""
+
+
+def _holds_steppers(taken: ast.Subscript) -> bool:
+    path = dotted(taken) or ""
+    return names_schedulers(path) or names_optimizers(path.rpartition("[")[0].rpartition(".")[2])
 
 
 def elements_of(variable: ast.Name, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:

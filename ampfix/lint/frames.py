@@ -17,6 +17,7 @@ from ampfix.lint.scopes import Scope
 from ampfix.lint.switches import Switches
 from ampfix.lint.truths import is_made
 from ampfix.lint.usage import dotted
+from ampfix.patterns import pattern
 from ampfix.program import AllOf, Always, AnyOf, Atom, Block, Condition, Form, Not, Role, Site
 from ampfix.program.tree import unparsed, walk
 from ampfix.records import dataclass, field, replace
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 YIELD = "yield"
 _ALIAS_DEPTH = 6
 _NEGATED = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In, ast.LtE: ast.Gt, ast.Lt: ast.GtE}
+
+
+_NUMBER = pattern(r"\[[A-Za-z_]\w*\]")
 
 
 @dataclass
@@ -94,7 +98,7 @@ class Namer:
 
     def _path(self, path: str, frame: Frame, depth: int) -> str:
         cut = next((i for i, character in enumerate(path) if character in ".["), len(path))
-        root, rest = path[:cut], path[cut:]
+        root, rest = path[:cut], _numbered(path[cut:], frame)
         behind = self._behind(root, rest, frame) if rest.startswith(".") and depth < _ALIAS_DEPTH else None
         if behind is not None:
             return self._path(*behind, depth + 1)
@@ -336,3 +340,10 @@ def _outer(scope: Scope, frame: Frame) -> Frame:
             return current
         current = current.closure
     return replace(frame, scope=scope, bindings={}, arguments={}, prefix="", paths={})
+
+
+def _numbered(rest: str, frame: Frame) -> str:
+    """What follows a name, with elements instead of the numbers that loops count."""
+    for counted in _NUMBER.findall(rest) if "[" in rest else ():
+        rest = rest.replace(counted, frame.bindings.get(counted, counted))
+    return rest

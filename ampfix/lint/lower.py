@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ampfix.lint.callees import Callees
 from ampfix.lint.calls import CallReader
-from ampfix.lint.elements import bind_elements
+from ampfix.lint.elements import bind_elements, bind_number
 from ampfix.lint.frames import YIELD, Frame, Namer
 from ampfix.lint.inline import Inliner
 from ampfix.lint.losses import runs_a_closure
@@ -150,7 +150,7 @@ class Lowering:
         path = self._namer.canonical(node.iter, frame)
         inner = replace(frame, loops=(*frame.loops, node.lineno), bindings=dict(frame.bindings), paths={})
         bind_elements(self._namer, node.target, node.iter, frame, inner)
-        targets = tuple(self._paths([node.target], inner))
+        targets = tuple(self._paths([node.target, *bind_number(node, inner)], inner))
         body, orelse = self._block(node.body, inner), self._block(node.orelse, frame)
         streamed = self._inliner.streamed(node.iter, frame, body)
         if streamed is not None:

@@ -21,7 +21,8 @@ def goes_slower(call: ast.Call, occurrence: Occurrence, source: Source) -> bool:
 
 
 def walks_schedulers(occurrence: Occurrence) -> bool:
-    """`for scheduler in schedulers: scheduler.step()`: the innermost loop goes through the schedulers, not batches."""
+    """`for scheduler in schedulers: scheduler.step()`: the innermost loop goes through the schedulers, not batches, by
+    themselves or by their numbers."""
     line = occurrence.do.site.loops[-1] if occurrence.do.site.loops else 0
     for node in walk(occurrence.routine.node):
         if isinstance(node, ast.For) and node.lineno == line:
@@ -30,11 +31,15 @@ def walks_schedulers(occurrence: Occurrence) -> bool:
                 isinstance(inner, ast.Call)
                 and isinstance(inner.func, ast.Attribute)
                 and inner.func.attr == "step"
-                and isinstance(inner.func.value, ast.Name)
-                and inner.func.value.id in targets
+                and _picked_by(inner.func.value) in targets
                 for inner in walk(node)
             )
     return False
+
+
+def _picked_by(node: ast.expr) -> str:
+    """A name, or the name that says which element of a list is meant."""
+    return getattr(node.slice if isinstance(node, ast.Subscript) else node, "id", "")
 
 
 def only_flushes(step: Do, occurrence: Occurrence) -> bool:

@@ -14,8 +14,11 @@ def train(model, loader, optimizers, schedulers, clip):
         torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         for index in range(len(optimizers)):
             scaler.step(optimizers[index])
-            schedulers[index].step()
+        before = scaler.get_scale()
         scaler.update()
+        if scaler.get_scale() >= before:
+            for index in range(len(schedulers)):
+                schedulers[index].step()
 
 
 class Trainer:
