@@ -50,7 +50,7 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
         if call is not None and function_of(call, source) not in told and not _is_a_trial(call, source):
             name = path(call.func) or last_name(call.func)
             where = _where(one.trained, one.place)
-            yield Shown(call, name, f"{name} is evaluated outside autocast here and trained under it in {where}")
+            yield Shown(call, name, f"{name} is evaluated outside autocast here and trained under it {where}")
 
 
 def _is_a_trial(call: ast.Call, source: Source) -> bool:
@@ -66,5 +66,7 @@ def _is_a_trial(call: ast.Call, source: Source) -> bool:
 
 
 def _where(trained: Place, told: Place) -> str:
-    line = f"line {trained.line}"
+    if (trained.path, trained.line) == (told.path, told.line):
+        return "by the same call"
+    line = f"in line {trained.line}"
     return line if trained.path == told.path else f"{line} of {trained.path.rpartition(os.sep)[2]}"

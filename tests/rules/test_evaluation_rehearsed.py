@@ -117,3 +117,40 @@ def test_tells_a_model_that_is_trained_without_a_region_where_there_is_no_scaler
             loss.backward()
             {_STEP}"""
     assert _told(tmp_path, further=f"        for x, y in loader:\n{training}") == [("main.py", 12)]
+
+
+_BOTH = """\
+import torch
+
+class Runner:
+    def __init__(self, net):
+        self.net, self.optimizer = net, torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def call(self, x, half):
+        with torch.autocast("cuda", enabled=half):
+            return self.net(x)
+
+    def train(self, loader):
+        scaler = torch.amp.GradScaler("cuda")
+        for x in loader:
+            scaler.scale(self.call(x, True).sum()).backward()
+            scaler.step(self.optimizer)
+            scaler.update()
+
+    @torch.no_grad()
+    def measure(self, loader):
+        for x in loader:
+            print(self.call(x, False))
+
+if __name__ == "__main__":
+    runner = Runner(torch.nn.Linear(2, 2))
+    runner.train(torch.utils.data.DataLoader([]))
+    runner.measure(torch.utils.data.DataLoader([]))
+"""
+
+
+def test_says_that_one_call_does_both(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "main.py").write_text(_BOTH)
+    (told,) = (one for one in check_paths([str(tmp_path)]).findings if one.code == "AMP304")
+    assert told.message == "self.net is evaluated outside autocast here and trained under it by the same call"
