@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ampfix.findings import Applicability, Finding, Repair, Severity
 from ampfix.patterns import pattern
-from ampfix.program import Form, Role, Source
+from ampfix.program import CoveredRegion, Form, Role, Source
 from ampfix.program.tree import unparsed
 from ampfix.rules._base import Invalid, Rule
 from ampfix.rules._halfmodels import cast_models
@@ -273,8 +273,8 @@ def _is_telling(use: re.Match[str], text: str) -> bool:
 
 def _repair(place: ast.expr, source: Source) -> Repair | str:
     by_hand = "choose the dtype by is_bf16_supported(including_emulation=False), with a scaler for float16"
-    region = next((region for region in source.regions if region.opening is place), None)
-    if region is None or region.call is not place or source.scalers or "scaler" in source.text.lower():
+    is_opened_here = any(region.opening is place and region.call is place for region in source.regions)
+    if not is_opened_here or source.scalers or "scaler" in source.text.lower():
         return by_hand
     if any(other.dtype == "float16" and other.enabled is not False for other in source.regions):
         return "other regions run in float16; give all of them one dtype first"
@@ -286,7 +286,7 @@ def _repair(place: ast.expr, source: Source) -> Repair | str:
         "portable_bfloat16",
         Applicability.UNSAFE,
         "Choose float16 with a scaler where the hardware has no bfloat16",
-        source.span(region.call),
+        source.span(place),
         {"optimizer": optimizers[0]},
     )
 
@@ -295,16 +295,14 @@ def _native(call: ast.Call, source: Source) -> Repair | str:
     """The same question about the hardware alone."""
     if isinstance(call.func, ast.Call):  # what stands in for it in an old torch takes no argument
         return "call torch.cuda.is_bf16_supported(including_emulation=False)"
-    message = "Ask for bfloat16 in hardware"
-    return Repair("native_bfloat16", Applicability.UNSAFE, message, source.span(call))
+    return Repair("native_bfloat16", Applicability.UNSAFE, "Ask for bfloat16 in hardware", source.span(call))
 
 
 def _accepts_emulation(call: ast.Call, source: Source) -> bool:
     if call.keywords or call.args or not _is_the_question(call.func, source):
         return False
     statement = statement_of(call, source)
-    test = getattr(statement, "test", statement)  # of an if, the test alone
-    asked = source.segment(test)
+    asked = source.segment(getattr(statement, "test", statement))  # of an if, the test alone
     return "capability" not in asked and "major" not in asked and not _is_for_old_torch(call, source)
 
 
@@ -334,10 +332,16 @@ def _bfloat16(source: Source) -> Iterator[ast.expr]:
         if region.dtype == "bfloat16" and region.device != "cpu" and region.enabled is not False and region.call:
             chosen = any(_NAMES_BF16.search(unparsed(test)) for test in tests_around(region.node, source))
             if not (chosen and source.scalers):  # float16, with a scaler, is the other choice
-                yield region.opening
+                yield _fixed_in(region, source)
     for model in cast_models(source):
         if model.cast.dtype == "bfloat16" and model.certain and not _is_tried_out(model.cast.node, source):
             yield model.cast.node
+
+
+def _fixed_in(region: CoveredRegion, source: Source) -> ast.expr:
+    """The call that fixes a region's dtype, be it kept in a variable or made by a function of this file."""
+    call = region.call
+    return call if call is not None and any(True for _ in source.ancestors(call)) else region.opening
 
 
 def _is_tried_out(cast: ast.Call, source: Source) -> bool:

@@ -13,7 +13,7 @@ from ampfix.codemods import CannotRepair, carry_out
 from ampfix.codemods.fixpoint import fix_text
 from ampfix.emulate import cuda
 from ampfix.findings import Applicability, Finding, Severity
-from ampfix.lint import Settings, check_source
+from ampfix.lint import Settings, check_paths, check_source
 from ampfix.rules import all_rules
 
 OWN = {"AMP301", "AMP302", "AMP303", "AMP304", "AMP305", "AMP306", "AMP307", "AMP309", "AMP501", "AMP502", "AMP503"}
@@ -418,3 +418,34 @@ def train(model, loader, optimizer, precision):
 def test_no_dtype_is_float16_unless_the_region_is_off_then(enabled: str, codes: list[str]) -> None:
     found = check_source(NONE.format(enabled=enabled), "loop.py", Settings(select=("AMP201",)))
     assert [finding.code for finding in found] == codes
+
+
+def test_a_region_that_another_file_makes_is_told_where_it_is_opened(tmp_path: Path) -> None:
+    making = """\
+import torch
+
+def autocast_of(dtype):
+    return torch.autocast("cuda", dtype=dtype)
+
+def step(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+"""
+    training = """\
+import torch
+from regions import autocast_of
+
+def main(model, loader, optimizer):
+    model = model.cuda()
+    for x, y in loader:
+        with autocast_of(torch.bfloat16):
+            loss = model(x, y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "regions.py").write_text(making)
+    (tmp_path / "train.py").write_text(training)
+    found = [one for one in check_paths([str(tmp_path)]).findings if one.code == "AMP302"]
+    assert [(Path(one.path).name, one.span.start.line) for one in found] == [("train.py", 7)]
