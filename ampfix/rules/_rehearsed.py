@@ -14,7 +14,7 @@ from ampfix.program.spelling import last_name
 from ampfix.records import dataclass
 from ampfix.rules._cpu import is_on_cpu
 from ampfix.rules._differing_evaluations import Differing
-from ampfix.rules._shapes import function_of, path
+from ampfix.rules._shapes import FUNCTIONS, function_of, path
 from ampfix.rules._trials import is_a_trial
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Shown:
 
 
 def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[Shown]:
-    """Evaluations in functions of which nothing is told otherwise."""
+    """Evaluations in functions of which nothing is told otherwise, nor of a function around them."""
     if not _WITHOUT_GRADIENTS.search(source.text) or not source.in_project(_REGION):
         return
     here = os.path.abspath(source.path)  # noqa: PTH100  # as the runs name files
@@ -47,10 +47,15 @@ def shown_by_rehearsals(source: Source, found: Sequence[Differing]) -> Iterator[
     told = {function_of(one.call, source) for one in found}
     for one in rehearsed:
         call = calls.get((one.place.line, one.place.column))
-        if call is not None and function_of(call, source) not in told and not _is_a_trial(call, source):
+        if call is not None and told.isdisjoint(_functions_around(call, source)) and not _is_a_trial(call, source):
             name = path(call.func) or last_name(call.func)
             where = _where(one.trained, one.place)
             yield Shown(call, name, f"{name} is evaluated outside autocast here and trained under it {where}")
+
+
+def _functions_around(call: ast.Call, source: Source) -> list[ast.AST]:
+    """The functions that a call stands in, or the module."""
+    return [one for one in source.ancestors(call) if isinstance(one, FUNCTIONS)] or [source.tree]
 
 
 def _is_a_trial(call: ast.Call, source: Source) -> bool:

@@ -24,8 +24,10 @@ class ValWithoutAutocast(Rule):
     off, which the same file trains under autocast: by itself, through a helper that runs it, or through an object that
     holds it. Also where either is done by a function or an object of another file that the model is handed to, and
     where one function does both and its region is off when it evaluates, by None or False for what switches it on or by
-    the phase of the loop. Evaluation functions that are called under autocast, models whose own forward opens a region,
-    code that acts in an environment, measures or makes what is trained on, and made-up data are left alone.
+    the phase of the loop. Where the programs of a small project can be followed from their start, also what they show
+    of models in objects of objects. Evaluation functions that are called under autocast, models whose own forward opens
+    a region, models that such a program trains in float32 as well, code that acts in an environment, measures or makes
+    what is trained on, and made-up data are left alone.
 
     ## Why is this bad
     Evaluation in float32 takes more time and memory than it has to, on some models more than training, and it measures

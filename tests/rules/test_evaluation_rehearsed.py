@@ -154,3 +154,46 @@ def test_says_that_one_call_does_both(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(_BOTH)
     (told,) = (one for one in check_paths([str(tmp_path)]).findings if one.code == "AMP304")
     assert told.message == "self.net is evaluated outside autocast here and trained under it by the same call"
+
+
+_CLOSURE = """\
+import torch
+
+def train(model, loader, optimizer, scaler):
+    for x, y in loader:
+        with torch.autocast("cuda"):
+            loss = model(x, y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+@torch.no_grad()
+def measure(model, loader):
+    def infer(x):
+        return model(x).logits
+
+    for x, _ in loader:
+        print(infer(x))
+
+def main(loader):
+    model = torch.nn.Linear(2, 2)
+    train(model, loader, torch.optim.SGD(model.parameters(), lr=0.1), torch.amp.GradScaler("cuda"))
+    measure(model, loader)
+
+main(torch.utils.data.DataLoader([]))
+"""
+
+
+def _lines(folder: Path, text: str) -> list[int]:
+    (folder / ".git").mkdir()
+    (folder / "main.py").write_text(text)
+    return [one.span.start.line for one in check_paths([str(folder)]).findings if one.code == "AMP304"]
+
+
+def test_tells_the_call_of_a_closure_and_not_the_forward_in_it_as_well(tmp_path: Path) -> None:
+    assert _lines(tmp_path, _CLOSURE) == [17]
+
+
+def test_tells_a_function_beside_the_code_of_the_module(tmp_path: Path) -> None:
+    text = _CLOSURE.replace("    def infer(x):\n        return model(x).logits\n\n", "").replace("infer(x)", "model(x)")
+    assert _lines(tmp_path, text) == [14]
