@@ -51,7 +51,7 @@ _KEEPS_OPTIMIZER = (
 # `trainer.optimizer.state_dict()`, of an object of another file.
 _OF_ANOTHER = r"near:state_dict(:(?<!\bself)\.[Oo]pt\w*\.(?:load_)?state_dict\("
 
-_KEEPS = pattern(r"[Oo]pt[\w.\[\]]*\.(?:load_)?state_dict\(|\b\w*(?:save|load|checkpoint)\w*\(", re.IGNORECASE)
+_KEEPS = pattern(r"opt[\w.\[\]]*\.(?:load_)?state_dict\(|\b\w*(?:save|load(?!ers?\()|checkpoint)\w*\(", re.IGNORECASE)
 
 
 class ScalerStateNotSaved(Rule):
