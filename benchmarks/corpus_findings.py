@@ -9,7 +9,9 @@ before the linter ever ran on it; `verdicts.csv` says of each finding, read in i
 Recall is the part of the labels that a finding of the same rule meets, in the same file within NEAR lines (for a bug
 that spans files: in the same source; for a rule that speaks once a file: anywhere in it). `withdrawn.csv` lists labels
 that a closer reading did not bear out; recall is given with and without them. Precision is the part of the findings
-judged true. Both with Wilson's interval.
+judged true. Both with Wilson's interval. A finding is `moot` where it is right about the code it stands at and the
+program cannot get there for a reason that has nothing to do with AMP (a module is missing, another line raises first,
+no caller takes the branch): precision counts it as false, and precision_where_code_runs leaves it out.
 """
 
 from __future__ import annotations
@@ -135,7 +137,8 @@ def measure(found: list[Found], tables: Path) -> dict[str, object]:
     met = pair(wanted, found)
     answers = set(met.values())
     true = {each for each in found if each in answers or judged.get(each.key) == "true"}
-    false = {each for each in found if judged.get(each.key) == "false" and each not in answers}
+    moot = {each for each in found if judged.get(each.key) == "moot" and each not in answers}
+    false = moot | {each for each in found if judged.get(each.key) == "false" and each not in answers}
 
     def precision(chosen: Iterable[Found]) -> dict[str, object]:
         listed = list(chosen)
@@ -150,6 +153,7 @@ def measure(found: list[Found], tables: Path) -> dict[str, object]:
         "by_severity": dict(Counter(each.severity for each in found)),
         "precision": precision(found),
         "precision_without_AMP601": precision(each for each in found if each.rule != DEPRECATED),
+        "precision_where_code_runs": precision(each for each in found if each not in moot),
         "precision_without_notes": precision(each for each in found if each.severity != "note"),
         "false_errors": [each.key for each in sorted(false) if each.severity == "error"],
         "recall": recall(wanted),
