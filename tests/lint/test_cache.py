@@ -34,8 +34,9 @@ FINDINGS = st.builds(
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A loop that imports a helper which unscales, so that the loop is clean as long as the helper does."""
+    """A loop in a project of its own: in an unmarked folder, what others write around it would count as well."""
     monkeypatch.chdir(tmp_path)
+    Path(".git").mkdir()
     Path("train.py").write_text(BUG, encoding="utf-8")
     return tmp_path
 
