@@ -18,6 +18,7 @@ from tests.lint.test_engine import BUG
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / ".git").mkdir()
     for name in ("train.py", "tests/test_train.py", "old/train.py"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
