@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -34,9 +35,19 @@ def is_full(code: int | None) -> bool:
 
 def sweep() -> None:
     """Remove the folders of this user's programs that were killed before they could."""
+    _remove(lambda pid: not is_alive(pid))
+
+
+@atexit.register
+def _remove_own() -> None:
+    """Remove what an interrupt left that came while a folder was being made or removed."""
+    _remove(lambda pid: pid == os.getpid())
+
+
+def _remove(chosen: Callable[[int], bool]) -> None:
     for folder in Path(tempfile.gettempdir()).glob("ampfix-lab-*"):
         match = _NAME.fullmatch(folder.name)
-        if match and not is_alive(int(match["pid"])) and _is_ours(folder):
+        if match and chosen(int(match["pid"])) and _is_ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from ampfix.codemods.fixpoint import fix_text
 from ampfix.findings import Applicability
+from ampfix.lab.scratch import scratch_folder
 from ampfix.lint.engine import check_source
 from ampfix.lint.project import Project
 from ampfix.rules import all_rules
@@ -67,8 +67,8 @@ def repaired(files: Mapping[str, str], kinds: Iterable[Applicability]) -> dict[s
 @contextmanager
 def _laid_out(files: Mapping[str, str]) -> Iterator[dict[str, Path]]:
     """The files in a folder of their own, where each finds what it imports from the others."""
-    with tempfile.TemporaryDirectory(prefix="ampfix-") as folder:
-        paths = {name: Path(folder, name) for name in files}
+    with scratch_folder() as folder:
+        paths = {name: folder / name for name in files}
         for name, path in paths.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(files[name], encoding="utf-8")

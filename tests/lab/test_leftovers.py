@@ -71,3 +71,26 @@ def test_folders_of_a_killed_program_are_swept(tmp_path: Path, monkeypatch: pyte
         sweep()
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine.name, "ampfix-lab-of-somebody"])
     assert not mine.exists()
+
+
+INTERRUPTED = """
+import shutil, sys
+from ampfix.lab import scratch, witness
+
+def interrupted(*paths, **options):
+    shutil.rmtree = real
+    raise KeyboardInterrupt
+
+real, shutil.rmtree = shutil.rmtree, interrupted
+try:
+    witness.codes_found({"loop.py": "import torch"})
+except KeyboardInterrupt:
+    sys.exit(len(list(scratch.Path(sys.argv[1]).iterdir())))
+"""
+
+
+def test_an_interrupt_during_the_removal_of_a_folder_leaves_nothing(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path)], env=environment, check=False)
+    assert ended.returncode == 1, "the folder was still there when the interrupt came"
+    assert list(tmp_path.iterdir()) == []
