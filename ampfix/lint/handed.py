@@ -87,7 +87,8 @@ class Handed:
             return [(node, scope)]
         parameters = [one for one in bindings if one.form is Form.PARAMETER]
         given = [found for one in parameters for found in self.arguments(one.node, one.scope)]
-        if len(bindings) > 1 or not given:
+        told = [one for one in bindings if not _is_nothing(one)]
+        if len(told) > 1 or not given:
             return [(node, scope)]
         return [
             found
